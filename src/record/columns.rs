@@ -1,0 +1,280 @@
+//! The columns of a file: which there are, in what order, and how a record's values stand in them
+//! (design section 6). The same account gives the same columns, whatever the records hold.
+
+use super::census::{Census, Tally};
+use super::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Kind, Modifier, Schema};
+use super::{Record, instant, is_empty};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// One column of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Header as written.
+    pub header: String,
+    /// What it holds.
+    pub place: FieldRef,
+    /// How several values share a cell.
+    pub coding: Coding,
+    /// Its type in files that have types. List columns are lists of text.
+    pub kind: Kind,
+}
+
+/// How values stand in a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    /// At most one value, taken whole.
+    #[default]
+    Single,
+    /// A list: split by the list separator in CSV, a list in Parquet, an array in JSON.
+    List,
+    /// Free text: never split, several values stand as a JSON array in CSV, a list in Parquet.
+    Prose,
+}
+
+/// What a record holds in a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell<'a> {
+    /// Nothing was there at all.
+    Absent,
+    /// One value, written as a scalar (possibly null or empty text, as read).
+    One(Cow<'a, Value>),
+    /// A list of values, possibly none.
+    Many(Vec<Cow<'a, Value>>),
+}
+
+impl Column {
+    /// A column of a mapped file or another plain one.
+    #[must_use]
+    pub fn plain(header: impl Into<String>, coding: Coding, kind: Kind) -> Self {
+        let header = header.into();
+        let place = FieldRef { name: header.clone(), modifier: Modifier::Named(String::new()), part: None };
+        Self { header, place, coding, kind }
+    }
+
+    /// What `record` holds in this column. List and prose columns give [`Cell::Many`], others [`Cell::One`].
+    #[must_use]
+    pub fn cell<'a>(&self, record: &'a Record) -> Cell<'a> {
+        if let Some(cell) = self.head_cell(record) {
+            return cell;
+        }
+        let Some(field) = record.field(&self.place.name) else { return Cell::Absent };
+        let Modifier::Named(modifier) = &self.place.modifier else { return Cell::Absent };
+        let values = || field.entries.iter().filter(|e| &e.modifier == modifier).map(|e| &e.value);
+        let part_of = |value: &'a Value| match &self.place.part {
+            None => Cow::Borrowed(value),
+            Some(part) => part_value(value, part),
+        };
+        match self.coding {
+            Coding::Single => match values().next() {
+                None if field.list && field.entries.is_empty() && modifier.is_empty() => {
+                    Cell::Many(Vec::new())
+                }
+                None => Cell::Absent,
+                Some(value) => Cell::One(part_of(value)),
+            },
+            Coding::List | Coding::Prose => {
+                let all: Vec<_> = values().map(part_of).collect();
+                let nothing = match &self.place.part {
+                    Some(_) => all.iter().all(|value| is_empty(value)),
+                    None => all.is_empty() && !(field.list && modifier.is_empty()),
+                };
+                if nothing { Cell::Absent } else { Cell::Many(all) }
+            }
+        }
+    }
+
+    fn head_cell<'a>(&self, record: &'a Record) -> Option<Cell<'a>> {
+        let text = match self.place.name.as_str() {
+            "_id" => record.id.clone(),
+            "_type" => record.kind.clone(),
+            "_created" => record.created.as_deref().map(instant::normalise),
+            "_updated" => record.updated.as_deref().map(instant::normalise),
+            _ => return None,
+        };
+        let text = text.or_else(|| match record.field(&self.place.name)?.entries.first()?.value {
+            Value::String(ref text) => Some(text.clone()),
+            _ => None,
+        });
+        Some(text.map_or(Cell::Absent, |text| Cell::One(Cow::Owned(Value::String(text)))))
+    }
+}
+
+/// The columns of a plain export of a service's stream: the head, then every field of the schema in its
+/// order, then names the schema does not list by code point. `only_filled` drops those that no record fills.
+#[must_use]
+pub fn plan(schema: &Schema, census: &Census, only_filled: bool) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for head in HEAD_COLUMNS {
+        let timed = matches!(head, "_created" | "_updated") && !census.odd_times;
+        columns.push(Column::plain(head, Coding::Single, if timed { Kind::Timestamp } else { Kind::Text }));
+    }
+    for field in &schema.fields {
+        let mut modifiers: Vec<&str> = field.modifiers.iter().map(String::as_str).collect();
+        if modifiers.is_empty() {
+            modifiers.push("");
+        }
+        let seen = census.fields.get(&field.name);
+        modifiers.extend(seen.into_iter().flat_map(|seen| seen.keys()).map(String::as_str));
+        let mut done = BTreeSet::new();
+        for modifier in modifiers {
+            if done.insert(modifier) {
+                let tally = seen.and_then(|seen| seen.get(modifier));
+                push(&mut columns, field, modifier, tally, only_filled);
+            }
+        }
+    }
+    for (name, seen) in &census.fields {
+        if schema.field(name).is_none() {
+            let unlisted = FieldSpec { name: name.clone(), ..FieldSpec::default() };
+            for (modifier, tally) in seen {
+                push(&mut columns, &unlisted, modifier, Some(tally), only_filled);
+            }
+        }
+    }
+    columns
+}
+
+/// The coding of a field's column, from what the service declares and what was seen.
+#[must_use]
+pub fn coding(field: &FieldSpec, tally: Option<&Tally>) -> Coding {
+    let lists = tally.is_some_and(|tally| tally.list);
+    let several = tally.is_some_and(|tally| tally.most > 1);
+    if field.prose || !field.parts.is_empty() {
+        Coding::Prose
+    } else if field.several || (lists && field.modifiers.is_empty()) {
+        Coding::List
+    } else if several {
+        Coding::Prose
+    } else {
+        Coding::Single
+    }
+}
+
+fn push(
+    columns: &mut Vec<Column>,
+    field: &FieldSpec,
+    modifier: &str,
+    tally: Option<&Tally>,
+    only_filled: bool,
+) {
+    if only_filled && tally.is_none_or(|tally| tally.filled == 0) {
+        return;
+    }
+    let coding = coding(field, tally);
+    let kind = match (coding, tally.and_then(Tally::json_type)) {
+        (Coding::Single, Some(Kind::Number)) if tally.is_some_and(|tally| !tally.long_number) => Kind::Number,
+        (Coding::Single, Some(Kind::Bool)) => Kind::Bool,
+        _ => Kind::Text,
+    };
+    let mut add = |part: Option<String>| {
+        let place =
+            FieldRef { name: field.name.clone(), modifier: Modifier::Named(modifier.to_owned()), part };
+        columns.push(Column { header: place.to_string(), place, coding, kind });
+    };
+    if field.parts.is_empty() {
+        add(None);
+        return;
+    }
+    let extra = tally.into_iter().flat_map(|tally| &tally.parts).filter(|part| !field.parts.contains(part));
+    for part in field.parts.iter().chain(extra) {
+        add(Some(part.clone()));
+    }
+}
+
+fn part_value<'a>(value: &'a Value, part: &str) -> Cow<'a, Value> {
+    match value {
+        Value::Object(parts) => match parts.get(part) {
+            Some(value) => Cow::Borrowed(value),
+            None => Cow::Owned(Value::Null),
+        },
+        whole if part == "street" => Cow::Borrowed(whole),
+        _ => Cow::Owned(Value::Null),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Entry, Field};
+    use serde_json::json;
+
+    fn spec(name: &str, modifiers: &[&str], parts: &[&str], several: bool) -> FieldSpec {
+        FieldSpec {
+            name: name.into(),
+            modifiers: modifiers.iter().map(|m| (*m).to_owned()).collect(),
+            parts: parts.iter().map(|p| (*p).to_owned()).collect(),
+            several,
+            ..FieldSpec::default()
+        }
+    }
+
+    #[test]
+    fn columns_follow_the_service_then_what_else_was_seen() {
+        let schema = Schema {
+            fields: vec![
+                spec("email", &["work"], &[], true),
+                spec("address", &["home"], &["street", "city"], true),
+            ],
+            ..Schema::default()
+        };
+        let mut census = Census::default();
+        let entry = |modifier: &str, value| Entry { modifier: modifier.into(), value };
+        census.add(&Record {
+            fields: vec![
+                Field { name: "email".into(), entries: vec![entry("other", json!("a@b"))], list: true },
+                Field {
+                    name: "address".into(),
+                    entries: vec![entry("home", json!({"po box": "1"}))],
+                    list: true,
+                },
+                Field::single("zz", json!(1)),
+            ],
+            ..Record::default()
+        });
+        let headers: Vec<_> = plan(&schema, &census, false).into_iter().map(|c| c.header).collect();
+        assert_eq!(
+            headers[4..],
+            [
+                "email[work]",
+                "email[other]",
+                "address[home].street",
+                "address[home].city",
+                "address[home].po box",
+                "zz"
+            ]
+        );
+        let filled: Vec<_> = plan(&schema, &census, true).into_iter().map(|c| c.header).collect();
+        assert!(!filled.contains(&"email[work]".to_owned()));
+    }
+
+    #[test]
+    fn parts_of_several_addresses_are_lists_of_equal_length() {
+        let column = Column {
+            header: "address[home].city".into(),
+            place: FieldRef {
+                name: "address".into(),
+                modifier: Modifier::Named("home".into()),
+                part: Some("city".into()),
+            },
+            coding: Coding::Prose,
+            kind: Kind::Text,
+        };
+        let entry = |value| Entry { modifier: "home".into(), value };
+        let record = Record {
+            fields: vec![Field {
+                name: "address".into(),
+                entries: vec![entry(json!({"city": "Oslo"})), entry(json!({"street": "X"}))],
+                list: true,
+            }],
+            ..Record::default()
+        };
+        assert_eq!(
+            column.cell(&record),
+            Cell::Many(vec![Cow::Owned(json!("Oslo")), Cow::Owned(Value::Null)])
+        );
+    }
+}

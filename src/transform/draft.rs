@@ -1,0 +1,70 @@
+//! What a mapping makes of a record: the contract between transform and load.
+//!
+//! A [`Draft`] says, target field by target field, what the record at the target should hold. It knows nothing
+//! of what the target holds now; the plan compares the two.
+
+use crate::record::schema::{FieldRef, Kind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A place at the target that a mapping (or an unmapped file's column) writes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetField {
+    /// The place. `_id`, `_type`, `_tags` and `_avatar` are places like any other.
+    pub place: FieldRef,
+    /// What happens to values that an existing record already has.
+    pub write: Write,
+    /// Whether the target holds several values here, where the mapping says so.
+    pub multi: Option<bool>,
+    /// JSON type that values take, where the mapping says so.
+    pub kind: Option<Kind>,
+    /// What several values for a place that holds one mean.
+    pub on_extra: OnExtra,
+}
+
+/// How a value meets what an existing record has (mapping key `write`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Write {
+    /// The new values take the place of the old.
+    Replace,
+    /// What is missing is added.
+    Add,
+    /// Only where the target has nothing yet.
+    Fill,
+}
+
+/// What several values for one place mean (mapping key `on_extra`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExtra {
+    /// The first is taken, the rest is counted in plan and summary.
+    #[default]
+    First,
+    /// The row is rejected.
+    Reject,
+}
+
+/// One source record, mapped.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Draft {
+    /// By position in the mapping's target fields: what should be there. `None` leaves the place alone (blank
+    /// source value, condition not met), an empty list clears it.
+    pub values: Vec<Option<Vec<Value>>>,
+    /// Values dropped because their place holds one (`on_extra = "first"`).
+    pub extra: u64,
+    /// Time of the last change that an unmapped row carries in `_updated` (else `_created`), as text: a
+    /// service value newer than this is a conflict (design 9.8).
+    pub seen_updated: Option<String>,
+}
+
+/// Why a row has no draft. Becomes one line of `rejected.csv`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reject {
+    /// Target field, or the source field where the trouble began.
+    pub field: Option<String>,
+    /// The value that could not be used, as text.
+    pub value: Option<String>,
+    /// Why, for people: what could not be done and what would help; names the mapping's line where one exists.
+    pub reason: String,
+}

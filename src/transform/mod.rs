@@ -1,0 +1,4 @@
+//! The transform stage: records as read in, records as mapped out. Pure: it cannot fail for reasons of the
+//! outside world.
+
+pub mod draft;
