@@ -1,6 +1,12 @@
 //! Ferry moves whole contact and record sets between CRMs and files.
 
+pub mod account;
 pub mod error;
+pub mod extract;
+pub mod http;
+pub mod load;
 pub mod record;
+pub mod run;
 pub mod sim;
+pub mod stop;
 pub mod transform;
