@@ -199,7 +199,7 @@ fn phones(dice: &mut Rng, locale: &Locale) -> Vec<Tagged> {
             3 => format!("00{code} {head} {tail:04} ext. {}", dice.u8(..100)),
             _ => format!("+{code} {head} {tail:04}"),
         };
-        phones.push((phone, *pick(dice, &MODIFIERS[..])));
+        phones.push((phone, *pick::<&str>(dice, &MODIFIERS)));
     }
     phones
 }
@@ -223,8 +223,7 @@ fn description(dice: &mut Rng) -> String {
     if chance(dice, 25) {
         for _ in 0..dice.u8(2..9) {
             text.push('\n');
-            let line: &str = *pick(dice, &NOTES[..]);
-            text.push_str(line);
+            text.push_str(pick::<&str>(dice, &NOTES));
         }
     }
     text

@@ -81,7 +81,7 @@ impl Call<'_> {
 
 /// Whether the index, which may lag behind, finds the record.
 fn matches_now(query: &Query, record: &Record, now_ms: i64, lag_ms: i64) -> bool {
-    if record.written_ms.saturating_add(lag_ms) > now_ms {
+    if lag_ms > 0 && record.written_ms.saturating_add(lag_ms) > now_ms {
         return false;
     }
     match &record.superseded {

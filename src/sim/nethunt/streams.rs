@@ -87,16 +87,14 @@ pub(super) fn select(
 ) -> Vec<Row> {
     let order = knobs.order_of(stream);
     let anchor = anchor_of(order, knobs);
-    let random_ties = (knobs.tie_order == TieOrder::Random).then_some(&mut *dice);
+    let mut random_ties = (knobs.tie_order == TieOrder::Random).then_some(&mut *dice);
     let mut kept = if cap.rows.is_none() || cap.anchor == anchor {
         let most = limit.unwrap_or(usize::MAX).min(cap.rows.unwrap_or(usize::MAX));
         take(rows, anchor, most, random_ties)
     } else {
         // The other end first, then the limit's end of what is left.
-        let mut kept = take(rows, cap.anchor, cap.rows.unwrap_or(usize::MAX), random_ties);
-        kept.reverse();
-        kept.truncate(limit.unwrap_or(usize::MAX));
-        kept
+        let kept = take(rows, cap.anchor, cap.rows.unwrap_or(usize::MAX), random_ties.as_deref_mut());
+        take_groups(kept.into_iter().rev(), limit.unwrap_or(usize::MAX), random_ties)
     };
     match order {
         Order::Desc => kept.sort_by_key(|row| Reverse(row.0)),
@@ -191,7 +189,7 @@ mod tests {
             (json!({"cap": 2}), Some(1), vec![4]),
             (json!({"cap": 2}), Some(4), vec![4, 3]),
             (json!({"cap": 3, "cap_anchor": "oldest"}), None, vec![1, 2, 0]),
-            (json!({"cap": 3, "cap_anchor": "oldest"}), Some(1), vec![2]),
+            (json!({"cap": 3, "cap_anchor": "oldest"}), Some(1), vec![1]),
         ];
         for (mut knobs, limit, expected) in cases {
             knobs["tie_order"] = json!("id");

@@ -54,7 +54,8 @@ impl Call<'_> {
     fn new_record(&mut self, folder: &str) -> Result<Reply, Refused> {
         let folder = self.folder(folder)?;
         let window = self.window()?;
-        let visible = self.now_ms.saturating_sub(self.knobs.visibility_lag_ms);
+        let lag_ms = self.knobs.visibility_lag_ms;
+        let visible = if lag_ms == 0 { i64::MAX } else { self.now_ms.saturating_sub(lag_ms) };
         let records = &self.store.records;
         let rows = window
             .of(&self.store.folders[folder].created)
