@@ -19,23 +19,22 @@ pub struct NimbleDraft {
     pub updated_ms: i64,
 }
 
-/// `count` contacts, every tenth a company; persons name companies of the same set as their parent.
+/// `count` contacts: companies first, a tenth of all, then persons, many of whom name one as their parent.
+///
+/// The order matters to a service that makes a parent company when it does not know it.
 pub fn nimble_contacts(count: usize, seed: u64, now_ms: i64) -> impl Iterator<Item = NimbleDraft> {
+    let companies = count / 10;
     (0..count).map(move |index| {
         let (created_ms, updated) = times(seed, 11, index, now_ms);
-        let (record_type, fields, tags) = if is_company(index) {
-            ("company", company(seed, index / 10), Vec::new())
+        let (record_type, fields, tags) = if index < companies {
+            ("company", company(seed, index), Vec::new())
         } else {
             let person = people::person(seed, index);
             let tags = person.tags.clone();
-            ("person", person_fields(seed, index, count / 10, person), tags)
+            ("person", person_fields(seed, index, companies, person), tags)
         };
         NimbleDraft { record_type, fields, tags, created_ms, updated_ms: updated.unwrap_or(created_ms) }
     })
-}
-
-fn is_company(index: usize) -> bool {
-    index % 10 == 9
 }
 
 fn company(seed: u64, index: usize) -> Map<String, Value> {

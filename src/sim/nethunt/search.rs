@@ -6,7 +6,6 @@
 
 use serde_json::{Map, Value};
 
-use super::super::exchange::Reply;
 use super::Call;
 use super::folders::Definition;
 use super::knobs::NoMatch;
@@ -15,6 +14,7 @@ use super::store::Record;
 use super::streams::{Cut, read_limit, select};
 use super::triggers::{json_body, rows_of};
 use super::values::instant;
+use crate::sim::exchange::Reply;
 
 /// The text of the service when it is asked for nothing.
 const NOTHING_ASKED: &str = "Please enter either Record ID or Search Query";

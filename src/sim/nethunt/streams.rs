@@ -7,10 +7,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use super::super::exchange::Request;
 use super::knobs::{Anchor, Border, Knobs, Order, Resolution, TieOrder};
 use super::refusal::Refused;
 use super::values::parse_instant;
+use crate::sim::exchange::Request;
 
 /// A day, the default of `since`.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;

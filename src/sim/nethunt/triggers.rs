@@ -4,11 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::exchange::Reply;
 use super::Call;
 use super::refusal::Refused;
 use super::store::{Author, Deed, NoteKind, Record, Store};
 use super::streams::{Cut, Row, Window, anchor_of, select};
+use crate::sim::exchange::Reply;
 
 impl Call<'_> {
     /// `GET /triggers/{name}` and `GET /triggers/{name}/{folder}`; `None` when there is no such trigger.
@@ -138,7 +138,7 @@ impl Call<'_> {
         });
         let cap = self.cap("record-change");
         let shown = select(rows, cap, window.limit, "record-change", self.knobs, self.dice);
-        Ok(json_body(joined(shown.into_iter().map(|(_, at)| changes[at].to_json().to_string()))))
+        Ok(json_body(joined(shown.into_iter().map(|(_, at)| changes[at].to_json()))))
     }
 
     fn notes(&mut self, folder: &str, stream: &str, kind: NoteKind) -> Result<Reply, Refused> {

@@ -188,36 +188,3 @@ fn drift_is_another_users_work() {
     assert_eq!(account.drift(NOW + 3, 4, "delete"), None);
     assert_eq!(account.drift(NOW, 5, "dance"), None);
 }
-
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let start = std::time::Instant::now();
-    let mut lap = |what: &str| println!("{what}: {:?}", start.elapsed());
-    let mut account = account(&json!({}));
-    account.generate(50_000, 1, NOW);
-    lap("generate");
-    for q in [EPOCH, "since=1970-01-01T00:00:00.000Z&limit=1000"] {
-        for trigger in ["new-record", "new-record", "updated-record", "record-change"] {
-            let r = get(&mut account, NOW, &format!("/triggers/{trigger}/{CONTACTS}"), q);
-            lap(&format!("{trigger} {}", r.body.len()));
-        }
-    }
-    let path = format!("/searches/find-record/{CONTACTS}");
-    for q in ["query=created:&limit=201000", "query=Email:nobody@post.example", "query=Email:nobody@post.example", "query=id:&limit=10"] {
-        let r = get(&mut account, NOW, &path, q);
-        lap(&format!("{q} {}", r.body.len()));
-    }
-    for i in 0..1000 { create(&mut account, NOW + i, &json!({"Name": "Ada", "Email": ["a@b.example"]})); }
-    lap("1000 creates");
-    let s = account.snapshot();
-    lap("snapshot");
-    let s = s.to_string();
-    lap(&format!("text {}", s.len()));
-    let v: Value = serde_json::from_str(&s).unwrap();
-    lap("parse");
-    account.restore(&v).unwrap();
-    lap("restore");
-    println!("{}", crate::sim::generate::nimble_contacts(50_000, 1, NOW).map(|d| d.fields.len()).sum::<usize>());
-    lap("nimble");
-}

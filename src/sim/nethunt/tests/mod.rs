@@ -6,8 +6,8 @@ mod writes;
 
 use serde_json::{Value, json};
 
-use super::super::exchange::{Reply, Request, Service};
-use super::NetHunt;
+use crate::sim::exchange::{Reply, Request, Service};
+use crate::sim::nethunt::NetHunt;
 
 /// 2023-07-14T09:00:00.000Z.
 const NOW: i64 = 1_689_325_200_000;
