@@ -156,6 +156,7 @@ fn order_ties(ties: &mut [Row], dice: Option<&mut fastrand::Rng>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -255,5 +256,31 @@ mod tests {
         }
         let window = Window::read(&request(&[("limit", "99999999")]), 0, &Knobs::default()).unwrap();
         assert_eq!(window.limit, Some(99_999_999));
+    }
+
+    proptest! {
+        /// A limit keeps the rows nearest to its anchor, whatever the order shown and the ties.
+        #[test]
+        fn a_limit_keeps_one_end(
+            times in proptest::collection::vec(0i64..20, 0..60),
+            limit in 1usize..70,
+            order in prop_oneof![Just("asc"), Just("desc"), Just("mixed")],
+            anchor in prop_oneof![Just(Anchor::Newest), Just(Anchor::Oldest)],
+            seed in any::<u64>(),
+        ) {
+            let index: BTreeSet<Row> = times.iter().copied().enumerate().map(|(at, time)| (time, at)).collect();
+            let knobs = Knobs { anchor: Some(anchor), ..Knobs::parse(&json!({"order": order})).unwrap() };
+            let cap = Cut { rows: None, anchor };
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let rows = select(index.iter().copied(), cap, Some(limit), "new-record", &knobs, &mut dice);
+            prop_assert!(rows.iter().all(|row| index.contains(row)));
+            let mut shown: Vec<i64> = rows.iter().map(|row| row.0).collect();
+            shown.sort_unstable();
+            let mut all = times;
+            all.sort_unstable();
+            let keep = limit.min(all.len());
+            let expected = if anchor == Anchor::Oldest { &all[..keep] } else { &all[all.len() - keep..] };
+            prop_assert_eq!(shown, expected);
+        }
     }
 }
