@@ -5,3 +5,5 @@
 //! the client is an error here and not twice the same mistake.
 
 pub mod exchange;
+pub mod generate;
+pub mod nethunt;
