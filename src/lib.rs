@@ -1,6 +1,8 @@
 //! Ferry moves whole contact and record sets between CRMs and files.
 
 pub mod account;
+pub mod config;
+pub mod connect;
 pub mod error;
 pub mod extract;
 pub mod http;

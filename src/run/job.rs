@@ -1,6 +1,7 @@
 //! What was asked of a run: everything that `resume` needs, and no secret. Kept as `run.json`.
 
 use crate::account::Account;
+use crate::connect::files::{FileEndpoint, ReadOptions, WriteOptions};
 use crate::extract::Selection;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 /// What was asked of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// `export`, `import`, `extract`; becomes `load` when a loaded run began as an extract.
+    /// `export`, `import`, `extract`; becomes `load` when an extracted run is loaded.
     pub command: String,
     /// Ferry's version.
     pub version: String,
@@ -21,9 +22,15 @@ pub struct Job {
     /// Which records.
     #[serde(default)]
     pub selection: Selection,
-    /// How a file is read and written.
+    /// How an input file is read.
     #[serde(default)]
-    pub files: FileOptions,
+    pub read: ReadOptions,
+    /// How an output file is written.
+    #[serde(default)]
+    pub write: WriteOptions,
+    /// Drops the columns that no record fills.
+    #[serde(default)]
+    pub only_filled: bool,
     /// The mapping, word for word.
     pub mapping: Option<MappingText>,
     /// How a load goes about it.
@@ -46,10 +53,8 @@ pub enum Place {
     },
     /// A file.
     File {
-        /// Absolute path; `-` for standard input or output.
-        path: PathBuf,
-        /// The format when the name does not tell.
-        format: Option<String>,
+        /// The file, by its absolute path; `-` for standard input or output.
+        endpoint: FileEndpoint,
         /// SHA-256 of an input file's bytes, in hex.
         sha256: Option<String>,
     },
@@ -64,33 +69,6 @@ pub struct MappingText {
     pub text: String,
 }
 
-/// How files are read and written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileOptions {
-    /// Character encoding of an input, when it is not to be found out.
-    pub encoding: Option<String>,
-    /// Delimiter of an input, when it is not to be found out.
-    pub delimiter: Option<char>,
-    /// Separator of several values in a cell.
-    pub list_separator: char,
-    /// Guards cells that a spreadsheet would take for formulas.
-    pub spreadsheet_safe: bool,
-    /// Drops the columns that no record fills.
-    pub only_filled: bool,
-}
-
-impl Default for FileOptions {
-    fn default() -> Self {
-        Self {
-            encoding: None,
-            delimiter: None,
-            list_separator: ';',
-            spreadsheet_safe: false,
-            only_filled: false,
-        }
-    }
-}
-
 /// How a load goes about it; the command line's wishes over the mapping's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadOptions {
@@ -98,8 +76,6 @@ pub struct LoadOptions {
     pub mode: Option<String>,
     /// Key fields: alternatives, each of one or several fields.
     pub key: Option<Vec<Vec<String>>>,
-    /// At most so many rows.
-    pub limit: Option<u64>,
     /// Stop after the plan.
     pub dry_run: bool,
     /// Let updates by `_id` go on although the target's read is incomplete.
@@ -115,12 +91,12 @@ impl Job {
     #[must_use]
     pub fn subject(&self) -> String {
         let text = match &self.source {
-            Place::File { path, .. } => {
-                path.file_stem().map_or("stdin".into(), |stem| stem.to_string_lossy())
-            }
-            Place::Stream { stream, .. } => stream.as_str().into(),
+            Place::File { endpoint, .. } if endpoint.is_standard_stream() => "stdin".to_owned(),
+            Place::File { endpoint, .. } => endpoint.name(),
+            Place::Stream { stream, .. } => stream.clone(),
         };
-        let words: Vec<String> = text
+        let stem = text.split('.').next().unwrap_or_default();
+        let words: Vec<String> = stem
             .split(|c: char| !c.is_ascii_alphanumeric())
             .filter(|word| !word.is_empty())
             .map(str::to_ascii_lowercase)
@@ -136,7 +112,7 @@ impl Place {
     pub fn name(&self) -> String {
         match self {
             Self::Stream { connection, stream, .. } => format!("{connection}:{stream}"),
-            Self::File { path, .. } => path.display().to_string(),
+            Self::File { endpoint, .. } => endpoint.path.display().to_string(),
         }
     }
 
