@@ -48,13 +48,25 @@ impl Reply {
     /// A JSON answer.
     #[must_use]
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
-        Self { status, content_type: "application/json", body: body.to_string().into_bytes(), effect: "", record: None }
+        Self {
+            status,
+            content_type: "application/json",
+            body: body.to_string().into_bytes(),
+            effect: "",
+            record: None,
+        }
     }
 
     /// A plain text answer.
     #[must_use]
     pub fn text(status: u16, body: &str) -> Self {
-        Self { status, content_type: "text/plain; charset=utf-8", body: body.as_bytes().to_vec(), effect: "", record: None }
+        Self {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            body: body.as_bytes().to_vec(),
+            effect: "",
+            record: None,
+        }
     }
 
     /// The same answer, marked as having changed a record.
