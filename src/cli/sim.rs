@@ -57,3 +57,50 @@ pub(crate) fn run(args: SimArgs, json: bool, out: &mut dyn Write) -> Result<(), 
     simulator.stop();
     saved
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    struct Lines(Sender<Vec<u8>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _ = self.0.send(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_greeting_comes_first_and_a_signal_saves_the_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("sim.json");
+        let args = SimArgs { port: 0, scenario: None, generate: 20, seed: 1, state: Some(state.clone()) };
+        let (sender, lines) = channel();
+        let simulator = std::thread::spawn(move || run(args, true, &mut Lines(sender)));
+        let greeting: serde_json::Value = serde_json::from_slice(&lines.recv().unwrap()).unwrap();
+        let url = format!("{}/contacts?access_token=sim-token", greeting["nimble"].as_str().unwrap());
+        let body = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
+        assert!(body.contains("\"total\":20"), "{body}");
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        simulator.join().unwrap().unwrap();
+        let saved = std::fs::read_to_string(state).unwrap();
+        assert!(saved.starts_with("{\"nimble\":"));
+    }
+
+    #[test]
+    fn a_bad_scenario_is_an_error_that_names_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("s.toml");
+        std::fs::write(&file, "[nimble]\nindex_delay = 5\n").unwrap();
+        let args = SimArgs { port: 0, scenario: Some(file), generate: 0, seed: 1, state: None };
+        let error = run(args, false, &mut Vec::new()).unwrap_err();
+        assert!(error.contains("s.toml:2: unknown field `index_delay`"), "{error}");
+    }
+}
