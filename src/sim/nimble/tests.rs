@@ -346,6 +346,73 @@ fn knobs_turn_what_the_reference_leaves_open() {
 }
 
 #[test]
+fn foreign_changes_are_made_in_another_name() {
+    let mut account = Account::new(json!({}));
+    assert_eq!(account.nimble.drift(NOW, 1, "delete"), None);
+    let ids = account.people(2);
+    let inserted = account.nimble.drift(account.now_ms, 2, "insert").unwrap();
+    assert_eq!(account.contact(&inserted)["creator"], "Other User");
+    let updated = account.nimble.drift(account.now_ms, 3, "update").unwrap();
+    assert_eq!(account.contact(&updated)["updater"], "Other User");
+    let deleted = account.nimble.drift(account.now_ms, 4, "delete").unwrap();
+    assert!(account.contact(&deleted).is_null());
+    assert_eq!(account.ids("").len(), ids.len());
+}
+
+#[test]
+fn unsteady_orders_lose_and_double_nothing_within_one_answer() {
+    for order in ["created", "updated", "random", "hash"] {
+        let mut account = Account::new(json!({"order": order, "tie_order": "random"}));
+        let mut ids: Vec<String> = (0..20).map(|_| account.person(json!({}))).collect();
+        for query in ["per_page=100", "per_page=100&sort=created:asc", "per_page=100&sort=first name:desc"] {
+            let mut listed = account.ids(query);
+            listed.sort_unstable();
+            ids.sort_unstable();
+            assert_eq!(listed, ids, "{order} {query}");
+        }
+        let first = account.ids("per_page=100&sort=created:asc");
+        assert!((0..5).any(|_| account.ids("per_page=100&sort=created:asc") != first));
+    }
+}
+
+#[test]
+fn seeded_contacts_keep_their_times_and_are_not_judged() {
+    let mut account = Account::new(json!({}));
+    let body = json!([
+        {"record_type": "person", "fields": {"odd": "x", "parent company": "Acme"}, "created": "2020-01-01T00:00:00Z",
+         "updated_ms": 1_600_000_000_000_i64, "tags": ["a", "b"], "owner": 1, "creator": "Other User"},
+        {"record_type": "company", "fields": {"company name": ["Other"]}, "tags": "a"},
+    ]);
+    let request = |path: &str, method: &str, body: &Value| Request {
+        method: method.into(),
+        path: path.into(),
+        body: body.to_string().into_bytes(),
+        ..Request::default()
+    };
+    let reply = account.nimble.admin(NOW, &request("/contacts", "POST", &body));
+    let ids: Vec<String> = serde_json::from_slice(&reply.body).unwrap();
+    let contact = account.contact(&ids[0]);
+    assert_eq!(
+        (contact["created"].as_str(), contact["updated"].as_str()),
+        (Some("2020-01-01T00:00:00+0000"), Some("2020-09-13T12:26:40+0000"))
+    );
+    assert_eq!(
+        (contact["creator"].as_str(), contact["owner_id"].as_str()),
+        (Some("Other User"), Some("5f0000000000000000000002"))
+    );
+    assert_eq!(account.ids("record_type=company").len(), 2);
+    let reply = account
+        .nimble
+        .admin(NOW, &request("/contacts", "POST", &json!([{"record_type": "person", "feilds": {}}])));
+    assert_eq!((reply.status, reply.body), (400, b"contact 1: unknown key `feilds`".to_vec()));
+    let reply = account.nimble.admin(NOW, &request("/knobs", "POST", &json!({"tags_style": "strings"})));
+    assert_eq!(reply.status, 200);
+    assert_eq!(account.contact(&ids[0])["tags"], json!(["a", "b"]));
+    account.nimble.generate(50, 1, NOW);
+    assert_eq!(account.get("/contacts").1["meta"]["total"], 53);
+}
+
+#[test]
 fn wrong_paths_and_methods_are_404() {
     let mut account = Account::new(json!({}));
     let id = account.people(1).remove(0);
