@@ -65,7 +65,7 @@ mod tests {
             assert_eq!(locale.code.len(), 2);
             assert!(locale.calling_code.bytes().all(|byte| byte.is_ascii_digit()), "{}", locale.code);
             assert_eq!((locale.given.len(), locale.family.len()), (10, 10), "{}", locale.code);
-            assert_eq!(locale.towns.len(), 4, "{}", locale.code);
+            assert!(locale.towns.len() >= 4, "{}", locale.code);
             assert!(locale.titles.iter().chain(&locale.words).all(|word| !word.is_empty()));
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::people::{self, Address, Tagged, chance, dice, times};
+use super::people::{self, Address, SPREAD_MS, Tagged, chance, dice, times};
 
 /// A contact before it has an id; field names and modifiers are those of Nimble's default fields.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,23 +19,26 @@ pub struct NimbleDraft {
     pub updated_ms: i64,
 }
 
-/// `count` contacts, every tenth a company; persons name companies of the same set as their parent.
+/// `count` contacts: companies first, a tenth of all, then persons, many of whom name one as their parent.
+///
+/// Companies are older than all persons, too: the order matters to a service that makes a parent company
+/// when it does not know it, and it holds whether records are stored as they come or oldest first.
 pub fn nimble_contacts(count: usize, seed: u64, now_ms: i64) -> impl Iterator<Item = NimbleDraft> {
+    let companies = count / 10;
     (0..count).map(move |index| {
-        let (created_ms, updated) = times(seed, 11, index, now_ms);
-        let (record_type, fields, tags) = if is_company(index) {
-            ("company", company(seed, index / 10), Vec::new())
+        let (mut created_ms, updated) = times(seed, 11, index, now_ms);
+        if index < companies {
+            created_ms -= SPREAD_MS;
+        }
+        let (record_type, fields, tags) = if index < companies {
+            ("company", company(seed, index), Vec::new())
         } else {
             let person = people::person(seed, index);
             let tags = person.tags.clone();
-            ("person", person_fields(seed, index, count / 10, person), tags)
+            ("person", person_fields(seed, index, companies, person), tags)
         };
         NimbleDraft { record_type, fields, tags, created_ms, updated_ms: updated.unwrap_or(created_ms) }
     })
-}
-
-fn is_company(index: usize) -> bool {
-    index % 10 == 9
 }
 
 fn company(seed: u64, index: usize) -> Map<String, Value> {
@@ -170,6 +173,8 @@ mod tests {
         let all: Vec<String> = drafts.iter().flat_map(emails).collect();
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
         assert!(all.iter().all(|email| email.ends_with(".example")));
+        let oldest = drafts[500..].iter().map(|draft| draft.created_ms).min().unwrap();
+        assert!(companies.iter().all(|company| company.created_ms < oldest));
         let names: HashSet<String> =
             companies.iter().map(|draft| draft.fields["company name"][0]["value"].to_string()).collect();
         assert_eq!(names.len(), 500);

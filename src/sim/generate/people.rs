@@ -66,6 +66,9 @@ pub(super) struct Person {
     pub(super) tags: Vec<String>,
 }
 
+/// Five years, over which creations are spread.
+pub(super) const SPREAD_MS: i64 = 5 * 365 * 24 * 3_600_000;
+
 const TAGS: [&str; 12] = [
     "customer",
     "lead",
@@ -146,11 +149,10 @@ pub(super) fn person(seed: u64, index: usize) -> Person {
 /// Created and, for some, updated in Unix milliseconds: over five years, with ties, never after `now_ms`.
 pub(super) fn times(seed: u64, salt: u64, index: usize, now_ms: i64) -> (i64, Option<i64>) {
     const HOUR: i64 = 3_600_000;
-    const YEARS: i64 = 5 * 365 * 24 * HOUR;
     // Every fourth record came with others in one import: groups of eight share their millisecond.
     let group = if index % 32 < 8 { index / 32 * 32 } else { index };
     let mut shared = dice(seed, salt, group);
-    let created = now_ms - HOUR - shared.i64(0..YEARS);
+    let created = now_ms - HOUR - shared.i64(0..SPREAD_MS);
     let mut own = dice(seed, salt + 100, index);
     let updated = chance(&mut own, 45).then(|| created + own.i64(1..=(now_ms - HOUR - created).max(1)));
     (created, updated)
@@ -199,7 +201,7 @@ fn phones(dice: &mut Rng, locale: &Locale) -> Vec<Tagged> {
             3 => format!("00{code} {head} {tail:04} ext. {}", dice.u8(..100)),
             _ => format!("+{code} {head} {tail:04}"),
         };
-        phones.push((phone, *pick(dice, &MODIFIERS[..])));
+        phones.push((phone, *pick::<&str>(dice, &MODIFIERS)));
     }
     phones
 }
@@ -223,8 +225,7 @@ fn description(dice: &mut Rng) -> String {
     if chance(dice, 25) {
         for _ in 0..dice.u8(2..9) {
             text.push('\n');
-            let line: &str = *pick(dice, &NOTES[..]);
-            text.push_str(line);
+            text.push_str(pick::<&str>(dice, &NOTES));
         }
     }
     text

@@ -4,7 +4,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::exchange::{Reply, Request};
 use super::Call;
 use super::algebra::{self, Outcome};
 use super::folders::{Definition, Field, FieldType};
@@ -14,6 +13,7 @@ use super::refusal::Refused;
 use super::store::{Author, Draft};
 use super::triggers::json_body;
 use super::values::{instant, normalise, parse_instant, same};
+use crate::sim::exchange::{Reply, Request};
 
 impl Call<'_> {
     /// `POST /actions/{name}/{id}`; `None` when there is no such action.

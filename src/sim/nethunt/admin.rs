@@ -5,7 +5,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::exchange::{Reply, Request};
 use super::folders::Definition;
 use super::knobs::Knobs;
 use super::refusal::Refused;
@@ -13,6 +12,7 @@ use super::store::{Author, Draft, SEEDED, Store};
 use super::triggers::{json_body, rows_of};
 use super::values::{instant, normalise, parse_instant};
 use super::{NetHunt, notes};
+use crate::sim::exchange::{Reply, Request};
 
 /// Answers a request whose prefix is cut off.
 pub(super) fn answer(account: &mut NetHunt, now_ms: i64, request: &Request) -> Reply {

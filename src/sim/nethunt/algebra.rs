@@ -154,6 +154,9 @@ fn non_empty(values: Vec<Value>) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::btree_set;
+    use proptest::prelude::*;
+
     use super::super::folders::at_start;
     use super::*;
 
@@ -279,5 +282,17 @@ mod tests {
         assert_eq!(difference(name, Some(&a), Some(&a)), None);
         assert_eq!(difference(tags, Some(&ab), Some(&bc)), Some(json!({"remove": ["a"], "add": ["c"]})));
         assert_eq!(difference(tags, Some(&ab), Some(&json!(["b", "a"]))), None);
+    }
+
+    proptest! {
+        /// Removing what was added gives back what was there, and adding twice is adding once.
+        #[test]
+        fn remove_undoes_add(before in btree_set("[a-d]", 0..4), added in btree_set("[e-h]", 1..4)) {
+            let stored = if before.is_empty() { Value::Null } else { json!(before) };
+            let add = json!({"add": added});
+            let once = after("Tags", &stored, &add, false, &json!({})).unwrap();
+            prop_assert_eq!(&after("Tags", &once, &add, false, &json!({})).unwrap(), &once);
+            prop_assert_eq!(after("Tags", &once, &json!({"remove": added}), false, &json!({})).unwrap(), stored);
+        }
     }
 }

@@ -23,7 +23,7 @@ mod values;
 
 use serde_json::Value;
 
-use super::exchange::{Reply, Request, Service};
+use crate::sim::exchange::{Reply, Request, Service};
 use knobs::Knobs;
 use refusal::Refused;
 use store::Store;

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::generate::{self, NetHuntDraft, NetHuntLinkTarget};
 use super::notes;
 use super::store::{Author, Draft, SEEDED, Store};
+use crate::sim::generate::{self, NetHuntDraft, NetHuntLinkTarget};
 
 /// Folders that records are generated for, by their names at the start.
 const FOLDERS: [&str; 3] = ["Companies", "Contacts", "Deals"];

@@ -1,7 +1,7 @@
 //! A request refused: its status and its text, and the answer made of them.
 
-use super::super::exchange::Reply;
 use super::knobs::ErrorBody;
+use crate::sim::exchange::Reply;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,6 @@
 
 use serde_json::{Map, Value};
 
-use super::super::exchange::Reply;
 use super::Call;
 use super::folders::Definition;
 use super::knobs::NoMatch;
@@ -15,6 +14,7 @@ use super::store::Record;
 use super::streams::{Cut, read_limit, select};
 use super::triggers::{json_body, rows_of};
 use super::values::instant;
+use crate::sim::exchange::Reply;
 
 /// The text of the service when it is asked for nothing.
 const NOTHING_ASKED: &str = "Please enter either Record ID or Search Query";
@@ -81,7 +81,7 @@ impl Call<'_> {
 
 /// Whether the index, which may lag behind, finds the record.
 fn matches_now(query: &Query, record: &Record, now_ms: i64, lag_ms: i64) -> bool {
-    if record.written_ms.saturating_add(lag_ms) > now_ms {
+    if lag_ms > 0 && record.written_ms.saturating_add(lag_ms) > now_ms {
         return false;
     }
     match &record.superseded {

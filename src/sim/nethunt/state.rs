@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::admin::author_of;
 use super::folders::Definition;
-use super::store::{Change, Deed, Note, NoteKind, Store};
+use super::store::{Change, Deed, Fields, Note, NoteKind, Store};
 
 const KINDS: [(&str, NoteKind); 3] =
     [("comment", NoteKind::Comment), ("call-log", NoteKind::CallLog), ("drive-file", NoteKind::DriveFile)];
@@ -18,10 +18,11 @@ pub(super) fn snapshot(store: &Store) -> Value {
     let folder_id = |folder: usize| store.folders[folder].definition.id.as_str();
     let folders: Vec<Value> = store.folders.iter().map(|folder| folder.definition.to_json()).collect();
     let records = store.records.iter().flatten().map(|record| {
-        json!({
+        let row = json!({
             "folder": folder_id(record.folder), "id": record.id, "createdMs": record.created_ms,
-            "updatedMs": record.updated_ms, "fields": *record.fields,
-        })
+            "updatedMs": record.updated_ms,
+        });
+        with(row, "fields", Value::Object((*record.fields).clone()))
     });
     let mut deleted: Vec<&str> = store
         .by_id
@@ -32,14 +33,16 @@ pub(super) fn snapshot(store: &Store) -> Value {
     deleted.sort_unstable();
     let changes = store.changes.iter().map(|change| {
         let deed = match &change.deed {
-            Deed::Create(fields) => json!({"create": **fields}),
-            Deed::Update(told) => json!({"update": told}),
+            Deed::Create(fields) if is_current(store, &change.record, fields) => json!("create"),
+            Deed::Create(fields) => with(json!({}), "create", Value::Object((**fields).clone())),
+            Deed::Update(told) => with(json!({}), "update", Value::Object(told.clone())),
             Deed::Delete => json!("delete"),
         };
-        json!({
+        let row = json!({
             "folder": folder_id(change.folder), "id": change.id, "record": change.record,
-            "timeMs": change.time_ms, "user": change.author.email(), "deed": deed,
-        })
+            "timeMs": change.time_ms, "user": change.author.email(),
+        });
+        with(row, "deed", deed)
     });
     let notes = store.notes.iter().map(|note| {
         let kind = KINDS.iter().find(|(_, kind)| *kind == note.kind).map_or("comment", |(name, _)| *name);
@@ -48,14 +51,14 @@ pub(super) fn snapshot(store: &Store) -> Value {
             "createdMs": note.created_ms, "row": note.row,
         })
     });
-    json!({
+    let whole = json!({
         "ids": store.ids,
         "folders": folders,
-        "records": records.collect::<Vec<_>>(),
         "deleted": deleted,
-        "changes": changes.collect::<Vec<_>>(),
-        "notes": notes.collect::<Vec<_>>(),
-    })
+    });
+    let whole = with(whole, "records", Value::Array(records.collect()));
+    let whole = with(whole, "changes", Value::Array(changes.collect()));
+    with(whole, "notes", Value::Array(notes.collect()))
 }
 
 /// A store made of what [`snapshot`] wrote.
@@ -102,8 +105,12 @@ pub(super) fn restore(snapshot: &Value) -> Result<Store, String> {
 fn change_of(store: &Store, row: &Value) -> Result<Change, String> {
     let user = text(row, "user")?;
     let deed = row.get("deed").ok_or_else(|| missing("deed"))?;
+    let record = text(row, "record")?;
     let deed = if deed == "delete" {
         Deed::Delete
+    } else if deed == "create" {
+        let at = store.find(&record).and_then(|at| store.records[at].as_ref());
+        Deed::Create(Arc::clone(&at.ok_or_else(|| missing("create"))?.fields))
     } else if deed.get("create").is_some() {
         Deed::Create(Arc::new(object(deed, "create")?))
     } else {
@@ -112,11 +119,23 @@ fn change_of(store: &Store, row: &Value) -> Result<Change, String> {
     Ok(Change {
         folder: folder_of(store, row)?,
         id: text(row, "id")?,
-        record: text(row, "record")?,
+        record,
         time_ms: number(row, "timeMs")?,
         author: author_of(&user).ok_or_else(|| format!("nethunt state: unknown user `{user}`"))?,
         deed,
     })
+}
+
+/// Whether a record still has the very fields it was created with, so that they need no second copy.
+fn is_current(store: &Store, id: &str, fields: &Fields) -> bool {
+    let record = store.find(id).and_then(|at| store.records[at].as_ref());
+    record.is_some_and(|record| Arc::ptr_eq(&record.fields, fields))
+}
+
+/// `row` with one more key; moves the value, where `json!` would build it anew.
+fn with(mut row: Value, key: &str, value: Value) -> Value {
+    row[key] = value;
+    row
 }
 
 fn folder_of(store: &Store, row: &Value) -> Result<usize, String> {

@@ -4,9 +4,10 @@
 //! walk over an index that joins kept texts. Nothing here knows requests or knobs.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::folders::Definition;
 use super::values::instant;
@@ -354,24 +355,35 @@ impl Store {
 }
 
 impl Change {
-    /// The row as the change stream shows it.
-    pub(super) fn to_json(&self) -> Value {
-        let mut row = json!({
-            "id": self.id,
-            "recordId": self.record,
-            "time": instant(self.time_ms),
-            "user": {"personalName": self.author.name(), "emailAddress": format!("<{}>", self.author.email())},
-            "recordAction": self.action(),
-        });
+    /// The row as the change stream shows it; written straight to text, since whole histories are asked for.
+    pub(super) fn to_json(&self) -> String {
+        let mut row = format!(
+            "{{\"id\":\"{}\",\"recordId\":\"{}\",\"time\":\"{}\",\"user\":{{\"personalName\":\"{}\",\
+             \"emailAddress\":\"<{}>\"}},\"recordAction\":\"{}\"",
+            self.id,
+            self.record,
+            instant(self.time_ms),
+            self.author.name(),
+            self.author.email(),
+            self.action(),
+        );
         match &self.deed {
             Deed::Create(fields) => {
-                let added: Map<String, Value> =
-                    fields.iter().map(|(name, value)| (name.clone(), json!({"add": value}))).collect();
-                row["fieldActions"] = Value::Object(added);
+                row.push_str(",\"fieldActions\":{");
+                for (at, (name, value)) in fields.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { "," };
+                    // A writing to a `String` cannot fail.
+                    let _ = write!(row, "{comma}{}:{{\"add\":{value}}}", Value::from(name.as_str()));
+                }
+                row.push('}');
             }
-            Deed::Update(told) => row["fieldActions"] = Value::Object(told.clone()),
+            Deed::Update(told) => {
+                row.push_str(",\"fieldActions\":");
+                row.push_str(&serde_json::to_string(told).unwrap_or_default());
+            }
             Deed::Delete => {}
         }
+        row.push('}');
         row
     }
 
@@ -413,6 +425,8 @@ fn tail_of(record: &Record) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::folders::at_start;
     use super::*;
 

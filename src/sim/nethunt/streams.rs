@@ -7,10 +7,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use super::super::exchange::Request;
 use super::knobs::{Anchor, Border, Knobs, Order, Resolution, TieOrder};
 use super::refusal::Refused;
 use super::values::parse_instant;
+use crate::sim::exchange::Request;
 
 /// A day, the default of `since`.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -87,16 +87,14 @@ pub(super) fn select(
 ) -> Vec<Row> {
     let order = knobs.order_of(stream);
     let anchor = anchor_of(order, knobs);
-    let random_ties = (knobs.tie_order == TieOrder::Random).then_some(&mut *dice);
+    let mut random_ties = (knobs.tie_order == TieOrder::Random).then_some(&mut *dice);
     let mut kept = if cap.rows.is_none() || cap.anchor == anchor {
         let most = limit.unwrap_or(usize::MAX).min(cap.rows.unwrap_or(usize::MAX));
         take(rows, anchor, most, random_ties)
     } else {
         // The other end first, then the limit's end of what is left.
-        let mut kept = take(rows, cap.anchor, cap.rows.unwrap_or(usize::MAX), random_ties);
-        kept.reverse();
-        kept.truncate(limit.unwrap_or(usize::MAX));
-        kept
+        let kept = take(rows, cap.anchor, cap.rows.unwrap_or(usize::MAX), random_ties.as_deref_mut());
+        take_groups(kept.into_iter().rev(), limit.unwrap_or(usize::MAX), random_ties)
     };
     match order {
         Order::Desc => kept.sort_by_key(|row| Reverse(row.0)),
@@ -158,6 +156,7 @@ fn order_ties(ties: &mut [Row], dice: Option<&mut fastrand::Rng>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -191,7 +190,7 @@ mod tests {
             (json!({"cap": 2}), Some(1), vec![4]),
             (json!({"cap": 2}), Some(4), vec![4, 3]),
             (json!({"cap": 3, "cap_anchor": "oldest"}), None, vec![1, 2, 0]),
-            (json!({"cap": 3, "cap_anchor": "oldest"}), Some(1), vec![2]),
+            (json!({"cap": 3, "cap_anchor": "oldest"}), Some(1), vec![1]),
         ];
         for (mut knobs, limit, expected) in cases {
             knobs["tie_order"] = json!("id");
@@ -257,5 +256,31 @@ mod tests {
         }
         let window = Window::read(&request(&[("limit", "99999999")]), 0, &Knobs::default()).unwrap();
         assert_eq!(window.limit, Some(99_999_999));
+    }
+
+    proptest! {
+        /// A limit keeps the rows nearest to its anchor, whatever the order shown and the ties.
+        #[test]
+        fn a_limit_keeps_one_end(
+            times in proptest::collection::vec(0i64..20, 0..60),
+            limit in 1usize..70,
+            order in prop_oneof![Just("asc"), Just("desc"), Just("mixed")],
+            anchor in prop_oneof![Just(Anchor::Newest), Just(Anchor::Oldest)],
+            seed in any::<u64>(),
+        ) {
+            let index: BTreeSet<Row> = times.iter().copied().enumerate().map(|(at, time)| (time, at)).collect();
+            let knobs = Knobs { anchor: Some(anchor), ..Knobs::parse(&json!({"order": order})).unwrap() };
+            let cap = Cut { rows: None, anchor };
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let rows = select(index.iter().copied(), cap, Some(limit), "new-record", &knobs, &mut dice);
+            prop_assert!(rows.iter().all(|row| index.contains(row)));
+            let mut shown: Vec<i64> = rows.iter().map(|row| row.0).collect();
+            shown.sort_unstable();
+            let mut all = times;
+            all.sort_unstable();
+            let keep = limit.min(all.len());
+            let expected = if anchor == Anchor::Oldest { &all[..keep] } else { &all[all.len() - keep..] };
+            prop_assert_eq!(shown, expected);
+        }
     }
 }

@@ -4,11 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::exchange::Reply;
 use super::Call;
 use super::refusal::Refused;
 use super::store::{Author, Deed, NoteKind, Record, Store};
 use super::streams::{Cut, Row, Window, anchor_of, select};
+use crate::sim::exchange::Reply;
 
 impl Call<'_> {
     /// `GET /triggers/{name}` and `GET /triggers/{name}/{folder}`; `None` when there is no such trigger.
@@ -54,7 +54,8 @@ impl Call<'_> {
     fn new_record(&mut self, folder: &str) -> Result<Reply, Refused> {
         let folder = self.folder(folder)?;
         let window = self.window()?;
-        let visible = self.now_ms.saturating_sub(self.knobs.visibility_lag_ms);
+        let lag_ms = self.knobs.visibility_lag_ms;
+        let visible = if lag_ms == 0 { i64::MAX } else { self.now_ms.saturating_sub(lag_ms) };
         let records = &self.store.records;
         let rows = window
             .of(&self.store.folders[folder].created)
@@ -137,7 +138,7 @@ impl Call<'_> {
         });
         let cap = self.cap("record-change");
         let shown = select(rows, cap, window.limit, "record-change", self.knobs, self.dice);
-        Ok(json_body(joined(shown.into_iter().map(|(_, at)| changes[at].to_json().to_string()))))
+        Ok(json_body(joined(shown.into_iter().map(|(_, at)| changes[at].to_json()))))
     }
 
     fn notes(&mut self, folder: &str, stream: &str, kind: NoteKind) -> Result<Reply, Refused> {
