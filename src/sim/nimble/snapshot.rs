@@ -1,6 +1,6 @@
 //! The account as JSON and back, for `--state FILE`, `GET /_sim/state` and the tests.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::merge::FieldValue;
 use super::metadata::RecordType;
@@ -9,28 +9,40 @@ use super::store::{Contact, Store};
 /// Everything in the account.
 pub(super) fn take(store: &Store) -> Value {
     let contacts = store.iter().map(|(slot, contact)| {
-        let fields = contact.fields.iter().map(|(name, values)| {
-            let values = values.iter().map(|value| json!([value.value, value.modifier, value.extra]));
-            (name.clone(), values.collect::<Value>())
-        });
-        json!({
-            "slot": slot,
-            "id": contact.id,
-            "record_type": contact.record_type.name(),
-            "fields": fields.collect::<serde_json::Map<_, _>>(),
-            "tags": contact.tags.iter().map(|tag| store.tag_text(*tag)).collect::<Vec<_>>(),
-            "avatar_url": contact.avatar_url,
-            "created_s": contact.created_s,
-            "updated_ms": contact.updated_ms,
-            "creator": contact.creator,
-            "updater": contact.updater,
-            "owner_id": contact.owner_id,
-            "children": contact.children,
-            "visible_ms": contact.visible_ms,
-            "origin": contact.origin,
-        })
+        let tags = contact.tags.iter().map(|tag| store.tag_text(*tag));
+        // Each value is moved in; `json!` would copy a large account once more at every level.
+        let members = [
+            ("slot", Value::from(slot)),
+            ("id", Value::from(contact.id.as_str())),
+            ("record_type", Value::from(contact.record_type.name())),
+            ("fields", Value::Array(flat_fields(contact))),
+            ("tags", tags.collect()),
+            ("avatar_url", Value::from(contact.avatar_url.clone())),
+            ("created_s", Value::from(contact.created_s)),
+            ("updated_ms", Value::from(contact.updated_ms)),
+            ("creator", Value::from(contact.creator.as_str())),
+            ("updater", Value::from(contact.updater.clone())),
+            ("owner_id", Value::from(contact.owner_id.clone())),
+            ("children", Value::from(contact.children.clone())),
+            ("visible_ms", Value::from(contact.visible_ms)),
+            ("origin", Value::from(contact.origin.as_str())),
+        ];
+        members.into_iter().collect::<Value>()
     });
-    json!({"contacts": contacts.collect::<Vec<_>>(), "ever": store.ever()})
+    let contacts = Value::Array(contacts.collect());
+    [("contacts", contacts), ("ever", Value::from(store.ever()))].into_iter().collect()
+}
+
+/// Name, value, modifier and extra value of each value in turn.
+fn flat_fields(contact: &Contact) -> Vec<Value> {
+    let mut flat = Vec::new();
+    for (name, values) in &contact.fields {
+        for FieldValue { value, modifier, extra } in values {
+            flat.extend([name, value, modifier].map(|text| Value::String(text.clone())));
+            flat.push(Value::from(extra.clone()));
+        }
+    }
+    flat
 }
 
 /// The store of a snapshot.
@@ -73,17 +85,20 @@ pub(super) fn read(snapshot: &Value) -> Result<Store, String> {
 }
 
 fn fields(value: &Value) -> Option<Vec<(String, Vec<FieldValue>)>> {
-    let field = |(name, values): (&String, &Value)| {
-        let values = values.as_array()?.iter().map(|value| {
-            Some(FieldValue {
-                value: value[0].as_str()?.to_owned(),
-                modifier: value[1].as_str()?.to_owned(),
-                extra: value[2].as_str().map(str::to_owned),
-            })
-        });
-        Some((name.clone(), values.collect::<Option<Vec<_>>>()?))
-    };
-    value.as_object()?.iter().map(field).collect()
+    let mut fields: Vec<(String, Vec<FieldValue>)> = Vec::new();
+    for quad in value.as_array()?.chunks(4) {
+        let [name, value, modifier, extra] = quad else { return None };
+        let value = FieldValue {
+            value: value.as_str()?.to_owned(),
+            modifier: modifier.as_str()?.to_owned(),
+            extra: extra.as_str().map(str::to_owned),
+        };
+        match fields.last_mut() {
+            Some((last, values)) if Some(last.as_str()) == name.as_str() => values.push(value),
+            _ => fields.push((name.as_str()?.to_owned(), vec![value])),
+        }
+    }
+    Some(fields)
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
