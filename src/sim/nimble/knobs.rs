@@ -11,6 +11,8 @@ pub(crate) struct Knobs {
     pub(super) max_per_page: usize,
     /// What a larger one gets.
     pub(super) per_page_over: PerPageOver,
+    /// Whether `sort` is honoured, refused with 409, or silently ignored.
+    pub(super) sort: Sorting,
     /// What `sort` with a `per_page` above 100 gets.
     pub(super) sort_over_100: SortOver,
     /// The last row that paging reaches; 0: no limit. Beyond it the answer is 409.
@@ -53,6 +55,16 @@ pub(super) enum PerPageOver {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum Sorting {
+    #[serde(rename = "honour")]
+    Honour,
+    #[serde(rename = "409")]
+    Refuse,
+    #[serde(rename = "ignore")]
+    Ignore,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(super) enum SortOver {
     #[serde(rename = "409")]
     Refuse,
@@ -72,8 +84,12 @@ pub(super) enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum TieOrder {
+    /// Always the same.
     Stable,
+    /// Thrown anew for each answer.
     Random,
+    /// One of two, as if two servers answered in turn.
+    Replicas,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -114,6 +130,7 @@ impl Default for Knobs {
         Self {
             max_per_page: 1000,
             per_page_over: PerPageOver::Clamp,
+            sort: Sorting::Honour,
             sort_over_100: SortOver::Refuse,
             deep_window: 0,
             pages_when_empty: 0,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::errors::{invalid, quoted_invalid};
-use super::knobs::{Knobs, Order, PerPageOver, SortOver, TieOrder};
+use super::knobs::{Knobs, Order, PerPageOver, SortOver, Sorting, TieOrder};
 use super::metadata::{Metadata, RecordType};
 use super::query::Query;
 use super::search::{Keyword, fold, name};
@@ -65,6 +65,11 @@ impl Ask {
             per_page = knobs.max_per_page;
         }
         let mut sort = Sort::read(request.param("sort").unwrap_or(""), metadata)?;
+        match knobs.sort {
+            Sorting::Honour => {}
+            Sorting::Refuse if sort.is_some() => return Err(invalid("contacts cannot be sorted")),
+            Sorting::Refuse | Sorting::Ignore => sort = None,
+        }
         if sort.is_some() && per_page > SORTED_ITEMS {
             if knobs.sort_over_100 == SortOver::Refuse {
                 return Err(invalid("more than 100 items cannot be sorted"));
@@ -194,7 +199,7 @@ impl Orders {
         // nor can what a query compares with the clock.
         let random = match &ask.sort {
             None => knobs.order == Order::Random,
-            Some(_) => knobs.tie_order == TieOrder::Random,
+            Some(_) => knobs.tie_order != TieOrder::Stable,
         };
         let lasting = !random && now_ms >= store.latest_visible_ms() && ask.selection.query.is_none();
         if !lasting {
@@ -255,8 +260,10 @@ fn sorted(store: &Store, sort: &Sort, ties: TieOrder, dice: &mut fastrand::Rng) 
                     (text.is_empty(), fold(&text), slot)
                 })
                 .collect();
-            if ties == TieOrder::Random {
-                dice.shuffle(&mut keyed);
+            match ties {
+                TieOrder::Random => dice.shuffle(&mut keyed),
+                TieOrder::Replicas if dice.bool() => keyed.reverse(),
+                TieOrder::Replicas | TieOrder::Stable => {}
             }
             // Contacts without the field come last either way.
             keyed.sort_by(|left, right| {
@@ -277,13 +284,10 @@ fn by_time(
     dice: &mut fastrand::Rng,
 ) -> Vec<usize> {
     let mut entries: Vec<(i64, usize)> = if descending { index.rev().collect() } else { index.collect() };
-    if ties == TieOrder::Random {
-        let mut start = 0;
-        for end in 1..=entries.len() {
-            if end == entries.len() || entries[end].0.div_euclid(unit) != entries[start].0.div_euclid(unit) {
-                dice.shuffle(&mut entries[start..end]);
-                start = end;
-            }
+    let turned = ties == TieOrder::Replicas && dice.bool();
+    if turned || ties == TieOrder::Random {
+        for equal in entries.chunk_by_mut(|left, right| left.0.div_euclid(unit) == right.0.div_euclid(unit)) {
+            if turned { equal.reverse() } else { dice.shuffle(equal) }
         }
     }
     entries.into_iter().map(|(_, slot)| slot).collect()
