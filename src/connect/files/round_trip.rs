@@ -202,3 +202,32 @@ fn a_packed_file_that_breaks_off_is_wrong_input() {
         assert!(error.is_some(), "{format:?}");
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn no_bytes_bring_a_reader_down(
+        bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..64),
+            proptest::collection::vec(proptest::sample::select(&b"a,;\"\n\r\0\xE9\xFF\xFE{}[]:1"[..]), 0..64),
+        ],
+        format in proptest::sample::select(&FORMATS),
+        compression in proptest::sample::select(&COMPRESSIONS),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any");
+        std::fs::write(&path, bytes).unwrap();
+        let endpoint = FileEndpoint { path, format, compression };
+        let rows = open(&endpoint, &ReadOptions::default()).and_then(|mut reader| {
+            let decoder = RowDecoder::new(format, reader.schema(), &ReadOptions::default());
+            Ok((decoder, reader.next_rows(1_000)?))
+        });
+        let Ok((decoder, rows)) = rows else { return Ok(()) };
+        for row in rows {
+            if let Row::Good { raw, .. } = row {
+                decoder.decode(&raw).unwrap();
+            }
+        }
+    }
+}
