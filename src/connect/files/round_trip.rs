@@ -182,6 +182,29 @@ fn a_long_parquet_file_has_several_row_groups_and_every_row() {
 }
 
 #[test]
+fn a_damaged_parquet_file_is_an_error_or_other_data_but_no_crash() {
+    let columns = columns(&[("a", Coding::Single, Kind::Text), ("l", Coding::List, Kind::Text)]);
+    let fields = vec![Field::single("a", json!("x")), Field::list("l", vec![json!("y"), json!("z")])];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let endpoint = FileEndpoint { path, format: Format::Parquet, compression: Compression::None };
+    let mut writer = TableWriter::create(&endpoint, columns, &WriteOptions::default()).unwrap();
+    let chunk = writer.format().encode(&[Record { fields, ..Record::default() }]).unwrap();
+    writer.append(chunk).unwrap();
+    writer.finish().unwrap();
+    let whole = std::fs::read(&endpoint.path).unwrap();
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x41;
+        std::fs::write(&endpoint.path, damaged).unwrap();
+        let read = open(&endpoint, &ReadOptions::default()).and_then(|mut reader| reader.next_rows(9));
+        refused += usize::from(read.is_err());
+    }
+    assert!(refused > whole.len() / 10);
+}
+
+#[test]
 fn a_packed_file_that_breaks_off_is_wrong_input() {
     let folder = tempfile::tempdir().unwrap();
     for (compression, format) in [
