@@ -2,3 +2,4 @@
 //! outside world.
 
 pub mod draft;
+pub mod ops;
