@@ -2,4 +2,5 @@
 //! outside world.
 
 pub mod draft;
+pub mod mapping;
 pub mod ops;

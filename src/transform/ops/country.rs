@@ -14,6 +14,21 @@ const CODES: &str = include_str!("data/country-codes.tsv");
 const NAMES: &str = include_str!("data/country-names.tsv");
 const ALIASES: &str = include_str!("data/country-aliases.tsv");
 
+/// Words for forms of state, folded, that stand behind a comma in official names in several languages.
+const STATE_WORDS: [&str; 11] = [
+    "republi",
+    "repubbli",
+    "staat",
+    "stato",
+    "estado",
+    "etat",
+    "республи",
+    "республі",
+    "держав",
+    "provin",
+    "провін",
+];
+
 /// What a country becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -108,7 +123,18 @@ fn other_readings(text: &str) -> impl Iterator<Item = String> {
         let found = STATE.captures(text)?;
         Some(fold(found.get(1).or_else(|| found.get(2))?.as_str()))
     };
-    let rest = (0..2).filter_map(move |way| if way == 0 { swapped() } else { country() });
+    let state = || {
+        let (country, rest) = text.split_once(',')?;
+        let rest = fold(rest);
+        // `Georgia, Estados Unidos` speaks of another country than `Bolivia, Estado Plurinacional de`.
+        let form = STATE_WORDS.iter().any(|word| rest.contains(word)) && !TABLE.names.contains_key(&rest);
+        form.then(|| fold(country))
+    };
+    let rest = (0..3).filter_map(move |way| match way {
+        0 => swapped(),
+        1 => country(),
+        _ => state(),
+    });
     [Some(folded), without_article].into_iter().flatten().chain(rest)
 }
 
@@ -205,8 +231,8 @@ fn fold(name: &str) -> String {
             'đ' => folded.push('d'),
             'ł' => folded.push('l'),
             'ı' => folded.push('i'),
-            // Accents, Arabic vowel signs and the Arabic stretch mark.
-            '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{652}' | '\u{640}' => {}
+            // Accents, letters that are apostrophes (`Обʼєднані`), Arabic vowel signs and the Arabic stretch mark.
+            '\u{2b0}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{652}' | '\u{640}' => {}
             c if c.is_alphanumeric() || is_mark(c) => folded.push(c),
             _ => {}
         }
