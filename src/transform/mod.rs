@@ -4,3 +4,4 @@
 pub mod draft;
 pub mod mapping;
 pub mod ops;
+pub mod plain;

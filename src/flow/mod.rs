@@ -1,0 +1,3 @@
+//! The way of the data: the only place that knows all stages.
+
+pub mod job;

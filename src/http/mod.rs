@@ -1,0 +1,394 @@
+//! The one place that sends, waits and retries.
+//!
+//! A blocking client with kept-alive connections, gzip and timeouts. Every request goes through the
+//! connection's [`pace`], every failure through the pure decision in [`retry`], and every wait through
+//! [`Stop`], so that Ctrl-C is obeyed. What a request means is not known here.
+//!
+//! Reads come back parsed, since a body that cannot be read is a reason to ask again. Writes come back as they
+//! are: the caller has to tell what was refused from what may have happened.
+
+pub mod pace;
+pub mod retry;
+
+use crate::stop::Stop;
+use jiff::Timestamp;
+use pace::Pace;
+use retry::{Decision, Nature, Observed, Patience, decide};
+use secrecy::{ExposeSecret, SecretString};
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A client for one connection; clones share pace, counters and kept-alive sockets.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: ureq::Agent,
+    authorization: Arc<SecretString>,
+    pace: Arc<Pace>,
+    counters: Arc<Counters>,
+    stop: Stop,
+    patience: Patience,
+}
+
+/// What was sent so far.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Requests sent, repeated ones included.
+    pub requests: AtomicU64,
+    /// Of these, repetitions.
+    pub retries: AtomicU64,
+    /// The server's clock minus ours at the last answer with a `Date`, in milliseconds.
+    skew: Mutex<Option<i64>>,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// `GET`, `POST`, `PUT`, `DELETE`.
+    pub method: &'static str,
+    /// Full address with its query.
+    pub url: String,
+    /// JSON body.
+    pub body: Option<Vec<u8>>,
+    /// The longest wait for the answer to begin, and for each further piece of it.
+    pub timeout: Duration,
+}
+
+/// An answer whose body was read.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The server's clock when it answered.
+    pub date: Option<Timestamp>,
+    /// `Content-Type`, empty where absent.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Head of an answer whose body is still to be read.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// HTTP status.
+    pub status: u16,
+    /// The server's clock when it answered.
+    pub date: Option<Timestamp>,
+    /// `Content-Type`, empty where absent.
+    pub content_type: String,
+}
+
+/// Why there is no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// A stop was asked for; nothing was sent in this attempt.
+    Stopped,
+    /// Given up after the attempts that patience allows; nothing changed at the service.
+    GaveUp(String),
+    /// The service refused the request with this status and text.
+    Refused {
+        /// HTTP status, 4xx.
+        status: u16,
+        /// Body as text, shortened.
+        text: String,
+    },
+    /// The write may have been carried out.
+    MaybeApplied {
+        /// What was seen, for people.
+        why: String,
+        /// HTTP status, where there was one.
+        status: Option<u16>,
+    },
+}
+
+/// A 2xx body that is not what was asked for; the read is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable(pub String);
+
+/// The longest wait for an ordinary answer.
+pub const ORDINARY: Duration = Duration::from_secs(60);
+
+/// How much of an error body is kept for messages.
+const TEXT_KEPT: usize = 2_000;
+
+impl Client {
+    /// A client that sends `authorization` as that header and keeps to `pace`.
+    #[must_use]
+    pub fn new(authorization: SecretString, pace: Arc<Pace>, stop: Stop) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .max_redirects(4)
+            .max_redirects_will_error(false)
+            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
+            .user_agent(concat!("crm-ferry/", env!("CARGO_PKG_VERSION")))
+            .max_idle_connections_per_host(pace.concurrency())
+            .max_idle_connections(pace.concurrency())
+            .max_idle_age(Duration::from_secs(20))
+            .build();
+        Self {
+            agent: config.new_agent(),
+            authorization: Arc::new(authorization),
+            pace,
+            counters: Arc::default(),
+            stop,
+            patience: Patience::default(),
+        }
+    }
+
+    /// What was sent so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The pace kept.
+    #[must_use]
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// The wish to stop that this client obeys.
+    #[must_use]
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// The server's clock now, as far as its last `Date` tells; our own before the first answer.
+    #[must_use]
+    pub fn server_now(&self) -> Timestamp {
+        let skew = lock(&self.counters.skew).unwrap_or(0);
+        let now = Timestamp::now().as_millisecond().saturating_add(skew);
+        Timestamp::from_millisecond(now).unwrap_or_else(|_| Timestamp::now())
+    }
+
+    /// Sends a read until its 2xx body was parsed.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] for a 4xx, [`Failure::GaveUp`] when the service stayed down or unreadable,
+    /// [`Failure::Stopped`].
+    pub fn read<T>(
+        &self,
+        call: &Call,
+        parse: impl Fn(&Answer) -> Result<T, Unreadable>,
+    ) -> Result<T, Failure> {
+        self.stream(call, |head, body| {
+            let mut bytes = Vec::new();
+            body.read_to_end(&mut bytes)
+                .map_err(|error| Unreadable(format!("the body broke off: {error}")))?;
+            let Head { status, date, content_type } = head.clone();
+            parse(&Answer { status, date, content_type, body: bytes })
+        })
+    }
+
+    /// Sends a read and hands over its 2xx body as a stream. `take` is called again, from the start, when an
+    /// earlier body broke off.
+    ///
+    /// # Errors
+    /// As [`Client::read`].
+    pub fn stream<T>(
+        &self,
+        call: &Call,
+        mut take: impl FnMut(&Head, &mut dyn Read) -> Result<T, Unreadable>,
+    ) -> Result<T, Failure> {
+        self.attempts(Nature::Read, |_| match self.send(call) {
+            Err(observed) => Err(observed),
+            Ok((head, mut response)) if (200..300).contains(&head.status) => {
+                let mut body = response.body_mut().as_reader();
+                take(&head, &mut body).map(Ok).map_err(|Unreadable(why)| Observed::Unreadable(why))
+            }
+            Ok((head, mut response)) => Ok(Err(refused(&head, &mut response)?)),
+        })
+    }
+
+    /// Sends a write. It is repeated only where the service certainly did nothing: 429 and no connection.
+    ///
+    /// # Errors
+    /// [`Failure::MaybeApplied`] when the answer was lost, a 5xx, or a 2xx body that broke off.
+    pub fn write(&self, call: &Call) -> Result<Answer, Failure> {
+        self.attempts(Nature::Write, |_| {
+            let (head, mut response) = self.send(call)?;
+            if !(200..300).contains(&head.status) {
+                return Ok(Err(refused(&head, &mut response)?));
+            }
+            let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
+            let body = body.map_err(|error| Observed::Lost(format!("the answer broke off: {error}")))?;
+            Ok(Ok(Answer { status: head.status, date: head.date, content_type: head.content_type, body }))
+        })
+    }
+
+    /// Tries until the decision is made. The inner result is a refusal that stands.
+    fn attempts<T>(
+        &self,
+        nature: Nature,
+        mut attempt_once: impl FnMut(u32) -> Result<Result<T, Refusal>, Observed>,
+    ) -> Result<T, Failure> {
+        let mut slowdowns = 0;
+        for attempt in 1.. {
+            let slot = self.pace.acquire(&self.stop).ok_or(Failure::Stopped)?;
+            self.counters.requests.fetch_add(1, Ordering::Relaxed);
+            if attempt > 1 {
+                self.counters.retries.fetch_add(1, Ordering::Relaxed);
+            }
+            let (observed, refusal) = match attempt_once(attempt) {
+                Ok(Ok(value)) => {
+                    self.pace.recover();
+                    return Ok(value);
+                }
+                Ok(Err(refusal)) => (Observed::Status(refusal.status, refusal.retry_after), Some(refusal)),
+                Err(observed) => (observed, None),
+            };
+            drop(slot);
+            slowdowns += u32::from(matches!(observed, Observed::Status(429, _)));
+            match decide(nature, &observed, attempt, slowdowns, &self.patience, fastrand::f64()) {
+                Decision::Done => return Err(standing(refusal)),
+                Decision::GiveUp(why) => return Err(Failure::GaveUp(why)),
+                Decision::MaybeApplied(why) => {
+                    self.pace.back_off();
+                    let status = refusal.as_ref().map(|refusal| refusal.status);
+                    let text = refusal.map(|refusal| refusal.text).filter(|text| !text.is_empty());
+                    let why = text.map_or_else(|| why.clone(), |text| format!("{why}: {text}"));
+                    return Err(Failure::MaybeApplied { why, status });
+                }
+                Decision::Wait { time, everybody } => {
+                    self.pace.back_off();
+                    if everybody {
+                        self.pace.pause(time);
+                    } else if self.stop.wait(time) {
+                        return Err(Failure::Stopped);
+                    }
+                }
+            }
+        }
+        Err(Failure::Stopped)
+    }
+
+    fn send(&self, call: &Call) -> Result<(Head, ureq::http::Response<ureq::Body>), Observed> {
+        let body = match &call.body {
+            Some(body) => ureq::SendBody::from_owned_reader(std::io::Cursor::new(body.clone())),
+            None => ureq::SendBody::none(),
+        };
+        let mut request = ureq::http::Request::builder()
+            .method(call.method)
+            .uri(&call.url)
+            .header("Authorization", self.authorization.expose_secret())
+            .header("Accept", "application/json")
+            .header("Content-Type", "application/json");
+        if let Some(body) = &call.body {
+            request = request.header("Content-Length", body.len());
+        }
+        let request = request
+            .body(body)
+            .map_err(|error| Observed::NotSent(format!("the request cannot be built: {error}")))?;
+        let request = self
+            .agent
+            .configure_request(request)
+            .timeout_recv_response(Some(call.timeout))
+            .timeout_per_read(Some(call.timeout))
+            .timeout_per_write(Some(call.timeout))
+            .timeout_global(Some(call.timeout * 10))
+            .max_redirects(if call.method == "GET" { 4 } else { 0 })
+            .build();
+        let answer = self.agent.run(request).map_err(|error| observe(&error))?;
+        let header =
+            |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let date = http_date(header("date"));
+        if let Some(date) = date {
+            let skew = date.as_millisecond() - Timestamp::now().as_millisecond();
+            *lock(&self.counters.skew) = Some(skew);
+        }
+        let content_type = header("content-type").to_owned();
+        Ok((Head { status: answer.status().as_u16(), date, content_type }, answer))
+    }
+}
+
+/// A status that is no success, with what the service said.
+struct Refusal {
+    status: u16,
+    text: String,
+    retry_after: Option<Duration>,
+}
+
+fn refused(head: &Head, response: &mut ureq::http::Response<ureq::Body>) -> Result<Refusal, Observed> {
+    let retry_after = response
+        .headers()
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| wait_asked(text, head.date));
+    let mut text = Vec::new();
+    let reader = response.body_mut().as_reader();
+    let read = reader.take(TEXT_KEPT as u64).read_to_end(&mut text);
+    let text = match read {
+        Ok(_) => String::from_utf8_lossy(&text).trim().to_owned(),
+        Err(_) => String::new(),
+    };
+    Ok(Refusal { status: head.status, text, retry_after })
+}
+
+fn standing(refusal: Option<Refusal>) -> Failure {
+    match refusal {
+        Some(refusal) => Failure::Refused { status: refusal.status, text: refusal.text },
+        None => Failure::GaveUp("the service gave no answer".to_owned()),
+    }
+}
+
+/// `Retry-After` in seconds or as a date; a date is compared with the server's own clock.
+fn wait_asked(text: &str, server_now: Option<Timestamp>) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = http_date(text)?;
+    let now = server_now.unwrap_or_else(Timestamp::now);
+    Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(text.trim()).ok()?).ok()
+}
+
+/// Whether anything can have been sent before this error.
+fn observe(error: &ureq::Error) -> Observed {
+    use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => {
+            Observed::NotSent(error.to_string())
+        }
+        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+            Observed::NotSent(error.to_string())
+        }
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Http(_) => {
+            Observed::NotSent(error.to_string())
+        }
+        ureq::Error::Io(io)
+            if matches!(
+                io.kind(),
+                ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable
+            ) =>
+        {
+            Observed::NotSent(io.to_string())
+        }
+        ureq::Error::Timeout(_) => Observed::Lost("no answer in time".to_owned()),
+        other => Observed::Lost(format!("the connection broke: {other}")),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_clock() {
+        let now = http_date("Wed, 25 Nov 2026 10:00:00 GMT");
+        assert_eq!(wait_asked("7", now), Some(Duration::from_secs(7)));
+        assert_eq!(wait_asked("Wed, 25 Nov 2026 10:00:05 GMT", now), Some(Duration::from_secs(5)));
+        assert_eq!(wait_asked("Wed, 25 Nov 2026 09:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(wait_asked("soon", now), None);
+    }
+}

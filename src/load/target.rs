@@ -1,0 +1,178 @@
+//! What the load stage asks of a service that can be written to. Nothing here sends; connectors do.
+
+use crate::account::Account;
+use crate::error::{Error, Result};
+use crate::extract::Source;
+use crate::record::census::Census;
+use crate::record::schema::Schema;
+use crate::record::{RawRecord, Record};
+use crate::transform::draft::{Draft, Reject, TargetField};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A stream of a service that can be written to.
+pub trait Target: Send + Sync {
+    /// Whose records these are.
+    fn account(&self) -> &Account;
+
+    /// The same stream as a source: the plan reads it whole, once.
+    fn source(&self) -> &dyn Source;
+
+    /// What has to be sent so that the record holds what the draft says; nothing where it already does. Pure.
+    ///
+    /// `current` is the record as the plan's read saw it, `None` to create one.
+    ///
+    /// # Errors
+    /// The reasons why this row cannot be written: a read-only field, a value of the wrong type, a record
+    /// type or name missing. The row is then rejected before anything is sent.
+    fn plan(&self, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>>;
+
+    /// Sends one operation; `id` is the record it is for, `None` for creates.
+    fn send(&self, operation: &Operation, id: Option<&str>) -> Sent;
+
+    /// Records by id, read afresh; those that are gone are left out.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>>;
+
+    /// Every record created since the plan's read began, for the sweeps of design section 9.3: records that
+    /// were there before may be among them.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>>;
+
+    /// Records whose `place` equals `value` by the service's own search, for plans made on an unproven read.
+    /// Hits are verified locally by the caller.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn look_up(&self, field: &TargetField, value: &Value) -> Result<Vec<RawRecord>>;
+
+    /// Whether `record` holds everything that the create `operation` sent, in canonical form.
+    fn holds(&self, operation: &Operation, record: &Record) -> bool;
+
+    /// The content of a create in canonical form: rows of equal content form a class (design section 9.3).
+    fn content(&self, operation: &Operation) -> String;
+
+    /// Whether an update's fields in `record` are as it meant them, as they were before, or neither.
+    fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState;
+}
+
+/// A row, and what a plan needs to know about its target.
+#[derive(Clone, Copy)]
+pub struct RowToPlan<'a> {
+    /// Places that the draft's values belong to.
+    pub fields: &'a [TargetField],
+    /// What should be there.
+    pub draft: &'a Draft,
+    /// What is there now.
+    pub current: Option<&'a Record>,
+    /// The target's fields.
+    pub schema: &'a Schema,
+    /// What its records were seen to hold: JSON types and lists that the service does not declare.
+    pub census: &'a Census,
+    /// Time zone for services that ask for one with a create.
+    pub time_zone: &'a str,
+}
+
+/// The operations of a row, and how they look to people.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Requests in the order in which they have to be made; none when nothing differs.
+    pub operations: Vec<Operation>,
+    /// Differences field by field.
+    pub changes: Vec<Change>,
+}
+
+/// One request that a load has to make for a record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// What kind.
+    pub kind: OperationKind,
+    /// The request's JSON body, as it will be sent.
+    pub body: Value,
+    /// What the touched fields held before, in the service's own shape: for undo and for settling doubts.
+    pub before: Value,
+}
+
+/// Kinds of operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OperationKind {
+    /// Makes a record; at most one a row, and the first.
+    Create,
+    /// Changes fields of a record.
+    Update,
+    /// Sets all tags of a record.
+    Tags,
+}
+
+/// One difference, for the plan that people read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Field as columns name it: `email[work]`.
+    pub field: String,
+    /// Values before.
+    pub before: Vec<String>,
+    /// Values after.
+    pub after: Vec<String>,
+}
+
+/// What became of an operation that was sent.
+#[derive(Debug)]
+pub enum Sent {
+    /// The service answered that it did it.
+    Done {
+        /// The record's id.
+        id: String,
+        /// Records that the service made on the side, such as parent companies.
+        also: Vec<String>,
+    },
+    /// The service refused it for good.
+    Refused(String),
+    /// The answer was lost, a 5xx, or could not be read: it may have been done.
+    Doubt {
+        /// What was seen.
+        why: String,
+        /// Whether it was a 5xx, after which a record that is not found twice has failed (design 9.3).
+        server_error: bool,
+    },
+    /// Nothing was sent and nothing more can be: quota spent, credentials refused, service down, stop asked for.
+    Blocked(Error),
+}
+
+/// Where the plan's read began and ended, by the server's clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadMark {
+    /// `Date` of the read's first reply.
+    pub first_reply: Option<Timestamp>,
+    /// The newest creation time among the records read.
+    pub newest_created: Option<Timestamp>,
+    /// The settle time in milliseconds: how long a request may take to become visible after its answer was lost.
+    pub settle_ms: u64,
+}
+
+/// A record that may be the outcome of a create in doubt.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The record as listed.
+    pub record: RawRecord,
+    /// Known to have been created by another user.
+    pub by_other: bool,
+    /// Records that the service made on the side of this one.
+    pub also: Vec<String>,
+}
+
+/// How a record stands to an update that is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateState {
+    /// As the update meant it: it was done.
+    AsMeant,
+    /// As before: it was not done.
+    AsBefore,
+    /// Neither: somebody else was there too.
+    Otherwise,
+}
