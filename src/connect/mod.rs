@@ -1,0 +1,3 @@
+//! Connectors: the only place that knows a CRM's name.
+
+pub mod nethunt;
