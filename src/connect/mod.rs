@@ -1,0 +1,3 @@
+//! The services: the only place that knows a CRM's name.
+
+pub mod nimble;
