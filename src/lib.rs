@@ -8,6 +8,7 @@ pub mod extract;
 pub mod http;
 pub mod load;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod sim;
 pub mod stop;
