@@ -5,6 +5,7 @@ pub mod config;
 pub mod connect;
 pub mod error;
 pub mod extract;
+pub mod flow;
 pub mod http;
 pub mod load;
 pub mod record;

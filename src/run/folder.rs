@@ -3,10 +3,12 @@
 //! The folder exists and is locked before the first request. It is readable by its owner alone, since it
 //! holds personal data; it never holds a secret. Files in it appear by temporary file and rename.
 
-use super::job::Job;
 use super::lock::{Held, lock_file};
 use crate::error::{Error, IoContext, Result};
 use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -43,19 +45,19 @@ impl Runs {
         Self { root: state.join("runs") }
     }
 
-    /// Makes the folder of a new run, locked, with what was asked in it.
+    /// Makes the folder of a new run, locked, with what was asked in it. Its name says when, the command and,
+    /// in a few letters, the subject.
     ///
     /// # Errors
     /// When the state folder cannot be written to.
-    pub fn create(&self, job: &Job) -> Result<RunFolder> {
+    pub fn create(&self, command: &str, subject: &str, job: &impl Serialize) -> Result<RunFolder> {
         make_private(&self.root)?;
         let stamp = Timestamp::now().strftime("%Y%m%d-%H%M");
-        let subject = job.subject();
         for _ in 0..100 {
             let suffix: String = (0..4)
                 .map(|_| char::from(fastrand::choice(*b"abcdefghjkmnpqrstuvwxyz23456789").unwrap_or(b'a')))
                 .collect();
-            let name = format!("{stamp}-{}-{subject}-{suffix}", job.command);
+            let name = format!("{stamp}-{command}-{subject}-{suffix}");
             let path = self.root.join(&name);
             if path.exists() {
                 continue;
@@ -95,9 +97,7 @@ impl Runs {
                 entries.push(RunEntry { path: entry.path(), name });
             }
         }
-        entries.sort_by_cached_key(|entry| {
-            (entry.job().map(|job| job.asked).unwrap_or_default(), entry.name.clone())
-        });
+        entries.sort_by_cached_key(|entry| (asked(entry), entry.name.clone()));
         Ok(entries)
     }
 
@@ -128,7 +128,7 @@ impl RunEntry {
     ///
     /// # Errors
     /// When its `run.json` is missing or of another version.
-    pub fn job(&self) -> Result<Job> {
+    pub fn job<J: DeserializeOwned>(&self) -> Result<J> {
         read_job(&self.path)
     }
 
@@ -156,7 +156,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When its `run.json` is missing or of another version.
-    pub fn job(&self) -> Result<Job> {
+    pub fn job<J: DeserializeOwned>(&self) -> Result<J> {
         read_job(&self.path)
     }
 
@@ -164,7 +164,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn write_job(&self, job: &Job) -> Result<()> {
+    pub fn write_job(&self, job: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(job)
             .map_err(|cause| Error::stopped("cannot note what was asked").because(cause))?;
         self.write(JOB, text.as_bytes())
@@ -183,7 +183,13 @@ impl RunFolder {
     }
 }
 
-fn read_job(folder: &Path) -> Result<Job> {
+/// When a run was asked for, from its `run.json`.
+fn asked(entry: &RunEntry) -> String {
+    let job: Option<Value> = entry.job().ok();
+    job.and_then(|job| Some(job.get("asked")?.as_str()?.to_owned())).unwrap_or_default()
+}
+
+fn read_job<J: DeserializeOwned>(folder: &Path) -> Result<J> {
     let path = folder.join(JOB);
     let text = std::fs::read_to_string(&path).during(|| format!("cannot read `{}`", path.display()))?;
     serde_json::from_str(&text).map_err(|cause| {

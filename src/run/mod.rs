@@ -1,7 +1,6 @@
-//! Runs: the folder, the checkpoint, the parts, and the way of the data through the stages.
+//! A run on disk: its folder, its lock, its checkpoint, its parts. What the stages do with them is not known here.
 
 pub mod checkpoint;
 pub mod folder;
-pub mod job;
 pub mod lock;
 pub mod parts;

@@ -123,6 +123,7 @@ impl CsvReader {
                     self.at += bytes;
                     self.line += 1;
                 }
+                Scan::Record(extent) if extent.bytes > ROW_LIMIT => return Err(self.too_long()),
                 Scan::Record(extent) => {
                     self.at += extent.bytes;
                     self.line += extent.lines;
@@ -157,15 +158,22 @@ impl CsvReader {
             self.at = 0;
         }
         if self.buffer.len() > ROW_LIMIT {
-            return Err(Error::input(format!(
-                "`{}`: the row at line {} is longer than {} MiB",
-                self.name,
-                self.line,
-                ROW_LIMIT >> 20
-            )));
+            return Err(self.too_long());
         }
-        self.ended = !self.text.fill(&mut self.buffer)?;
+        // A record that is not whole is scanned again from its start, so the text at least doubles.
+        let enough = 2 * self.buffer.len();
+        while !self.ended {
+            self.ended = !self.text.fill(&mut self.buffer)?;
+            if self.buffer.len() > enough {
+                break;
+            }
+        }
         Ok(())
+    }
+
+    fn too_long(&self) -> Error {
+        let limit = ROW_LIMIT >> 20;
+        Error::input(format!("`{}`: the row at line {} is longer than {limit} MiB", self.name, self.line))
     }
 
     /// Line and column of a byte of the record that begins at `start` and is not yet counted in `self.line`.
@@ -243,4 +251,107 @@ fn place(record: &[u8], offset: usize, line: u64) -> String {
     }
     let column = String::from_utf8_lossy(&before[from..]).chars().count() + 1;
     format!("line {}, column {column}", line + lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::files::Compression;
+
+    fn open(bytes: &[u8], options: &ReadOptions) -> Result<CsvReader> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, bytes).unwrap();
+        let endpoint = FileEndpoint { path, format: Format::Csv, compression: Compression::None };
+        CsvReader::open(&endpoint, options)
+    }
+
+    /// Row, line and raw of good rows; row, line and reason of bad ones.
+    fn read(bytes: &[u8]) -> Vec<(u64, u64, String)> {
+        let rows = open(bytes, &ReadOptions::default()).unwrap().next_rows(1_000_000).unwrap();
+        let shown = |row| match row {
+            Row::Good { row, line, raw } => (row, line, raw),
+            Row::Bad { row, line, reason, .. } => (row, line, reason),
+        };
+        rows.into_iter().map(shown).collect()
+    }
+
+    fn error(bytes: &[u8]) -> String {
+        let result = open(bytes, &ReadOptions::default()).and_then(|mut reader| reader.next_rows(1_000_000));
+        let error = result.unwrap_err();
+        assert_eq!(error.class(), crate::error::Class::Input);
+        error.to_string()
+    }
+
+    #[test]
+    fn rows_know_their_number_and_line() {
+        let rows = read(b"a;b\r\n\r\n1;\"x\r\ny\"\r\n2;\"z\"\r\n\r\n");
+        assert_eq!(rows, [(1, 3, r#"["1","x\r\ny"]"#.into()), (2, 5, r#"["2","z"]"#.into())]);
+        assert_eq!(read(b"a,b\n"), []);
+        assert_eq!(read(b"a,b"), []);
+        assert_eq!(read(b"sep=|\na,x|b\n1|2"), [(1, 3, r#"["1","2"]"#.into())]);
+    }
+
+    #[test]
+    fn broken_rows_are_placed_and_the_rest_goes_on() {
+        let rows = read("a,b\n1,\"é\"y\n2,\"x\ny\" z\n3\n4,ok\n".as_bytes());
+        let text = "text after the closing quote of the cell that begins at";
+        assert_eq!(
+            rows,
+            [
+                (1, 2, format!("line 2, column 6: {text} line 2, column 3")),
+                (2, 3, format!("line 4, column 3: {text} line 3, column 3")),
+                (3, 5, "line 5: 1 cell where the header has 2".into()),
+                (4, 6, r#"["4","ok"]"#.into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_a_bad_row_wherever_they_stand() {
+        let mut text = "naïve,é\n".repeat(200_000).into_bytes();
+        text.extend_from_slice(b"x,\xE9\nlast,row\n");
+        let rows = read(&text);
+        assert_eq!(rows.len(), 200_001);
+        let reason = "line 200001, column 3: bytes that are no UTF-8 text";
+        assert_eq!(rows[199_999], (200_000, 200_001, reason.into()));
+        assert_eq!(rows[200_000].2, r#"["last","row"]"#);
+        let surrogate = b"\xFF\xFEa\0\n\0\x00\xDC\n\0b\0\n\0";
+        let rows = read(surrogate);
+        assert_eq!(rows[0].2, "line 2, column 1: bytes that are no UTF-16LE text");
+        assert_eq!(rows[1].2, r#"["b"]"#);
+    }
+
+    #[test]
+    fn what_cannot_be_read_at_all_is_wrong_input() {
+        let open = "`a.csv`: the quote at line 3, column 4 is never closed";
+        assert_eq!(error("a,b\n1,2\né3,\"x\n4,5\n".as_bytes()), open);
+        assert_eq!(error(b"a,\"b\n"), "`a.csv`: the quote at line 1, column 3 is never closed");
+        let no_header = "`a.csv` is empty: it has no header";
+        for text in ["", "\n\r\n", "\u{feff}"] {
+            assert_eq!(error(text.as_bytes()), no_header);
+        }
+        let long = [b"a,b\n1,".as_slice(), &vec![b'x'; CELL_LIMIT + 1], b"\n"].concat();
+        assert_eq!(error(&long), "`a.csv`: the cell at line 2, column 3 is longer than 16 MiB");
+        let wide = [b"a\n".as_slice(), &b"xxxxxxx,".repeat(5 << 20)].concat();
+        assert_eq!(error(&wide), "`a.csv`: the row at line 2 is longer than 32 MiB");
+        assert!(error(b"\"a\"b,c\n").contains("the header is broken: line 1, column 4"));
+    }
+
+    #[test]
+    fn flags_stand_above_what_is_detected() {
+        let options = ReadOptions {
+            delimiter: Some(';'),
+            encoding: Some("windows-1252".into()),
+            spreadsheet_safe: true,
+            ..ReadOptions::default()
+        };
+        let mut reader = open(b"sep=,\n'=a;x,y\n\xE9;'=1\n", &options).unwrap();
+        let names: Vec<_> = reader.schema().fields.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!(names, ["=a", "x,y"]);
+        assert_eq!(reader.notices(), ["`a.csv`: windows-1252 as given, cells separated by `;`"]);
+        let rows = reader.next_rows(9).unwrap();
+        assert_eq!(rows, [Row::Good { row: 1, line: 3, raw: "[\"é\",\"'=1\"]".into() }]);
+        assert!(open(b"a", &ReadOptions { delimiter: Some('"'), ..ReadOptions::default() }).is_err());
+    }
 }

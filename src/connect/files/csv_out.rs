@@ -22,9 +22,13 @@ impl CsvFormat {
     }
 
     /// The header line. Names that hold any separator are quoted, so that reading finds the right one; so are
-    /// those that would be taken for a byte order mark or a `sep=` line.
+    /// those that would be taken for a byte order mark or a `sep=` line. Names that hold a zero byte, which could
+    /// be taken for UTF-16, get a byte order mark before them.
     pub(super) fn header(&self) -> Vec<u8> {
         let mut text = Vec::new();
+        if self.columns.iter().any(|column| column.header.contains('\0')) {
+            text.extend_from_slice("\u{feff}".as_bytes());
+        }
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
                 text.push(self.delimiter);

@@ -88,9 +88,12 @@ impl FileEndpoint {
         self.path.as_os_str() == "-"
     }
 
-    /// The file's name without folders, as messages and schemas call it.
+    /// The file's name without folders, as messages and schemas of what is read call it.
     #[must_use]
     pub fn name(&self) -> String {
+        if self.is_standard_stream() {
+            return "stdin".to_owned();
+        }
         match self.path.file_name() {
             Some(name) => name.to_string_lossy().into_owned(),
             None => self.path.display().to_string(),

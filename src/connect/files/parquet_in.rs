@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::Type;
 use std::fs::File;
 use std::io::{self, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Rows decoded at a time.
@@ -45,7 +46,7 @@ impl ParquetReader {
         let name = endpoint.name();
         let refused = |cause| Error::input(format!("`{name}` cannot be read as Parquet")).because(cause);
         let file = seekable(endpoint)?;
-        let metadata = metadata(&file).map_err(refused)?;
+        let metadata = unbroken(&name, || metadata(&file).map_err(refused))?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
         let arrow = Arc::clone(builder.schema());
         for field in arrow.fields() {
@@ -62,7 +63,7 @@ impl ParquetReader {
         let specs = names.into_iter().zip(arrow.fields()).map(|(name, field)| spec(name, field));
         let schema = Schema { of: name.clone(), fields: specs.collect(), ..Schema::default() };
         let notices = notices.into_iter().map(|said| format!("`{name}`: {said}")).collect();
-        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(refused)?;
+        let reader = unbroken(&name, || builder.with_batch_size(BATCH_ROWS).build().map_err(refused))?;
         Ok(Self { name, reader, batch: None, at: 0, row: 0, typical: 0, schema, notices, doubled })
     }
 
@@ -72,10 +73,12 @@ impl ParquetReader {
                 Some(batch) if self.at < batch.num_rows() => break batch,
                 _ => {}
             }
-            let Some(batch) = self.reader.next() else { return Ok(None) };
             let broken =
                 |cause| Error::input(format!("`{}` cannot be read any further", self.name)).because(cause);
-            self.batch = Some(batch.map_err(broken)?);
+            let reader = &mut self.reader;
+            let next = unbroken(&self.name, || reader.next().transpose().map_err(broken))?;
+            let Some(batch) = next else { return Ok(None) };
+            self.batch = Some(batch);
             self.at = 0;
         };
         let mut json = Vec::with_capacity(self.typical + self.typical / 4);
@@ -115,6 +118,12 @@ impl TableReader for ParquetReader {
         }
         Ok(rows)
     }
+}
+
+/// Runs a step of the Parquet library; a panic in it is the file's fault.
+fn unbroken<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(step))
+        .unwrap_or_else(|_| Err(Error::input(format!("`{name}` is a damaged Parquet file"))))
 }
 
 fn seekable(endpoint: &FileEndpoint) -> Result<File> {

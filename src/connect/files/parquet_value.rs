@@ -159,7 +159,9 @@ fn push_time(json: &mut Vec<u8>, array: &dyn Array, row: usize) {
         T::Date64 => push_literal(json, Date(value!(Date64Type).div_euclid(86_400_000))),
         T::Time32(Second) => push_literal(json, TimeOfDay(value!(Time32SecondType) * 1_000_000_000)),
         T::Time32(_) => push_literal(json, TimeOfDay(value!(Time32MillisecondType) * 1_000_000)),
-        T::Time64(Microsecond) => push_literal(json, TimeOfDay(value!(Time64MicrosecondType) * 1_000)),
+        T::Time64(Microsecond) => {
+            push_literal(json, TimeOfDay(value!(Time64MicrosecondType).saturating_mul(1_000)))
+        }
         T::Time64(_) => push_literal(json, TimeOfDay(value!(Time64NanosecondType))),
         T::Timestamp(unit, zone) => {
             let (units, per_second) = match unit {

@@ -182,6 +182,29 @@ fn a_long_parquet_file_has_several_row_groups_and_every_row() {
 }
 
 #[test]
+fn a_damaged_parquet_file_is_an_error_or_other_data_but_no_crash() {
+    let columns = columns(&[("a", Coding::Single, Kind::Text), ("l", Coding::List, Kind::Text)]);
+    let fields = vec![Field::single("a", json!("x")), Field::list("l", vec![json!("y"), json!("z")])];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let endpoint = FileEndpoint { path, format: Format::Parquet, compression: Compression::None };
+    let mut writer = TableWriter::create(&endpoint, columns, &WriteOptions::default()).unwrap();
+    let chunk = writer.format().encode(&[Record { fields, ..Record::default() }]).unwrap();
+    writer.append(chunk).unwrap();
+    writer.finish().unwrap();
+    let whole = std::fs::read(&endpoint.path).unwrap();
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x41;
+        std::fs::write(&endpoint.path, damaged).unwrap();
+        let read = open(&endpoint, &ReadOptions::default()).and_then(|mut reader| reader.next_rows(9));
+        refused += usize::from(read.is_err());
+    }
+    assert!(refused > whole.len() / 10);
+}
+
+#[test]
 fn a_packed_file_that_breaks_off_is_wrong_input() {
     let folder = tempfile::tempdir().unwrap();
     for (compression, format) in [
@@ -200,5 +223,34 @@ fn a_packed_file_that_breaks_off_is_wrong_input() {
             assert_eq!(error.class(), crate::error::Class::Input, "{error}");
         }
         assert!(error.is_some(), "{format:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn no_bytes_bring_a_reader_down(
+        bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..64),
+            proptest::collection::vec(proptest::sample::select(&b"a,;\"\n\r\0\xE9\xFF\xFE{}[]:1"[..]), 0..64),
+        ],
+        format in proptest::sample::select(&FORMATS),
+        compression in proptest::sample::select(&COMPRESSIONS),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any");
+        std::fs::write(&path, bytes).unwrap();
+        let endpoint = FileEndpoint { path, format, compression };
+        let rows = open(&endpoint, &ReadOptions::default()).and_then(|mut reader| {
+            let decoder = RowDecoder::new(format, reader.schema(), &ReadOptions::default());
+            Ok((decoder, reader.next_rows(1_000)?))
+        });
+        let Ok((decoder, rows)) = rows else { return Ok(()) };
+        for row in rows {
+            if let Row::Good { raw, .. } = row {
+                decoder.decode(&raw).unwrap();
+            }
+        }
     }
 }

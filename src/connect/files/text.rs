@@ -152,16 +152,17 @@ fn is_utf16(encoding: &'static Encoding) -> bool {
     encoding == UTF_16LE || encoding == UTF_16BE
 }
 
-/// UTF-16 without a mark: in text that is mostly Latin every second byte is zero, and no text has them so.
+/// UTF-16 without a mark: in text that is mostly Latin every second byte is zero, beginning with the header's
+/// first letter, and no other text has them so.
 fn zero_pattern(head: &[u8]) -> Option<&'static Encoding> {
     let sample = &head[..head.len().min(4096) & !1];
     let zeros = |side: usize| sample.iter().skip(side).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     let (many, none) = (sample.len() * 3 / 20, sample.len() / 100);
-    match () {
-        () if odd > many && even <= none => Some(UTF_16LE),
-        () if even > many && odd <= none => Some(UTF_16BE),
-        () => None,
+    match sample {
+        [1..=255, 0, ..] if odd > many && even <= none => Some(UTF_16LE),
+        [0, 1..=255, ..] if even > many && odd <= none => Some(UTF_16BE),
+        _ => None,
     }
 }
 

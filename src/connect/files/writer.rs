@@ -38,8 +38,7 @@ pub struct TableWriter {
 }
 
 enum Sink {
-    Text(Output),
-    // Boxed: the Parquet writer's state is far larger.
+    Text(Box<Output>),
     Parquet(Box<ParquetOutput>),
 }
 
@@ -65,9 +64,11 @@ impl TableWriter {
                 let delimiter = if endpoint.format == Format::Tsv { b'\t' } else { b',' };
                 let format = CsvFormat::new(columns, delimiter, options);
                 output.write_all(&format.header()).during(|| format!("cannot write `{endpoint}`"))?;
-                Self { format: Arc::new(format), sink: Sink::Text(output) }
+                Self { format: Arc::new(format), sink: Sink::Text(Box::new(output)) }
             }
-            Format::Jsonl => Self { format: Arc::new(JsonlFormat::new(columns)), sink: Sink::Text(output) },
+            Format::Jsonl => {
+                Self { format: Arc::new(JsonlFormat::new(columns)), sink: Sink::Text(Box::new(output)) }
+            }
             Format::Parquet => {
                 let format = ParquetFormat::new(columns);
                 let sink = ParquetOutput::create(output, &format)?;

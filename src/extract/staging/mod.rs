@@ -237,15 +237,19 @@ impl Staging {
         ))?;
         self.set_note("finished", "yes");
         self.commit()?;
-        let parts: u64 = self.db.query_row(
-            &format!("SELECT coalesce(sum(rows), 0) FROM {}_part", self.stage),
-            [],
-            |row| row.get(0),
-        )?;
-        let dropped: u64 =
-            self.db
-                .query_row(&format!("SELECT count(*) FROM {}_dropped", self.stage), [], |row| row.get(0))?;
-        Ok(parts - dropped)
+        self.count()
+    }
+
+    /// Records in finished parts, without dropped versions.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read.
+    pub fn count(&self) -> Result<u64> {
+        let stage = &self.stage;
+        let sql = format!(
+            "SELECT (SELECT coalesce(sum(rows), 0) FROM {stage}_part) - (SELECT count(*) FROM {stage}_dropped)"
+        );
+        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// Whether an earlier life ended the stage, and how complete the read was.

@@ -1,0 +1,196 @@
+//! Requests to NetHunt's v1 API and what its refusals mean (NetHunt facts, sections 1, 2 and 4).
+//!
+//! Error bodies are plain text, sometimes HTML from a proxy, never JSON: the status decides, and the text is
+//! only shown, shortened. Paths and query values are always percent-encoded.
+
+use super::pipeline::through;
+use super::split::{Batch, Ended};
+use crate::error::{Error, Result};
+use crate::http::{Answer, Call, Client, Failure, Head, ORDINARY, Unreadable};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long a whole folder may take to begin to arrive (NetHunt facts, section 9).
+const WHOLE_FOLDER: Duration = Duration::from_secs(300);
+
+/// One NetHunt login's access.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    client: Client,
+    base: String,
+}
+
+/// A request's parameters, in the order of sending.
+pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
+
+/// What became of a request for an array.
+#[derive(Debug)]
+pub(super) enum Stream {
+    /// It was read to its end.
+    Read,
+    /// The service has no such thing, and says so: 400, 404, 405, 410, or no body at all.
+    None(String),
+    /// The service stayed unable to answer.
+    GaveUp(String),
+}
+
+impl Api {
+    pub(super) fn new(client: Client, base: String) -> Self {
+        let base = base.trim_end_matches('/').to_owned();
+        Self { client, base }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Reads a short list.
+    pub(super) fn list<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: Query<'_>,
+    ) -> Result<Vec<T>, Failure> {
+        let call = self.call("GET", path, query, None, ORDINARY);
+        self.client.read(&call, |answer| {
+            serde_json::from_slice(&answer.body)
+                .map_err(|error| Unreadable(not_as_documented(answer, &error)))
+        })
+    }
+
+    /// Reads a list of any length: `begin` is called with the head of every attempt, `work` on all cores,
+    /// `take` in order. What was taken before a body broke off stays taken.
+    ///
+    /// # Errors
+    /// When the service refuses, `take` or `begin` fails, or a stop is asked for.
+    pub(super) fn stream<T: Send>(
+        &self,
+        path: &[&str],
+        query: Query<'_>,
+        mut begin: impl FnMut(Option<Timestamp>) -> Result<()>,
+        work: impl Fn(&Batch) -> Result<T, Unreadable> + Sync,
+        mut take: impl FnMut(T) -> Result<()> + Send,
+    ) -> Result<Stream> {
+        let call = self.call("GET", path, query, None, WHOLE_FOLDER);
+        let read = self.client.stream(&call, |head: &Head, body| {
+            if let Err(error) = begin(head.date) {
+                return Ok(Err(error));
+            }
+            through(body, self.client.stop(), &work, &mut take)
+        });
+        match read {
+            Ok(Ok(Ended::Empty)) => Ok(Stream::None("the answer is empty".to_owned())),
+            Ok(read) => read.map(|_| Stream::Read),
+            Err(Failure::Refused { status: status @ (400 | 404 | 405 | 410), text }) => {
+                Ok(Stream::None(format!("NetHunt answers {status}{}", said(&text))))
+            }
+            Err(Failure::GaveUp(why)) => Ok(Stream::GaveUp(why)),
+            Err(failure) => Err(failed(&format!("read `{}`", path.join("/")), failure)),
+        }
+    }
+
+    /// Sends a write.
+    pub(super) fn write(&self, path: &[&str], query: Query<'_>, body: &Value) -> Result<Answer, Failure> {
+        let body = body.to_string().into_bytes();
+        self.client.write(&self.call("POST", path, query, Some(body), ORDINARY))
+    }
+
+    fn call(
+        &self,
+        method: &'static str,
+        path: &[&str],
+        query: Query<'_>,
+        body: Option<Vec<u8>>,
+        timeout: Duration,
+    ) -> Call {
+        let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let mut url = self.base.clone();
+        for piece in path {
+            url.push('/');
+            url.push_str(&encode(piece));
+        }
+        for (index, (name, value)) in query.iter().enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(&format!("{}={}", encode(name), encode(value)));
+        }
+        Call { method, url, body, timeout }
+    }
+}
+
+/// `since` as NetHunt's samples have it: milliseconds and `Z` (NetHunt facts, section 3).
+pub(super) fn since(ms: i64) -> String {
+    let at = Timestamp::from_millisecond(ms.max(0)).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+/// A failure as an error for people; `what` completes "cannot …".
+pub(super) fn failed(what: &str, failure: Failure) -> Error {
+    match failure {
+        Failure::Stopped => Error::stopped("stopped on request"),
+        Failure::Refused { status: 401, .. } => Error::credentials("NetHunt refuses the credentials").hint(
+            "set FERRY_NETHUNT_EMAIL to your login and FERRY_NETHUNT_KEY to its API key (the one of v1)",
+        ),
+        Failure::Refused { status: 403, text } => {
+            Error::credentials(format!("NetHunt does not permit this login to {what}{}", said(&text)))
+                .hint("the API sees what the user of FERRY_NETHUNT_EMAIL may see")
+        }
+        Failure::Refused { status, text } => {
+            Error::stopped(format!("cannot {what}: NetHunt answers {status}{}", said(&text)))
+        }
+        Failure::GaveUp(why) | Failure::MaybeApplied { why, .. } => {
+            Error::stopped(format!("cannot {what}: {why}"))
+        }
+    }
+}
+
+/// The first line of what a service said, for the end of a sentence; HTML is not repeated.
+pub(super) fn said(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    match line {
+        "" => String::new(),
+        html if html.starts_with('<') => " with a page of HTML".to_owned(),
+        line => format!(": {}", line.chars().take(200).collect::<String>()),
+    }
+}
+
+fn not_as_documented(answer: &Answer, error: &serde_json::Error) -> String {
+    if answer.content_type.contains("html") || answer.body.trim_ascii_start().starts_with(b"<") {
+        return "the service answers with a page of HTML".to_owned();
+    }
+    format!("the answer is not the documented JSON: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+
+    #[test]
+    fn refusals_become_the_right_kind_of_end() {
+        let refused = |status, text: &str| Failure::Refused { status, text: text.to_owned() };
+        let cases = [
+            (refused(401, "Your email address or API key does not appear to be valid"), Class::Credentials),
+            (refused(403, ""), Class::Credentials),
+            (refused(404, "<html><body>nothing</body></html>"), Class::Stopped),
+            (Failure::GaveUp("the service answers 503".into()), Class::Stopped),
+            (Failure::Stopped, Class::Stopped),
+        ];
+        for (failure, class) in cases {
+            assert_eq!(failed("read `x`", failure.clone()).class(), class, "{failure:?}");
+        }
+        let shown = failed("read `x`", refused(404, "<html>")).to_string();
+        assert_eq!(shown, "cannot read `x`: NetHunt answers 404 with a page of HTML");
+    }
+
+    #[test]
+    fn since_is_written_with_milliseconds() {
+        assert_eq!(since(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(since(1_689_255_984_113), "2023-07-13T13:46:24.113Z");
+        assert_eq!(since(-5), "1970-01-01T00:00:00.000Z");
+    }
+}

@@ -1,0 +1,104 @@
+//! Records by id and by value (NetHunt facts, section 5).
+//!
+//! `find-record` is a search box: hits by value are not exact and the caller verifies them; a hit by id counts
+//! only if it is that record. No match is `[]` or 404.
+
+use super::api::{Api, Stream, failed, since};
+use super::proof::EPOCH;
+use super::rows::{self, Row};
+use crate::error::Result;
+use crate::http::{Failure, Unreadable};
+use crate::record::{RawRecord, service_name, to_text};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::{HashMap, HashSet};
+
+/// So many records are asked for one by one; more are picked out of the stream of updates.
+const ONE_BY_ONE: usize = 50;
+/// Hits of a search by value; at least 20 are needed to judge uniqueness (NetHunt facts, section 5).
+const HITS: &str = "25";
+
+/// The record of that id; `None` if there is none.
+pub(super) fn by_id(api: &Api, folder: &str, id: &str) -> Result<Option<Row>> {
+    let hits = find(api, folder, &[("recordId", id)])?;
+    Ok(hits.into_iter().find(|row| row.record.id.as_deref() == Some(id)))
+}
+
+/// Records that the service finds for a field's value, unverified.
+pub(super) fn by_value(api: &Api, folder: &str, column: &str, value: &Value) -> Result<Vec<RawRecord>> {
+    let (field, text) = (service_name(column).unwrap_or(column), to_text(value));
+    // How a quote within a quoted value is written is unknown, so such a value is searched as bare text.
+    let query = match field.contains('"') || text.contains('"') {
+        true => text,
+        false => format!("\"{field}\":\"{text}\""),
+    };
+    if query.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let hits = find(api, folder, &[("query", &query), ("limit", HITS)])?;
+    Ok(hits.into_iter().map(|row| row.record).collect())
+}
+
+/// Records by id; those that are gone are left out. A few are asked for by id. Many are first picked out of
+/// what was updated since `opened` (a load reads back what it has just written), then out of all updates, and
+/// only the rest is asked for.
+pub(super) fn by_ids(api: &Api, folder: &str, ids: &[String], opened: i64) -> Result<Vec<RawRecord>> {
+    let mut wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let mut found: HashMap<String, Row> = HashMap::new();
+    for from in [opened, EPOCH] {
+        if wanted.len() > ONE_BY_ONE {
+            pick(api, folder, from, &wanted, &mut found)?;
+            wanted.retain(|id| !found.contains_key(*id));
+        }
+    }
+    for id in ids {
+        if wanted.remove(id.as_str())
+            && let Some(row) = by_id(api, folder, id)?
+        {
+            found.insert(id.clone(), row);
+        }
+    }
+    Ok(ids.iter().filter_map(|id| found.remove(id)).map(|row| row.record).collect())
+}
+
+/// Adds the wanted records among those updated since `from`, in their latest version.
+fn pick(
+    api: &Api,
+    folder: &str,
+    from: i64,
+    wanted: &HashSet<&str>,
+    found: &mut HashMap<String, Row>,
+) -> Result<()> {
+    let from = since(from);
+    let path = ["triggers", "updated-record", folder];
+    // Where there is no such stream, the records are asked for one by one.
+    let _: Stream = api.stream(
+        &path,
+        &[("since", &from)],
+        |_| Ok(()),
+        rows::heads,
+        |rows| {
+            for row in rows {
+                let Some(id) = row.record.id.clone().filter(|id| wanted.contains(id.as_str())) else {
+                    continue;
+                };
+                match found.get(&id) {
+                    Some(known) if known.updated_ms >= row.updated_ms => {}
+                    _ => drop(found.insert(id, row)),
+                }
+            }
+            Ok(())
+        },
+    )?;
+    Ok(())
+}
+
+fn find(api: &Api, folder: &str, query: &[(&str, &str)]) -> Result<Vec<Row>> {
+    let hits = match api.list::<Box<RawValue>>(&["searches", "find-record", folder], query) {
+        Ok(hits) => hits,
+        Err(Failure::Refused { status: 404 | 410, .. }) => return Ok(Vec::new()),
+        Err(failure) => return Err(failed("search a NetHunt folder", failure)),
+    };
+    let rows: Result<Vec<_>, Unreadable> = hits.iter().map(|raw| rows::head(raw.get())).collect();
+    rows.map_err(|Unreadable(why)| failed("search a NetHunt folder", Failure::GaveUp(why)))
+}

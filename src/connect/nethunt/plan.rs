@@ -1,0 +1,195 @@
+//! What has to be sent so that a record holds what a draft says. Pure.
+//!
+//! Ferry's own columns: `_id` only says which record is meant; `_type` and `_created` may repeat what the
+//! record has, an edit of them is rejected; `_updated` is the time of the row's knowledge, which the load
+//! stage judges (design section 9.8).
+
+use super::actions::{Action, Difference, action};
+use super::decode::KIND;
+use super::values::{distinct, is_blank, same, typed};
+use crate::error::nearest;
+use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
+use crate::record::schema::Modifier;
+use crate::record::{Record, service_name, to_text};
+use crate::transform::draft::{OnExtra, Reject, TargetField, Write};
+use serde_json::{Map, Value, json};
+
+/// The operations for a row.
+///
+/// # Errors
+/// Every reason why it cannot be written.
+pub(super) fn plan(row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
+    let mut rejects = Vec::new();
+    let mut parts = Vec::new();
+    for (field, values) in row.fields.iter().zip(&row.draft.values) {
+        let Some(values) = values else { continue };
+        match part(row, field, values) {
+            Ok(None) => {}
+            Ok(Some(part)) => parts.push(part),
+            Err(reject) => rejects.push(reject),
+        }
+    }
+    if !rejects.is_empty() {
+        return Err(rejects);
+    }
+    match row.current {
+        None => create(row, parts),
+        Some(_) => Ok(update(parts)),
+    }
+}
+
+/// A field that differs.
+struct Part<'a> {
+    /// As the service calls it.
+    service: &'a str,
+    change: Change,
+    before: Value,
+    action: Action,
+    multi: bool,
+}
+
+fn part<'a>(
+    row: &RowToPlan<'a>,
+    field: &'a TargetField,
+    values: &[Value],
+) -> Result<Option<Part<'a>>, Reject> {
+    let column = field.place.name.as_str();
+    if let Some(known) = own_column(row.current, column) {
+        return known.allow(column, values).map(|()| None);
+    }
+    let service = writable_name(row, field)?;
+    let tally = row.census.tally(column, "");
+    let stored = row.current.and_then(|record| record.field(column));
+    let multi = field.multi == Some(true)
+        || tally.is_some_and(|tally| tally.list)
+        || stored.is_some_and(|field| field.list);
+    let mut wanted = Vec::with_capacity(values.len());
+    for value in values.iter().filter(|value| !is_blank(value)) {
+        let value = typed(value, field.kind, tally).map_err(|reason| refuse(column, Some(value), reason))?;
+        wanted.push(value);
+    }
+    let mut wanted = distinct(wanted);
+    if !multi && wanted.len() > 1 {
+        if field.on_extra == OnExtra::Reject {
+            let reason = format!("{} values for a field that holds one", wanted.len());
+            return Err(refuse(column, wanted.get(1), reason));
+        }
+        wanted.truncate(1);
+    }
+    let held: Vec<Value> = stored
+        .into_iter()
+        .flat_map(|field| &field.entries)
+        .map(|entry| &entry.value)
+        .filter(|value| !is_blank(value))
+        .cloned()
+        .collect();
+    if field.write == Write::Add && !multi && field.on_extra == OnExtra::Reject {
+        let full = held.first().zip(wanted.first()).filter(|(one, other)| !same(one, other));
+        if let Some((held, wanted)) = full {
+            let reason = format!("the field holds one value and has `{}` already", to_text(held));
+            return Err(refuse(column, Some(wanted), reason));
+        }
+    }
+    let Some(action) = action(Difference { held: &held, wanted: &wanted, multi, write: field.write }) else {
+        return Ok(None);
+    };
+    let texts = |values: &[Value]| values.iter().map(to_text).collect();
+    let change = Change { field: column.to_owned(), before: texts(&held), after: texts(&action.after) };
+    let before = match (&held[..], stored.is_some_and(|field| field.list)) {
+        ([], _) => Value::Null,
+        ([single], false) => single.clone(),
+        (several, _) => Value::from(several.to_vec()),
+    };
+    Ok(Some(Part { service, change, before, action, multi }))
+}
+
+fn create(row: &RowToPlan<'_>, parts: Vec<Part<'_>>) -> Result<Planned, Vec<Reject>> {
+    if parts.is_empty() {
+        let reason = "there is nothing to write: every field of the row is empty".to_owned();
+        return Err(vec![Reject { field: None, value: None, reason }]);
+    }
+    let mut fields = Map::new();
+    let mut changes = Vec::new();
+    for Part { service, change, action, multi, .. } in parts {
+        let mut values = action.after;
+        let value = if multi { Value::from(values) } else { values.swap_remove(0) };
+        fields.insert(service.to_owned(), value);
+        changes.push(change);
+    }
+    let body = json!({"timeZone": time_zone(row.time_zone), "fields": fields});
+    let operations = vec![Operation { kind: OperationKind::Create, body, before: Value::Null }];
+    Ok(Planned { operations, changes })
+}
+
+fn update(parts: Vec<Part<'_>>) -> Planned {
+    if parts.is_empty() {
+        return Planned::default();
+    }
+    let (mut actions, mut before, mut changes) = (Map::new(), Map::new(), Vec::new());
+    for part in parts {
+        actions.insert(part.service.to_owned(), part.action.body);
+        before.insert(part.service.to_owned(), part.before);
+        changes.push(part.change);
+    }
+    let body = json!({"fieldActions": actions});
+    let operations = vec![Operation { kind: OperationKind::Update, body, before: Value::Object(before) }];
+    Planned { operations, changes }
+}
+
+/// The zone under a name that older zone data knows: `Europe/Kyiv` came with 2022b (NetHunt facts, section 7).
+fn time_zone(name: &str) -> &str {
+    if name == "Europe/Kyiv" { "Europe/Kiev" } else { name }
+}
+
+/// What one of Ferry's own columns may say.
+enum OwnColumn<'a> {
+    Anything,
+    Only(Option<&'a str>),
+}
+
+fn own_column<'a>(current: Option<&'a Record>, column: &str) -> Option<OwnColumn<'a>> {
+    match (column, current) {
+        ("_id" | "_updated", _) | ("_created", None) => Some(OwnColumn::Anything),
+        ("_type", _) => Some(OwnColumn::Only(Some(KIND))),
+        ("_created", Some(record)) => Some(OwnColumn::Only(record.created.as_deref())),
+        _ => None,
+    }
+}
+
+impl OwnColumn<'_> {
+    fn allow(&self, column: &str, values: &[Value]) -> Result<(), Reject> {
+        let Self::Only(known) = self else { return Ok(()) };
+        let known = Value::from(known.unwrap_or_default());
+        match values.iter().find(|value| !is_blank(value) && !same(value, &known)) {
+            None => Ok(()),
+            Some(edited) => {
+                let reason = match column {
+                    "_type" => format!("NetHunt has only records of type `{KIND}`"),
+                    _ => format!("NetHunt sets `{column}` itself; the record has `{}`", to_text(&known)),
+                };
+                Err(refuse(column, Some(edited), reason))
+            }
+        }
+    }
+}
+
+/// The service's own name of a field that can be written to.
+fn writable_name<'a>(row: &RowToPlan<'_>, field: &'a TargetField) -> Result<&'a str, Reject> {
+    let column = field.place.name.as_str();
+    let plain = matches!(&field.place.modifier, Modifier::Named(name) if name.is_empty());
+    let known = row.schema.field(column).filter(|_| plain && field.place.part.is_none());
+    if let (Some(known), Some(service)) = (known, service_name(column)) {
+        return match known.read_only {
+            false => Ok(service),
+            true => Err(refuse(column, None, "the field is filled by the service".to_owned())),
+        };
+    }
+    let near = nearest(column, row.schema.fields.iter().map(|field| field.name.as_str()));
+    let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    let written = field.place.to_string();
+    Err(refuse(&written, None, format!("{} has no field `{written}`{near}", row.schema.of)))
+}
+
+fn refuse(column: &str, value: Option<&Value>, reason: String) -> Reject {
+    Reject { field: Some(column.to_owned()), value: value.map(to_text), reason }
+}

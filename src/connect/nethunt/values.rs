@@ -1,0 +1,145 @@
+//! Values on their way into a field: the JSON type they take, and when two are the same. Pure.
+//!
+//! v1 tells no types. A value takes the type that the mapping says, else the one that the field has in every
+//! record read, else it stays what it is (design section 6; NetHunt facts, section 7).
+
+use crate::record::canonical;
+use crate::record::census::Tally;
+use crate::record::schema::Kind;
+use crate::record::{instant, is_empty, to_text};
+use serde_json::{Number, Value};
+
+/// Whether a value says nothing: empty, or blanks only. `""` is never sent (NetHunt facts, section 7).
+pub(super) fn is_blank(value: &Value) -> bool {
+    is_empty(value) || matches!(value, Value::String(text) if text.trim().is_empty())
+}
+
+/// Whether two values mean the same: in canonical form, or as the text of a cell.
+pub(super) fn same(one: &Value, other: &Value) -> bool {
+    one == other
+        || canonical::value(one) == canonical::value(other)
+        || to_text(one).trim() == to_text(other).trim()
+}
+
+/// Whether two lists hold the same values, whatever their order.
+pub(super) fn same_set(one: &[Value], other: &[Value]) -> bool {
+    lacks(one, other).is_empty() && lacks(other, one).is_empty()
+}
+
+/// The values of `wanted` that `held` lacks.
+pub(super) fn lacks(held: &[Value], wanted: &[Value]) -> Vec<Value> {
+    wanted.iter().filter(|value| !held.iter().any(|known| same(known, value))).cloned().collect()
+}
+
+/// The values without blanks and later doubles.
+pub(super) fn distinct(values: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    for value in values.into_iter().filter(|value| !is_blank(value)) {
+        if !all.iter().any(|known| same(known, &value)) {
+            all.push(value);
+        }
+    }
+    all
+}
+
+/// The value as the field takes it.
+///
+/// # Errors
+/// The reason why it cannot be of the field's type.
+pub(super) fn typed(value: &Value, kind: Option<Kind>, tally: Option<&Tally>) -> Result<Value, String> {
+    let seen = tally.and_then(Tally::json_type);
+    match (kind.or(seen), value) {
+        (Some(Kind::Number), Value::String(text)) => number(text),
+        (Some(Kind::Bool), Value::String(text)) => boolean(text),
+        (Some(Kind::Number), Value::Bool(_)) => Err("it is not a number".to_owned()),
+        (Some(Kind::Bool), Value::Number(_)) => Err("it is neither `true` nor `false`".to_owned()),
+        (Some(Kind::Timestamp), Value::String(text)) => Ok(Value::from(instant::normalise(text.trim()))),
+        (Some(Kind::Text), Value::Number(_) | Value::Bool(_)) => Ok(Value::from(to_text(value))),
+        (None, Value::Number(_) | Value::Bool(_)) if tally.is_some_and(only_text) => {
+            Ok(Value::from(to_text(value)))
+        }
+        (None, Value::String(text)) if tally.is_some_and(|tally| tally.nested) => {
+            Ok(nested(text).unwrap_or_else(|| value.clone()))
+        }
+        _ => Ok(value.clone()),
+    }
+}
+
+fn only_text(tally: &Tally) -> bool {
+    tally.text && !tally.number && !tally.boolean && !tally.nested
+}
+
+fn number(text: &str) -> Result<Value, String> {
+    let number: Result<Number, _> = serde_json::from_str(text.trim());
+    number.map(Value::Number).map_err(|_| {
+        "it is not a number as JSON writes it; in a mapping, `do = [{ number = { .. } }]` reads other forms".to_owned()
+    })
+}
+
+fn boolean(text: &str) -> Result<Value, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(Value::Bool(true)),
+        "false" => Ok(Value::Bool(false)),
+        _ => Err("it is neither `true` nor `false`".to_owned()),
+    }
+}
+
+fn nested(text: &str) -> Option<Value> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    matches!(value, Value::Object(_) | Value::Array(_)).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn tally(text: bool, number: bool, boolean: bool) -> Tally {
+        Tally { text, number, boolean, ..Tally::default() }
+    }
+
+    #[test]
+    fn values_take_the_type_that_is_said_or_was_seen() {
+        let literal: Value = serde_json::from_str("12.50").unwrap();
+        let cases = [
+            (json!("12.50"), Some(Kind::Number), None, Ok(literal.clone())),
+            (json!(" 7 "), None, Some(tally(false, true, false)), Ok(json!(7))),
+            (json!("007"), None, Some(tally(false, true, false)), Err(())),
+            (json!("1,5"), Some(Kind::Number), None, Err(())),
+            (json!("TRUE"), None, Some(tally(false, false, true)), Ok(json!(true))),
+            (json!("yes"), Some(Kind::Bool), None, Err(())),
+            (json!("007"), None, Some(tally(true, true, false)), Ok(json!("007"))),
+            (json!("007"), None, None, Ok(json!("007"))),
+            (json!(7), None, None, Ok(json!(7))),
+            (literal, None, Some(tally(true, false, false)), Ok(json!("12.50"))),
+            (json!(true), Some(Kind::Text), None, Ok(json!("true"))),
+            (
+                json!("2024-08-01T16:12:07+02:00"),
+                Some(Kind::Timestamp),
+                None,
+                Ok(json!("2024-08-01T14:12:07Z")),
+            ),
+            (json!("2024-08-01"), Some(Kind::Timestamp), None, Ok(json!("2024-08-01"))),
+        ];
+        for (value, kind, tally, expected) in cases {
+            assert_eq!(typed(&value, kind, tally.as_ref()).map_err(drop), expected, "{value} {kind:?}");
+        }
+        let nested = Tally { nested: true, ..Tally::default() };
+        assert_eq!(typed(&json!("{\"a\":1}"), None, Some(&nested)), Ok(json!({"a": 1})));
+    }
+
+    #[test]
+    fn doubles_and_blanks_fall_away() {
+        let all = distinct([
+            json!("a"),
+            json!(" "),
+            json!("A@b.org"),
+            json!("Ada <a@b.org>"),
+            json!("a "),
+            json!(null),
+        ]);
+        assert_eq!(all, [json!("a"), json!("A@b.org")]);
+        assert!(same_set(&[json!("x"), json!(1)], &[json!(1.0), json!("x")]));
+        assert!(!same_set(&[json!("x")], &[json!("x"), json!("y")]));
+    }
+}
