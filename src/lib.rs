@@ -9,6 +9,7 @@ pub mod flow;
 pub mod http;
 pub mod load;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod sim;
 pub mod stop;
