@@ -52,10 +52,10 @@ struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FERRY_VERBOSE")]
     verbose: u8,
     /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t, env = "FERRY_COLOR", value_name = "WHEN")]
+    #[arg(long, global = true, default_value = "auto", env = "FERRY_COLOR", value_name = "WHEN")]
     color: Color,
     /// How to show progress
-    #[arg(long, global = true, value_enum, default_value_t, env = "FERRY_PROGRESS", value_name = "HOW")]
+    #[arg(long, global = true, default_value = "auto", env = "FERRY_PROGRESS", value_name = "HOW")]
     progress: ProgressMode,
     /// Where runs are kept
     #[arg(long, global = true, default_value = ".ferry", env = "FERRY_STATE_DIR", value_name = "FOLDER")]
@@ -205,7 +205,12 @@ impl Command {
     fn has_run(&self) -> bool {
         matches!(
             self,
-            Self::Export(_) | Self::Import(_) | Self::Extract(_) | Self::Transform(_) | Self::Load(_) | Self::Resume(_)
+            Self::Export(_)
+                | Self::Import(_)
+                | Self::Extract(_)
+                | Self::Transform(_)
+                | Self::Load(_)
+                | Self::Resume(_)
         )
     }
 
