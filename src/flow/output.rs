@@ -15,7 +15,7 @@ use crossbeam_channel::bounded;
 use rayon::prelude::*;
 
 /// The stage's name in reject files.
-pub const STAGE: &str = "transform";
+pub(super) const STAGE: &str = "transform";
 
 /// What became of the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
