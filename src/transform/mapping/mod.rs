@@ -17,7 +17,7 @@ mod operations;
 mod rule;
 mod template;
 
-pub use bind::{Bound, KeyField, SourceSide};
+pub use bind::{Bound, SourceSide};
 pub use example::{Difference, Tried};
 
 use super::draft::{Draft, Reject};
@@ -151,6 +151,18 @@ impl Mapping {
         self.settings.time_zone.as_deref()
     }
 
+    /// How many fields it maps.
+    #[must_use]
+    pub fn field_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// How many examples it has.
+    #[must_use]
+    pub fn example_count(&self) -> usize {
+        self.examples.len()
+    }
+
     /// The same mapping with other keys: the command line wins over the file.
     #[must_use]
     pub fn with_keys(mut self, keys: Vec<Vec<String>>) -> Self {
@@ -160,3 +172,8 @@ impl Mapping {
         self
     }
 }
+
+#[cfg(test)]
+mod message_tests;
+#[cfg(test)]
+mod tests;
