@@ -186,4 +186,10 @@ fn names_that_a_side_does_not_have_are_said_with_the_nearest() {
         let said = said(mapping.bind(&source, Some(&target)));
         assert_eq!(said.lines().next().unwrap(), expected, "{fields}");
     }
+    let mapping = parse("[[field]]\nto = \"name\"\nfrom = \"Name\"\n").unwrap();
+    let keyed = mapping.with_keys(vec![vec!["email".to_owned()]]);
+    assert_eq!(
+        said(keyed.bind(&source, Some(&target))),
+        "--key: no [[field]] fills the key `email` | add a [[field]] with to = \"email\""
+    );
 }

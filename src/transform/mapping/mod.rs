@@ -24,7 +24,7 @@ use super::draft::{Draft, Reject};
 use crate::error::{Error, Result};
 use condition::Condition;
 use example::Example;
-use file::Written;
+use file::{COMMAND_LINE, Written};
 use rule::Rule;
 use std::path::Path;
 
@@ -166,7 +166,7 @@ impl Mapping {
     /// The same mapping with other keys: the command line wins over the file.
     #[must_use]
     pub fn with_keys(mut self, keys: Vec<Vec<String>>) -> Self {
-        let written = |text: &String| Written { text: text.clone(), at: 0 };
+        let written = |text: &String| Written { text: text.clone(), at: COMMAND_LINE };
         self.settings.keys = keys.iter().map(|key| key.iter().map(written).collect()).collect();
         self.settings.key_texts = keys;
         self

@@ -3,6 +3,7 @@
 use super::*;
 use crate::record::schema::{FieldSpec, Schema};
 use crate::record::{Field, Record};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 pub(super) fn parse(text: &str) -> Result<Mapping> {
@@ -270,6 +271,98 @@ fn a_mapped_file_has_the_mappings_columns() {
     assert_eq!(made.fields[2], Field::list("l", vec![json!("1"), json!("2")]));
 }
 
+/// The mapping that stands in the design, but for the field that links records.
+#[test]
+fn the_example_of_the_design_holds() {
+    let text = r#"
+[mapping]
+source    = "crm:contacts"
+target    = "other:Contacts"
+mode      = "upsert"
+key       = ["Email"]
+time_zone = "Europe/London"
+blank     = "keep"
+on_error  = "reject"
+
+[[filter]]
+field = "_type"
+is = "person"
+
+[[field]]
+to   = "Name"
+from = ["first name", "last name"]
+join = " "
+
+[[field]]
+to   = "Email"
+from = ["email[work]", "email[personal]", "email[*]"]
+take = "all"
+do   = ["lowercase", "email"]
+
+[[field]]
+to    = "Phone"
+from  = "phone"
+multi = true
+do    = [{ phone = { format = "e164", region_from = "address[work].country", region = "GB" } }]
+
+[[field]]
+to   = "Country"
+from = "address[work].country"
+do   = [{ country = "alpha-2" }]
+
+[[field]]
+to   = "Last call"
+from = "meeting"
+do   = [{ datetime = { from = ["%d.%m.%Y %H:%M"], zone = "America/New_York" } }]
+
+[[field]]
+to    = "Status"
+from  = "lead status"
+write = "fill"
+do    = [{ lookup = { table = { Open = "New", Qualified = "Won" }, else = "reject" } }]
+
+[[example]]
+in  = { _type = "person", "first name" = "Ada", "last name" = "Byron", "email[work]" = "ADA@example.org", "phone[work]" = ["020 7946 0018"], meeting = "01.02.2024 10:00" }
+out = { Name = "Ada Byron", Email = ["ada@example.org"], Phone = "+442079460018", "Last call" = "2024-02-01T15:00:00Z", Status = "" }
+
+[[example]]
+in  = { _type = "company", "first name" = "Ada" }
+out = { Name = "Ada" }
+
+[[example]]
+in  = { _type = "person", "lead status" = "open" }
+out = { Status = "New" }
+"#;
+    let tried = parse(text).unwrap().test(None, None).unwrap();
+    assert_eq!(tried[0].differences, []);
+    assert_eq!(tried[1].differences[0].made, "it is left out by a filter");
+    assert_eq!(
+        tried[2].differences[0].made,
+        "m.toml:46: `Status` from `lead status`: `open` is not in the lookup table; its nearest word is `Open`"
+    );
+}
+
+/// Threads share a bound mapping.
+#[test]
+fn a_bound_mapping_can_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Bound>();
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in any::<String>()) {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn no_mapping_of_broken_pieces_makes_the_reader_panic(
+        pieces in proptest::collection::vec("\\[\\[field\\]\\]\n|to = |from = |\"é\"|\n|do = |\\{|\\}|\\[|\\]|, |phone|template = |\"\\{a\"|=|take = -?[0-9]", 0..16)
+    ) {
+        let _ = parse(&pieces.concat());
+    }
+}
+
 /// Each mapping in `mappings/`, and the two of the benchmarks where they are present.
 #[test]
 fn ready_made_mappings_hold_their_examples() {
@@ -287,6 +380,65 @@ fn ready_made_mappings_hold_their_examples() {
             assert!(folder != "mappings" || mapping.example_count() > 0, "{}", path.display());
         }
     }
+}
+
+/// The ready-made mappings name only what the services have: the default fields of Nimble (its API facts, 8.1)
+/// and the Contacts folder of NetHunt that the simulator starts with (design section 11).
+#[test]
+fn ready_made_mappings_fit_the_services() {
+    let (nimble, nethunt) = (nimble(), nethunt());
+    let side = |endpoint: &str| match endpoint.split_once(':') {
+        Some(("nimble", _)) => Some(&nimble),
+        Some(("nethunt", _)) => Some(&nethunt),
+        _ => None,
+    };
+    for path in std::fs::read_dir("mappings").unwrap().map(|entry| entry.unwrap().path()) {
+        let mapping = Mapping::load(&path).unwrap();
+        let (source, target) = (side(mapping.source().unwrap()), side(mapping.target().unwrap()));
+        for tried in mapping.test(source, target).unwrap_or_else(|error| panic!("{}", error.chain())) {
+            assert_eq!(tried.differences, [], "{}:{}", path.display(), tried.line);
+        }
+    }
+}
+
+fn nimble() -> Schema {
+    let several = [
+        ("email", "work personal other"),
+        ("phone", "work,home,mobile,main,home fax,work fax,other"),
+        ("address", "work home other"),
+        ("URL", "work personal blog other"),
+        ("description", "other twitter facebook linkedin google+ foursquare"),
+        ("twitter", ""),
+        ("facebook", ""),
+        ("_tags", ""),
+    ];
+    let single = ["first name", "last name", "middle name", "title", "lead status", "birthday"];
+    let parts = ["street", "city", "state", "zip", "country"].map(str::to_owned);
+    let spec = |(name, modifiers): (&str, &str)| FieldSpec {
+        name: name.into(),
+        modifiers: modifiers
+            .split(if modifiers.contains(',') { ',' } else { ' ' })
+            .map(str::to_owned)
+            .collect(),
+        parts: if name == "address" { parts.to_vec() } else { Vec::new() },
+        several: true,
+        ..FieldSpec::default()
+    };
+    let mut fields: Vec<_> = several.into_iter().map(spec).collect();
+    fields.extend(single.map(|name| FieldSpec { several: false, ..spec((name, "")) }));
+    Schema { of: "nimble:contacts".into(), has_modifiers: true, has_head: true, fields }
+}
+
+fn nethunt() -> Schema {
+    let names = "Name,Email*,Phone*,Country,Birthday,Tags*,Status,Zip,Address,Notes,External ID,Site,Keywords*,\
+                 Primary Email Address,Other Email Addresses*";
+    let spec = |name: &str| FieldSpec {
+        name: name.trim_end_matches('*').into(),
+        several: name.ends_with('*'),
+        ..FieldSpec::default()
+    };
+    let fields = names.split(',').map(spec).collect();
+    Schema { of: "nethunt:Contacts".into(), has_modifiers: false, has_head: true, fields }
 }
 
 /// Every member of Congress is mapped, and each has a key of its own.
