@@ -168,10 +168,10 @@ fn assume(schema: &mut Schema, written: &str) {
         schema.fields.len() - 1
     });
     let field = &mut schema.fields[index];
-    if let Some(modifier) = modifier.filter(|modifier| !matches!(*modifier, "*" | "first")) {
-        if !field.modifiers.iter().any(|known| known == modifier) {
-            field.modifiers.push(modifier.to_owned());
-        }
+    if let Some(modifier) = modifier.filter(|modifier| !matches!(*modifier, "*" | "first"))
+        && !field.modifiers.iter().any(|known| known == modifier)
+    {
+        field.modifiers.push(modifier.to_owned());
     }
     if let Some(part) = part.filter(|part| !field.parts.contains(part)) {
         field.parts.push(part);
