@@ -154,7 +154,8 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
             sim::run(args, json, &mut context.reporter.data()).map(|()| 0).map_err(Error::input)
         }
         Command::Mapping(command) => {
-            mapping::run(command, &mut context.reporter.data()).map(|good| u8::from(!good))
+            let known = |endpoint: &str| look::schema(context, endpoint);
+            mapping::run(&command, &known, json, &mut context.reporter.data()).map(|good| u8::from(!good))
         }
     }
 }

@@ -65,10 +65,7 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
 /// The key alternatives of a load: the command line's over the mapping's.
 pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRef>>> {
     if let Some(bound) = &prepared.bound {
-        let places = |key: &Vec<crate::transform::mapping::KeyField>| {
-            key.iter().map(|field| field.place.clone()).collect()
-        };
-        return Ok(bound.keys().iter().map(places).collect());
+        return Ok(bound.keys().to_vec());
     }
     let schema = prepared.stream.source.schema()?;
     let resolve = |name: &String| {

@@ -117,6 +117,7 @@ impl Mapping {
     fn assumed_source(&self) -> Schema {
         let service = self.source().is_some_and(is_service);
         let mut schema = Schema {
+            open: false,
             of: self.source().unwrap_or("the source").to_owned(),
             has_modifiers: service,
             has_head: service,
