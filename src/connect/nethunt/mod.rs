@@ -13,6 +13,8 @@ mod decode;
 mod drain;
 mod folders;
 mod look_up;
+#[cfg(test)]
+mod over_a_socket;
 mod pipeline;
 mod plan;
 mod proof;

@@ -16,6 +16,7 @@ use crate::extract::staging::{IdAndTime, Staging};
 use crate::record::instant;
 use crate::record::{RawRecord, census::Census};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Records created so much before the first reply are old: evidence (NetHunt facts, section 6.4).
 const OLD_MS: i64 = 2_000;
@@ -136,19 +137,22 @@ impl<'a> Reading<'a> {
         let stream = {
             let shared = std::sync::Mutex::new((&mut *self.staging, &mut seen));
             let with = || shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let first = keep.without_id && keep.most.is_none() && with().0.staged() == 0;
+            // Decided anew for each attempt: a body that broke off has left rows behind.
+            let first = AtomicBool::new(false);
             api.stream(
                 &path,
                 query,
                 |date| {
                     let (staging, seen) = &mut *with();
                     seen.reply = Reply::default();
+                    let nothing_known = staging.staged() == 0;
+                    first.store(keep.without_id && keep.most.is_none() && nothing_known, Ordering::Relaxed);
                     if staging.note(FIRST_REPLY)?.is_none() {
                         staging.set_note(FIRST_REPLY, date.unwrap_or(asked).as_millisecond().to_string());
                     }
                     if keep.witness { staging.set_clear(WITNESS) } else { Ok(()) }
                 },
-                |batch| match first {
+                |batch| match first.load(Ordering::Relaxed) {
                     true => rows::counted(batch).map(|(rows, census)| (rows, Some(census))),
                     false => rows::heads(batch).map(|rows| (rows, None)),
                 },
