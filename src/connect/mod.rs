@@ -1,3 +1,213 @@
-//! Connectors: the only place that knows a CRM's name.
+//! Where records come from and go to. Only this module knows a CRM's name.
 
+pub mod files;
 pub mod nethunt;
+pub mod nimble;
+
+use crate::config::Connection;
+use crate::error::{Error, Result, nearest};
+use crate::extract::Source;
+use crate::http::Client;
+use crate::http::pace::Pace;
+use crate::load::target::Target;
+use crate::record::schema::Schema;
+use crate::stop::Stop;
+use files::FileEndpoint;
+use std::sync::Arc;
+
+/// An end of the way of the data, as people write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A file, or standard input or output.
+    File(FileEndpoint),
+    /// A stream behind a connection: `nimble:contacts`, `nethunt:Deals`.
+    Stream {
+        /// The connection's name.
+        connection: String,
+        /// The stream as written.
+        stream: String,
+    },
+}
+
+/// A stream that can be read and written, with the client that its requests go through.
+#[derive(Clone)]
+pub struct Stream {
+    /// To read from.
+    pub source: Arc<dyn Source>,
+    /// To write to.
+    pub target: Arc<dyn Target>,
+    /// For its counters and its pace.
+    pub client: Client,
+    /// How long a request may take to become visible after its answer was lost.
+    pub settle: std::time::Duration,
+}
+
+/// A service that Ferry speaks.
+struct Service {
+    name: &'static str,
+    default_url: &'static str,
+}
+
+const SERVICES: [Service; 2] = [
+    Service { name: "nimble", default_url: "https://app.nimble.com/api/v1" },
+    Service { name: "nethunt", default_url: "https://nethunt.com/api/v1/zapier" },
+];
+
+/// A line of `ferry check`: what a connection's credentials are good for.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Access {
+    /// The connection's name.
+    pub connection: String,
+    /// Whose credentials they are.
+    pub user: String,
+    /// What they give access to, for people.
+    pub account: String,
+    /// Streams that can be read.
+    pub readable: Vec<String>,
+    /// Streams that can be written to.
+    pub writable: Vec<String>,
+}
+
+/// The connections that exist without any configuration.
+pub fn connections() -> impl Iterator<Item = &'static str> {
+    SERVICES.iter().map(|service| service.name)
+}
+
+impl Endpoint {
+    /// Reads an endpoint as typed; `format` is that of `--format`.
+    ///
+    /// # Errors
+    /// When it is neither a file nor a stream of a known connection (class `Input`).
+    pub fn parse(text: &str, format: Option<&str>) -> Result<Self> {
+        if let Some(file) = FileEndpoint::parse(text, format) {
+            return file.map(Self::File);
+        }
+        if let Some((connection, stream)) = text.split_once(':') {
+            service(connection)?;
+            if stream.is_empty() {
+                return Err(Error::input(format!("`{text}` names no stream"))
+                    .hint(format!("list them with `ferry discover {connection}`")));
+            }
+            return Ok(Self::Stream { connection: connection.to_owned(), stream: stream.to_owned() });
+        }
+        Err(Error::input(format!("`{text}` is neither a file that Ferry reads nor a stream"))
+            .hint("write `people.csv`, `nimble:contacts` or `nethunt:FOLDER`; `--format` names a file's format"))
+    }
+
+    /// The service and the kind of stream, for comparing what a mapping was written for with what it is used
+    /// for: another file or another folder is fine, another kind is not (design section 4).
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::File(_) => "a file".to_owned(),
+            Self::Stream { connection, stream } if connection == "nethunt" => {
+                let child = stream.rsplit_once('/').map_or("records", |(_, child)| child);
+                format!("nethunt {child}")
+            }
+            Self::Stream { connection, stream } => format!("{connection} {stream}"),
+        }
+    }
+}
+
+/// Opens a stream: asks the service who we are and what the stream is.
+///
+/// # Errors
+/// When a setting is missing, the credentials are refused, the service is down, or there is no such stream.
+pub fn open(connection: &Connection, stream: &str, stop: &Stop) -> Result<Stream> {
+    let client = client(connection, stop)?;
+    let url = base_url(connection)?;
+    let settle = connection.settle;
+    match connection.name.as_str() {
+        "nimble" => {
+            if stream != "contacts" {
+                return Err(no_stream("nimble", stream, &["contacts".to_owned()]));
+            }
+            let contacts = Arc::new(nimble::Nimble::new(client.clone(), url, settle).contacts()?);
+            Ok(Stream { source: contacts.clone(), target: contacts, client, settle })
+        }
+        _ => {
+            let login = connection.required("EMAIL")?;
+            let records = Arc::new(nethunt::NetHunt::new(client.clone(), url, login).records(stream)?);
+            Ok(Stream { source: records.clone(), target: records, client, settle })
+        }
+    }
+}
+
+/// What a connection's credentials are good for.
+///
+/// # Errors
+/// When a setting is missing, the credentials are refused or the service is down.
+pub fn check(connection: &Connection, stop: &Stop) -> Result<Access> {
+    let client = client(connection, stop)?;
+    let url = base_url(connection)?;
+    match connection.name.as_str() {
+        "nimble" => {
+            let who = nimble::Nimble::new(client, url, connection.settle).who()?;
+            let streams = vec!["nimble:contacts".to_owned()];
+            Ok(Access {
+                connection: connection.name.clone(),
+                user: format!("{} <{}>", who.name, who.email),
+                account: format!("company {}", who.company_id),
+                readable: streams.clone(),
+                writable: streams,
+            })
+        }
+        _ => {
+            let nethunt = nethunt::NetHunt::new(client, url, connection.required("EMAIL")?);
+            let users = nethunt.who()?;
+            let folders = nethunt.folders()?;
+            let named = |folders: &mut dyn Iterator<Item = &nethunt::Folder>| -> Vec<String> {
+                folders.map(|folder| format!("nethunt:{}", folder.name)).collect()
+            };
+            let users: Vec<_> = users.iter().map(|(name, email)| format!("{name} <{email}>")).collect();
+            Ok(Access {
+                connection: connection.name.clone(),
+                user: users.join(", "),
+                account: format!("{} folders", folders.len()),
+                readable: named(&mut folders.iter()),
+                writable: named(&mut folders.iter().filter(|folder| folder.writable)),
+            })
+        }
+    }
+}
+
+/// The fields that a connection's stream has without asking the service, for checks offline.
+#[must_use]
+pub fn offline_schema(connection: &str) -> Option<Schema> {
+    (connection == "nimble").then(nimble::offline_schema)
+}
+
+fn client(connection: &Connection, stop: &Stop) -> Result<Client> {
+    let authorization = match connection.name.as_str() {
+        "nimble" => nimble::authorization(&connection.secret("TOKEN")?),
+        _ => nethunt::authorization(&connection.required("EMAIL")?, &connection.secret("KEY")?),
+    };
+    let pace = Arc::new(Pace::new(connection.rate, connection.concurrency));
+    Ok(Client::new(authorization, pace, stop.clone()))
+}
+
+fn base_url(connection: &Connection) -> Result<String> {
+    match &connection.url {
+        Some(url) => Ok(url.clone()),
+        None => Ok(service(&connection.name)?.default_url.to_owned()),
+    }
+}
+
+fn service(name: &str) -> Result<&'static Service> {
+    SERVICES.iter().find(|service| service.name == name).ok_or_else(|| {
+        let names: Vec<_> = connections().map(|name| format!("`{name}`")).collect();
+        let error = Error::input(format!("there is no connection `{name}`"));
+        match nearest(name, connections()) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("there are {}", names.join(" and "))),
+        }
+    })
+}
+
+fn no_stream(connection: &str, stream: &str, known: &[String]) -> Error {
+    let error = Error::input(format!("the connection `{connection}` has no stream `{stream}`"));
+    match nearest(stream, known.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{connection}:{near}`?")),
+        None => error.hint(format!("it has {}", known.join(", "))),
+    }
+}

@@ -1,3 +1,9 @@
 //! The load stage: mapped records in, one outcome per record out.
 
+pub mod apply;
+pub mod current;
+pub mod in_doubt;
+pub mod journal;
+pub mod keys;
+pub mod plan;
 pub mod target;

@@ -3,7 +3,7 @@
 
 use super::census::{Census, Tally};
 use super::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Kind, Modifier, Schema};
-use super::{Record, instant, is_empty};
+use super::{Record, instant, is_empty, list_cell, to_text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -84,6 +84,18 @@ impl Column {
                 };
                 if nothing { Cell::Absent } else { Cell::Many(all) }
             }
+        }
+    }
+
+    /// The text of `record` in a CSV cell of this column.
+    #[must_use]
+    pub fn text(&self, record: &Record, separator: char) -> String {
+        let texts = |values: &[Cow<'_, Value>]| values.iter().map(|value| to_text(value)).collect::<Vec<_>>();
+        match self.cell(record) {
+            Cell::Absent => String::new(),
+            Cell::One(value) => to_text(&value),
+            Cell::Many(values) if self.coding == Coding::List => list_cell::join(&texts(&values), separator),
+            Cell::Many(values) => list_cell::join_prose(&texts(&values)),
         }
     }
 

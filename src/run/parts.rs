@@ -1,6 +1,6 @@
 //! Parts: finished Parquet files (zstd) of a stage, with the record as read.
 //!
-//! Columns: `row` (ordinal in the stage), `id`, `type`, `created`, `updated`, `raw`. A part appears by rename
+//! Columns: `row` (ordinal in the stage), `line` (files), `id`, `type`, `created`, `updated`, `raw`. A part appears by rename
 //! when it is whole, and is never changed afterwards.
 
 use crate::error::{Error, IoContext, Result};
@@ -25,6 +25,8 @@ use tempfile::NamedTempFile;
 pub struct StagedRow {
     /// Ordinal from 1: the data record of a file, or the order of reading.
     pub row: u64,
+    /// Physical line where a file's record begins.
+    pub line: Option<u64>,
     /// The record as read.
     pub record: RawRecord,
 }
@@ -136,6 +138,7 @@ fn schema() -> SchemaRef {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     Arc::new(Schema::new(vec![
         Field::new("row", DataType::Int64, false),
+        Field::new("line", DataType::Int64, true),
         text("id"),
         text("type"),
         text("created"),
@@ -156,8 +159,10 @@ fn properties() -> WriterProperties {
 
 fn batch(schema: &SchemaRef, pending: &[StagedRow]) -> Result<RecordBatch, arrow_schema::ArrowError> {
     let mut row = Int64Builder::with_capacity(pending.len());
+    let mut line = Int64Builder::with_capacity(pending.len());
     for staged in pending {
         row.append_value(i64::try_from(staged.row).unwrap_or(i64::MAX));
+        line.append_option(staged.line.map(|line| i64::try_from(line).unwrap_or(i64::MAX)));
     }
     let text = |of: fn(&RawRecord) -> Option<&str>| -> ArrayRef {
         let bytes = pending.iter().map(|staged| of(&staged.record).map_or(0, str::len)).sum();
@@ -169,6 +174,7 @@ fn batch(schema: &SchemaRef, pending: &[StagedRow]) -> Result<RecordBatch, arrow
     };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(row.finish()),
+        Arc::new(line.finish()),
         text(|record| record.id.as_deref()),
         text(|record| record.kind.as_deref()),
         text(|record| record.created.as_deref()),
@@ -180,7 +186,8 @@ fn batch(schema: &SchemaRef, pending: &[StagedRow]) -> Result<RecordBatch, arrow
 
 fn rows(batch: &RecordBatch) -> Vec<StagedRow> {
     let row = batch.column(0).as_primitive::<Int64Type>();
-    let text: Vec<&StringArray> = (1..6).map(|index| batch.column(index).as_string::<i32>()).collect();
+    let line = batch.column(1).as_primitive::<Int64Type>();
+    let text: Vec<&StringArray> = (2..7).map(|index| batch.column(index).as_string::<i32>()).collect();
     let cell = |column: usize, at: usize| {
         let column = text[column];
         column.is_valid(at).then(|| column.value(at).to_owned())
@@ -188,6 +195,7 @@ fn rows(batch: &RecordBatch) -> Vec<StagedRow> {
     (0..batch.num_rows())
         .map(|at| StagedRow {
             row: u64::try_from(row.value(at)).unwrap_or(0),
+            line: line.is_valid(at).then(|| u64::try_from(line.value(at)).unwrap_or(0)),
             record: RawRecord {
                 id: cell(0, at),
                 kind: cell(1, at),
@@ -214,6 +222,7 @@ mod tests {
         let all: Vec<_> = (1..=3000)
             .map(|row| StagedRow {
                 row,
+                line: (row % 2 == 0).then_some(row + 1),
                 record: RawRecord {
                     id: (row % 3 != 0).then(|| format!("{row:024x}")),
                     kind: Some("person".into()),

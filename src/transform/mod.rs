@@ -2,3 +2,6 @@
 //! outside world.
 
 pub mod draft;
+pub mod mapping;
+pub mod ops;
+pub mod plain;

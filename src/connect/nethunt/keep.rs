@@ -7,15 +7,14 @@
 use super::drain::Reply;
 use super::rows::{self, Row};
 use crate::error::Result;
+use crate::extract::FIRST_REPLY;
 use crate::extract::staging::{IdAndTime, Staging};
-use crate::record::RawRecord;
 use crate::record::census::Census;
+use crate::record::{RawRecord, instant};
 use std::collections::HashSet;
 
 /// Records created so much before the first reply are old: evidence (NetHunt facts, section 6.4).
 pub(super) const OLD_MS: i64 = 2_000;
-/// The note of the first reply's time, in Unix milliseconds by the server's clock.
-pub(super) const FIRST_REPLY: &str = "nethunt first reply";
 /// The second witness' set of ids.
 pub(super) const WITNESS: &str = "witness";
 
@@ -48,6 +47,11 @@ impl Keep {
     }
 }
 
+/// When the first reply of the read came, by the server's clock, in Unix milliseconds.
+pub(super) fn first_reply(staging: &Staging) -> Result<Option<i64>> {
+    Ok(staging.note(FIRST_REPLY)?.as_deref().and_then(instant::parse).map(|at| at.as_millisecond()))
+}
+
 /// Counts the rows of a batch and stages those to keep. `census` comes with the batch of a first read, where
 /// all are kept.
 pub(super) fn take(
@@ -71,8 +75,7 @@ pub(super) fn take(
     if let Some(census) = census {
         return staging.page(&key, rows.into_iter().map(|row| row.record).collect(), census);
     }
-    let first_reply = staging.note(FIRST_REPLY)?.and_then(|text| text.parse().ok()).unwrap_or(i64::MAX);
-    let old_before = first_reply - OLD_MS;
+    let old_before = first_reply(staging)?.map_or(i64::MIN, |at| at - OLD_MS);
     let ids: Vec<_> = rows.iter().filter_map(|row| row.record.id.clone()).collect();
     let unknown: HashSet<_> = staging.unknown(&ids)?.into_iter().collect();
     let is_unknown = |row: &Row| row.record.id.as_ref().is_some_and(|id| unknown.contains(id));

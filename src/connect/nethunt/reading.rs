@@ -7,12 +7,13 @@
 
 use super::api::{Api, NoAnswer, since};
 use super::drain::{Drained, Feed, Memory, Reply, Witness};
-use super::keep::{FIRST_REPLY, Keep, OLD_MS, Seen, WITNESS, take};
+use super::keep::{Keep, OLD_MS, Seen, WITNESS, first_reply, take};
 use super::look_up::{by_id, may_exist};
 use super::proof::EPOCH;
 use super::rows;
 use super::wire::Change;
 use crate::error::{Error, Result};
+use crate::extract::FIRST_REPLY;
 use crate::extract::staging::Staging;
 use crate::record::instant;
 use std::collections::{HashMap, HashSet};
@@ -66,7 +67,7 @@ impl<'a> Reading<'a> {
     /// Stages the last version of what was edited since the first reply, and takes out what was deleted. A
     /// service that has no such streams has nothing to tell. Returns how many were deleted.
     pub(super) fn catch_up(&mut self) -> Result<u64> {
-        let Some(from) = self.first_reply()? else { return Ok(0) };
+        let Some(from) = first_reply(self.staging)? else { return Ok(0) };
         let from = from - OLD_MS;
         let since = since(from);
         let query = [("since", since.as_str())];
@@ -102,16 +103,12 @@ impl<'a> Reading<'a> {
 
     /// Distinct records that are old, and all of them.
     pub(super) fn bounds(&mut self) -> Result<(u64, u64)> {
-        let first_reply = self.first_reply()?.unwrap_or(i64::MAX);
+        let first_reply = first_reply(self.staging)?.unwrap_or(i64::MAX);
         Ok((self.staging.distinct_old(first_reply - OLD_MS)?, self.staging.distinct()?))
     }
 
-    fn first_reply(&self) -> Result<Option<i64>> {
-        Ok(self.staging.note(FIRST_REPLY)?.and_then(|text| text.parse().ok()))
-    }
-
     fn old_before(&self) -> Result<i64> {
-        Ok(self.first_reply()?.map_or(i64::MIN, |at| at - OLD_MS))
+        Ok(first_reply(self.staging)?.map_or(i64::MIN, |at| at - OLD_MS))
     }
 
     /// Reads records and keeps what is new.
@@ -133,7 +130,7 @@ impl<'a> Reading<'a> {
                     let nothing_known = staging.staged() == 0;
                     first.store(keep.without_id && keep.most.is_none() && nothing_known, Ordering::Relaxed);
                     if staging.note(FIRST_REPLY)?.is_none() {
-                        staging.set_note(FIRST_REPLY, date.unwrap_or(asked).as_millisecond().to_string());
+                        staging.set_note(FIRST_REPLY, instant::print(date.unwrap_or(asked)));
                     }
                     if keep.witness { staging.set_clear(WITNESS) } else { Ok(()) }
                 },

@@ -8,15 +8,19 @@
 //! A record may be staged several times (pages shift, edits come late). Which version counts is decided once,
 //! at the end, by [`Staging::finish`].
 
+mod ids;
+mod spool;
+
+pub use ids::IdAndTime;
+
 use super::Completeness;
 use crate::error::{Error, IoContext, Result};
 use crate::record::census::Census;
 use crate::record::{RawRecord, instant};
 use crate::run::parts::{PartReader, PartWriter, StagedRow};
 use rusqlite::{Connection, OptionalExtension, params};
+use spool::Spool;
 use std::collections::{HashSet, VecDeque};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,6 +29,9 @@ const PART_ROWS: u64 = 100_000;
 const PART_BYTES: u64 = 256 << 20;
 /// Pages finished within this time share one sync.
 const GROUP: Duration = Duration::from_millis(200);
+
+/// A stage's tables in the checkpoint; each name begins with the stage's.
+const TABLES: [&str; 7] = ["page", "part", "note", "seen", "set", "gone", "dropped"];
 
 /// The staging area of one stage of a run.
 pub struct Staging {
@@ -36,21 +43,12 @@ pub struct Staging {
     next: u64,
     part: u64,
     writer: Option<PartWriter>,
-    spool: Option<BufWriter<File>>,
-    spooled: u64,
+    spool: Option<Spool>,
+    keeps_spool: bool,
     pending_pages: Vec<String>,
     pending_seen: Vec<(u64, String, Option<i64>, Option<i64>)>,
     pending_notes: Vec<(String, String)>,
     last_commit: Instant,
-}
-
-/// An id with its creation time, for the id sets of proofs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdAndTime {
-    /// The record's id.
-    pub id: String,
-    /// Creation time in Unix milliseconds, where it is known.
-    pub created_ms: Option<i64>,
 }
 
 impl Staging {
@@ -83,13 +81,36 @@ impl Staging {
             part: 1,
             writer: None,
             spool: None,
-            spooled: 0,
+            keeps_spool: true,
             pending_pages: Vec::new(),
             pending_seen: Vec::new(),
             pending_notes: Vec::new(),
             last_commit: Instant::now(),
         };
         staging.recover()?;
+        Ok(staging)
+    }
+
+    /// As [`Staging::open`], after removing whatever an earlier life left of the stage. Nothing is spooled:
+    /// for stages that are cheap to do again.
+    ///
+    /// # Errors
+    /// When the folder or the checkpoint cannot be used.
+    pub fn restart(run_folder: &Path, stage: &str) -> Result<Self> {
+        let folder = run_folder.join(stage);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).during(|| format!("cannot clean up `{}`", folder.display()));
+            }
+            _ => {}
+        }
+        let db = crate::run::checkpoint::open(&run_folder.join(crate::run::checkpoint::FILE))?;
+        for table in TABLES {
+            db.execute_batch(&format!("DROP TABLE IF EXISTS {stage}_{table}"))?;
+        }
+        drop(db);
+        let mut staging = Self::open(run_folder, stage)?;
+        staging.keeps_spool = false;
         Ok(staging)
     }
 
@@ -124,7 +145,7 @@ impl Staging {
         let rows = records.into_iter().map(|record| {
             let row = self.next;
             self.next += 1;
-            StagedRow { row, record }
+            StagedRow { row, line: None, record }
         });
         let rows: Vec<_> = rows.collect();
         self.rows(key, rows, census)
@@ -147,7 +168,14 @@ impl Staging {
                     time(&staged.record.updated).map(|at| at.as_microsecond()),
                 ));
             }
-            self.spool(&staged)?;
+            if self.keeps_spool {
+                if self.spool.is_none() {
+                    self.spool = Some(Spool::open(&spool_path(&self.folder, self.part), 0)?);
+                }
+                if let Some(spool) = &mut self.spool {
+                    spool.push(&staged)?;
+                }
+            }
             self.writer()?.push(staged)?;
         }
         self.census.merge(census);
@@ -173,154 +201,6 @@ impl Staging {
     #[must_use]
     pub fn census(&self) -> &Census {
         &self.census
-    }
-
-    /// Distinct ids of records created before `before_ms`.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn distinct_old(&mut self, before_ms: i64) -> Result<u64> {
-        self.commit()?;
-        let sql = format!("SELECT count(DISTINCT id) FROM {}_seen WHERE created < ?", self.stage);
-        Ok(self.db.query_row(&sql, [before_ms], |row| row.get(0))?)
-    }
-
-    /// Distinct ids staged.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn distinct(&mut self) -> Result<u64> {
-        self.commit()?;
-        let sql = format!("SELECT count(DISTINCT id) FROM {}_seen", self.stage);
-        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
-    }
-
-    /// The newest creation time staged, in Unix milliseconds.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn newest_created(&mut self) -> Result<Option<i64>> {
-        self.commit()?;
-        let sql = format!("SELECT max(created) FROM {}_seen", self.stage);
-        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
-    }
-
-    /// Those of `ids` that are not staged, in the order given.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn unknown(&mut self, ids: &[String]) -> Result<Vec<String>> {
-        self.index()?;
-        let sql = format!("SELECT 1 FROM {}_seen WHERE id = ?", self.stage);
-        let mut known = self.db.prepare_cached(&sql)?;
-        let mut unknown = Vec::new();
-        for id in ids {
-            if !known.exists([id])? {
-                unknown.push(id.clone());
-            }
-        }
-        Ok(unknown)
-    }
-
-    /// Those of `ids` that are staged with a creation time before `before_ms`.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn are_old(&mut self, ids: &[String], before_ms: i64) -> Result<Vec<String>> {
-        self.index()?;
-        let sql = format!("SELECT 1 FROM {}_seen WHERE id = ? AND created < ?", self.stage);
-        let mut known = self.db.prepare_cached(&sql)?;
-        let mut old = Vec::new();
-        for id in ids {
-            if known.exists(params![id, before_ms])? {
-                old.push(id.clone());
-            }
-        }
-        Ok(old)
-    }
-
-    /// Adds ids to the named set, doubles kept. Sets do not outlive the process.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn set_add(&mut self, set: &str, ids: &[IdAndTime]) -> Result<()> {
-        let transaction = self.db.unchecked_transaction()?;
-        {
-            let sql = format!("INSERT INTO {}_set(name, id, created) VALUES(?, ?, ?)", self.stage);
-            let mut insert = transaction.prepare_cached(&sql)?;
-            for one in ids {
-                insert.execute(params![set, one.id, one.created_ms])?;
-            }
-        }
-        Ok(transaction.commit()?)
-    }
-
-    /// Empties the named set.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn set_clear(&mut self, set: &str) -> Result<()> {
-        self.db.execute(&format!("DROP INDEX IF EXISTS {}_set_id", self.stage), [])?;
-        self.db.execute(&format!("DELETE FROM {}_set WHERE name = ?", self.stage), [set])?;
-        Ok(())
-    }
-
-    /// Ids added to the named set, and how many of them are distinct.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn set_counts(&mut self, set: &str) -> Result<(u64, u64)> {
-        let sql = format!("SELECT count(*), count(DISTINCT id) FROM {}_set WHERE name = ?", self.stage);
-        Ok(self.db.query_row(&sql, [set], |row| Ok((row.get(0)?, row.get(1)?)))?)
-    }
-
-    /// Ids of the named set that are not staged (only those created before `before_ms`, if given), at most
-    /// `most`.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn set_not_staged(&mut self, set: &str, before_ms: Option<i64>, most: usize) -> Result<Vec<String>> {
-        self.index()?;
-        let stage = &self.stage;
-        let sql = format!(
-            "SELECT DISTINCT id FROM {stage}_set s WHERE name = ?1 AND (?2 IS NULL OR created < ?2)
-             AND NOT EXISTS (SELECT 1 FROM {stage}_seen WHERE id = s.id) LIMIT ?3"
-        );
-        let mut query = self.db.prepare(&sql)?;
-        let ids = query.query_map(params![set, before_ms, most as i64], |row| row.get(0))?;
-        Ok(ids.collect::<Result<_, _>>()?)
-    }
-
-    /// Ids staged with a creation time before `before_ms` that the named set lacks, at most `most`.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn staged_not_in_set(&mut self, set: &str, before_ms: i64, most: usize) -> Result<Vec<String>> {
-        self.index()?;
-        let stage = &self.stage;
-        self.db.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {stage}_set_id ON {stage}_set(id)"))?;
-        let sql = format!(
-            "SELECT DISTINCT id FROM {stage}_seen s WHERE created < ?2
-             AND NOT EXISTS (SELECT 1 FROM {stage}_set WHERE id = s.id AND name = ?1)
-             AND NOT EXISTS (SELECT 1 FROM {stage}_gone WHERE id = s.id) LIMIT ?3"
-        );
-        let mut query = self.db.prepare(&sql)?;
-        let ids = query.query_map(params![set, before_ms, most as i64], |row| row.get(0))?;
-        Ok(ids.collect::<Result<_, _>>()?)
-    }
-
-    /// Records found to be deleted meanwhile: they are left out of the result.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn gone(&mut self, ids: &[String]) -> Result<()> {
-        let transaction = self.db.unchecked_transaction()?;
-        for id in ids {
-            transaction
-                .prepare_cached(&format!("INSERT OR IGNORE INTO {}_gone(id) VALUES(?)", self.stage))?
-                .execute([id])?;
-        }
-        Ok(transaction.commit()?)
     }
 
     /// Ends the stage: the last part is finished and, of records staged several times, all versions but the
@@ -357,15 +237,19 @@ impl Staging {
         ))?;
         self.set_note("finished", "yes");
         self.commit()?;
-        let parts: u64 = self.db.query_row(
-            &format!("SELECT coalesce(sum(rows), 0) FROM {}_part", self.stage),
-            [],
-            |row| row.get(0),
-        )?;
-        let dropped: u64 =
-            self.db
-                .query_row(&format!("SELECT count(*) FROM {}_dropped", self.stage), [], |row| row.get(0))?;
-        Ok(parts - dropped)
+        self.count()
+    }
+
+    /// Records in finished parts, without dropped versions.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read.
+    pub fn count(&self) -> Result<u64> {
+        let stage = &self.stage;
+        let sql = format!(
+            "SELECT (SELECT coalesce(sum(rows), 0) FROM {stage}_part) - (SELECT count(*) FROM {stage}_dropped)"
+        );
+        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// Whether an earlier life ended the stage, and how complete the read was.
@@ -405,18 +289,18 @@ impl Staging {
         if self.pending_pages.is_empty() && self.pending_notes.is_empty() {
             return Ok(());
         }
-        if let Some(spool) = &mut self.spool {
-            let synced = spool.flush().and_then(|()| spool.get_ref().sync_data());
-            synced.during(|| format!("cannot write to `{}`", self.folder.display()))?;
-        }
+        let spooled = match &mut self.spool {
+            Some(spool) => spool.sync()?,
+            None => 0,
+        };
         let transaction = self.db.unchecked_transaction()?;
-        self.write_pending(&transaction)?;
+        self.write_pending(&transaction, spooled)?;
         transaction.commit()?;
         self.forget_pending();
         Ok(())
     }
 
-    fn write_pending(&self, db: &Connection) -> Result<()> {
+    fn write_pending(&self, db: &Connection, spooled: u64) -> Result<()> {
         let stage = &self.stage;
         let mut page = db.prepare_cached(&format!("INSERT OR IGNORE INTO {stage}_page(key) VALUES(?)"))?;
         for key in &self.pending_pages {
@@ -436,7 +320,7 @@ impl Staging {
         let census = serde_json::to_string(&self.census).unwrap_or_default();
         note.execute(["census", &census])?;
         note.execute(["next", &self.next.to_string()])?;
-        note.execute(["spooled", &self.spooled.to_string()])?;
+        note.execute(["spooled", &spooled.to_string()])?;
         Ok(())
     }
 
@@ -450,16 +334,17 @@ impl Staging {
         let Some(writer) = self.writer.take() else { return self.commit() };
         let (rows, _) = writer.size();
         writer.finish()?;
-        self.spool = None;
-        self.spooled = 0;
+        let had_spool = self.spool.take().is_some();
         let transaction = self.db.unchecked_transaction()?;
-        self.write_pending(&transaction)?;
+        self.write_pending(&transaction, 0)?;
         let sql = format!("INSERT INTO {}_part(part, rows) VALUES(?, ?)", self.stage);
         transaction.execute(&sql, params![self.part, rows])?;
         transaction.commit()?;
         self.forget_pending();
-        let spool = spool_path(&self.folder, self.part);
-        std::fs::remove_file(&spool).during(|| format!("cannot remove `{}`", spool.display()))?;
+        if had_spool {
+            let spool = spool_path(&self.folder, self.part);
+            std::fs::remove_file(&spool).during(|| format!("cannot remove `{}`", spool.display()))?;
+        }
         self.part += 1;
         Ok(())
     }
@@ -469,34 +354,6 @@ impl Staging {
             self.writer = Some(PartWriter::create(&part_path(&self.folder, self.part))?);
         }
         Ok(self.writer.as_mut().expect("it was created above"))
-    }
-
-    fn spool(&mut self, staged: &StagedRow) -> Result<()> {
-        let path = spool_path(&self.folder, self.part);
-        if self.spool.is_none() {
-            let file = OpenOptions::new().create(true).append(true).open(&path);
-            self.spool = Some(BufWriter::with_capacity(
-                1 << 16,
-                file.during(|| format!("cannot write `{}`", path.display()))?,
-            ));
-        }
-        let Some(spool) = &mut self.spool else { return Ok(()) };
-        let record = &staged.record;
-        let head = serde_json::json!([
-            staged.row,
-            record.id,
-            record.kind,
-            record.created,
-            record.updated,
-            record.raw.len()
-        ]);
-        let line = format!("{head}\n");
-        let written = spool
-            .write_all(line.as_bytes())
-            .and_then(|()| spool.write_all(record.raw.as_bytes()))
-            .and_then(|()| spool.write_all(b"\n"));
-        self.spooled += (line.len() + record.raw.len() + 1) as u64;
-        written.during(|| format!("cannot write `{}`", path.display()))
     }
 
     fn index(&mut self) -> Result<()> {
@@ -526,39 +383,10 @@ impl Staging {
         let durable = number(self.note("spooled")?);
         remove_strangers(&self.folder, self.part)?;
         let path = spool_path(&self.folder, self.part);
-        if durable == 0 || !path.exists() {
-            return match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(error).during(|| format!("cannot remove `{}`", path.display()))
-                }
-                _ => Ok(()),
-            };
+        if durable > 0 && path.exists() {
+            spool::read(&path, durable, |staged| self.writer()?.push(staged))?;
+            self.spool = Some(Spool::open(&path, durable)?);
         }
-        self.respool(&path, durable)
-    }
-
-    fn respool(&mut self, path: &Path, durable: u64) -> Result<()> {
-        let during = || format!("cannot read `{}`", path.display());
-        let file = OpenOptions::new().read(true).write(true).open(path).during(during)?;
-        file.set_len(durable).during(during)?;
-        let mut reader = BufReader::new(file);
-        let mut head = String::new();
-        loop {
-            head.clear();
-            if reader.read_line(&mut head).during(during)? == 0 {
-                break;
-            }
-            let damaged = |cause| Error::stopped(during()).because(cause);
-            type Head = (u64, Option<String>, Option<String>, Option<String>, Option<String>, usize);
-            let (row, id, kind, created, updated, length): Head =
-                serde_json::from_str(&head).map_err(damaged)?;
-            let mut raw = vec![0; length + 1];
-            reader.read_exact(&mut raw).during(during)?;
-            raw.truncate(length);
-            let raw = String::from_utf8(raw).map_err(|cause| Error::stopped(during()).because(cause))?;
-            self.writer()?.push(StagedRow { row, record: RawRecord { id, kind, created, updated, raw } })?;
-        }
-        self.spooled = durable;
         Ok(())
     }
 }

@@ -1,0 +1,136 @@
+//! A row's text as a record: pure, so that rows are decoded on all cores.
+//!
+//! A cell keeps its JSON type: text of a CSV file, numbers and lists of a typed one. Empty cells are absent
+//! fields; JSON Lines alone keeps what was read, null included. Ferry's own columns (`_id`, …) are fields like
+//! any other: what they mean is the importing side's business.
+
+use super::{Format, ReadOptions, guard};
+use crate::error::{Error, Result};
+use crate::record::schema::Schema;
+use crate::record::{Field, Record, to_text};
+use serde_json::{Map, Value};
+
+/// Turns the rows of one file into records.
+#[derive(Debug, Clone)]
+pub struct RowDecoder {
+    /// The file's name, for errors.
+    of: String,
+    names: Vec<String>,
+    objects: bool,
+    guarded: bool,
+}
+
+impl RowDecoder {
+    /// A decoder for rows of a file with this format and these columns, read with these options.
+    #[must_use]
+    pub fn new(format: Format, schema: &Schema, options: &ReadOptions) -> Self {
+        Self {
+            of: schema.of.clone(),
+            names: schema.fields.iter().map(|field| field.name.clone()).collect(),
+            objects: format == Format::Jsonl,
+            guarded: options.spreadsheet_safe && matches!(format, Format::Csv | Format::Tsv),
+        }
+    }
+
+    /// The record of a row.
+    ///
+    /// # Errors
+    /// When the text was not made by the reader of this file.
+    pub fn decode(&self, raw: &str) -> Result<Record> {
+        let mut record = Record::default();
+        if self.objects {
+            let object: Map<String, Value> = self.parse(raw)?;
+            record.fields = object.into_iter().map(|(name, value)| field(&name, value)).collect();
+            return Ok(record);
+        }
+        let cells: Vec<Value> = self.parse(raw)?;
+        if cells.len() != self.names.len() {
+            return Err(self.foreign());
+        }
+        record.fields.reserve_exact(cells.len());
+        for (name, cell) in self.names.iter().zip(cells) {
+            match cell {
+                Value::Null => {}
+                Value::String(text) if text.is_empty() => {}
+                Value::String(text) if self.guarded => {
+                    record.fields.push(Field::single(name, guard::remove(&text).into()));
+                }
+                other => record.fields.push(field(name, other)),
+            }
+        }
+        Ok(record)
+    }
+
+    /// The cells of a row as text, in the order of the columns, as they stood in the file; none for a text that
+    /// the reader did not make. JSON Lines: the columns of the schema.
+    #[must_use]
+    pub fn original(&self, raw: &str) -> Vec<String> {
+        if self.objects {
+            let Ok(object) = serde_json::from_str::<Map<String, Value>>(raw) else { return Vec::new() };
+            return self.names.iter().map(|name| object.get(name).map(to_text).unwrap_or_default()).collect();
+        }
+        let cells: Vec<Value> = serde_json::from_str(raw).unwrap_or_default();
+        cells.iter().map(to_text).collect()
+    }
+
+    fn parse<'a, T: serde::Deserialize<'a>>(&self, raw: &'a str) -> Result<T> {
+        serde_json::from_str(raw).map_err(|cause| self.foreign().because(cause))
+    }
+
+    fn foreign(&self) -> Error {
+        Error::input(format!("a row of `{}` does not fit its columns", self.of))
+    }
+}
+
+fn field(name: &str, value: Value) -> Field {
+    match value {
+        Value::Array(items) => Field::list(name, items),
+        other => Field::single(name, other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::schema::FieldSpec;
+    use serde_json::json;
+
+    fn decoder(format: Format, spreadsheet_safe: bool) -> RowDecoder {
+        let fields = ["a", "b", "c"].map(|name| FieldSpec { name: name.into(), ..FieldSpec::default() });
+        let schema = Schema { of: "a.csv".into(), fields: fields.into(), ..Schema::default() };
+        RowDecoder::new(format, &schema, &ReadOptions { spreadsheet_safe, ..ReadOptions::default() })
+    }
+
+    #[test]
+    fn cells_become_fields_and_empty_ones_do_not() {
+        let record = decoder(Format::Csv, false).decode(r#"["007","","'=1"]"#).unwrap();
+        assert_eq!(record.fields, [Field::single("a", json!("007")), Field::single("c", json!("'=1"))]);
+        let record = decoder(Format::Csv, true).decode(r#"["007","","'=1"]"#).unwrap();
+        assert_eq!(record.field("c"), Some(&Field::single("c", json!("=1"))));
+        let record = decoder(Format::Parquet, false).decode(r#"[1.50,["x"],null]"#).unwrap();
+        assert_eq!(record.fields[1], Field::list("b", vec![json!("x")]));
+        assert_eq!(to_text(&record.fields[0].entries[0].value), "1.50");
+        assert!(decoder(Format::Csv, false).decode(r#"["too short"]"#).is_err());
+    }
+
+    #[test]
+    fn json_lines_keep_what_was_read() {
+        let raw = r#"{"z":null,"a":"","b":[],"a":"last wins"}"#;
+        let record = decoder(Format::Jsonl, false).decode(raw).unwrap();
+        assert_eq!(
+            record.fields,
+            [
+                Field::single("z", Value::Null),
+                Field::single("a", json!("last wins")),
+                Field::list("b", Vec::new())
+            ]
+        );
+        assert_eq!(decoder(Format::Jsonl, false).original(raw), ["last wins", "[]", ""]);
+    }
+
+    #[test]
+    fn original_cells_are_as_they_stood() {
+        assert_eq!(decoder(Format::Csv, true).original(r#"["'=1","","x"]"#), ["'=1", "", "x"]);
+        assert_eq!(decoder(Format::Parquet, false).original(r#"[1.50,["x"],null]"#), ["1.50", "[\"x\"]", ""]);
+    }
+}

@@ -1,0 +1,140 @@
+//! What was edited while the data pages were read: looked for by time of change, by the server's own clock.
+//!
+//! Pages with the latest changes first, until one is older than the start. A service that refuses to sort, or
+//! answers as if it had not been asked to, is asked for the time range instead.
+
+use super::proof::Trouble;
+use super::reader::{Batch, Order, PER_PAGE, Reader};
+use crate::error::Result;
+use crate::extract::Selection;
+use crate::extract::staging::Staging;
+use crate::http::Failure;
+use crate::record::census::Census;
+use crate::record::{RawRecord, instant};
+use jiff::Timestamp;
+use serde_json::json;
+
+/// How far ahead of the server's clock the end of the time range is.
+const AHEAD_MS: i64 = 24 * 3_600_000;
+
+/// Whether edits could be looked for.
+pub(super) enum Edits {
+    /// They were; new versions are staged.
+    Found,
+    /// They cannot be; why.
+    Hidden(String),
+}
+
+/// Stages every record changed since `since_ms` again.
+pub(super) fn read(
+    reader: &Reader<'_>,
+    selection: &Selection,
+    staging: &mut Staging,
+    since_ms: i64,
+) -> Result<Edits> {
+    match by_order(reader, staging, since_ms)? {
+        Some(found) => Ok(found),
+        None => by_range(reader, selection, staging, since_ms),
+    }
+}
+
+/// Latest changes first; `None` where the service does not sort.
+fn by_order(reader: &Reader<'_>, staging: &mut Staging, since_ms: i64) -> Result<Option<Edits>> {
+    let mut latest = i64::MAX;
+    for page in 1.. {
+        let batch = match reader.page(page, PER_PAGE, Order::Updated) {
+            Ok(batch) => batch,
+            Err(Failure::Refused { status: 400 | 409, .. }) if page == 1 => return Ok(None),
+            Err(failure) => return hidden(page, failure).map(Some),
+        };
+        let last = batch.records.is_empty() || batch.meta.pages().is_some_and(|pages| page >= pages);
+        for record in &batch.records {
+            let changed = changed(record);
+            if page == 1 && changed.is_some_and(|changed| changed > latest) {
+                return Ok(None);
+            }
+            latest = latest.min(changed.unwrap_or(latest));
+        }
+        let all = stage_changed(staging, &format!("edits-{page}"), batch, since_ms, None)?;
+        if last || !all {
+            break;
+        }
+    }
+    Ok(Some(Edits::Found))
+}
+
+/// By the documented search for `updated` (facts, section 6.4), which cannot be joined with a keyword.
+fn by_range(
+    reader: &Reader<'_>,
+    selection: &Selection,
+    staging: &mut Staging,
+    since_ms: i64,
+) -> Result<Edits> {
+    if selection.keyword.is_some() {
+        return Ok(Edits::Hidden(
+            "Nimble does not sort by time of change here, so edits made during the read may be missing"
+                .into(),
+        ));
+    }
+    let time = |ms: i64| Timestamp::from_millisecond(ms).map(instant::print).unwrap_or_default();
+    let end = reader.api.client.server_now().as_millisecond().saturating_add(AHEAD_MS);
+    let range = json!({"start_datetime": time(since_ms - since_ms.rem_euclid(1000)),
+                       "end_datetime": time(end - end.rem_euclid(1000))});
+    let mut asked = reader.clone();
+    asked.filter =
+        super::api::Query::default().with("query", json!({"updated": {"range": range}}).to_string());
+    for page in 1.. {
+        let batch = match asked.page(page, PER_PAGE, Order::Any) {
+            Ok(batch) => batch,
+            Err(failure) => return hidden(page, failure),
+        };
+        let last = batch.records.is_empty() || batch.meta.pages().is_none_or(|pages| page >= pages);
+        stage_changed(staging, &format!("edits-{page}"), batch, since_ms, selection.kind.as_deref())?;
+        if last {
+            break;
+        }
+    }
+    Ok(Edits::Found)
+}
+
+/// A refusal leaves the edits unseen; anything else ends the work.
+fn hidden(page: u64, failure: Failure) -> Result<Edits> {
+    match failure {
+        Failure::Refused { status: 400 | 404 | 409, .. } => Ok(Edits::Hidden(
+            "Nimble refuses to list contacts by time of change, so edits made during the read may be missing"
+                .into(),
+        )),
+        failure => match Trouble::of_page(page, failure) {
+            Trouble::Window(why) => Ok(Edits::Hidden(why)),
+            Trouble::Error(error) => Err(error),
+        },
+    }
+}
+
+/// Stages the records of a page that changed since then; says whether all of them did.
+fn stage_changed(
+    staging: &mut Staging,
+    key: &str,
+    batch: Batch,
+    since_ms: i64,
+    kind: Option<&str>,
+) -> Result<bool> {
+    let recent = |record: &RawRecord| changed(record).is_some_and(|changed| changed >= since_ms);
+    let count = batch.records.len();
+    let mut records = batch.records;
+    records.retain(recent);
+    let all = records.len() == count;
+    records.retain(|record| kind.is_none() || record.kind.as_deref() == kind);
+    if records.is_empty() {
+        return Ok(all && count > 0);
+    }
+    // The census is of whole pages: it may only count too much, and columns do not come from counts.
+    let census = Census { records: 0, ..batch.census };
+    staging.page(key, records, census)?;
+    Ok(all)
+}
+
+fn changed(record: &RawRecord) -> Option<i64> {
+    let time = record.updated.as_deref().or(record.created.as_deref())?;
+    instant::parse(time).map(Timestamp::as_millisecond)
+}

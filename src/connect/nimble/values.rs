@@ -1,0 +1,287 @@
+//! What a place will hold: its values now, the draft's values, and the `write` rule between them.
+//!
+//! Values are compared as Nimble stores them, exact but for outer blanks; a field's values under one modifier
+//! are a set, so another order is no difference. Addresses are compared part by part, and an address that
+//! changes keeps the parts that Ferry does not know.
+
+use super::decode::{address, to_service};
+use crate::record::schema::FieldSpec;
+use crate::record::{canonical, is_empty, to_text};
+use crate::transform::draft::Write;
+use serde_json::{Map, Value};
+
+/// The new values of a part of an address, or of the whole of it.
+pub(super) struct NewPart<'a> {
+    /// The part; the whole value where absent.
+    pub(super) part: Option<&'a str>,
+    /// The draft's values, blanks standing for missing parts.
+    pub(super) values: &'a [Value],
+}
+
+/// Values that are not empty.
+pub(super) fn filled(values: &[Value]) -> Vec<Value> {
+    values.iter().filter(|value| !is_empty(value) && !to_text(value).trim().is_empty()).cloned().collect()
+}
+
+/// A value as it is compared: as stored, without outer blanks; addresses by their filled parts.
+pub(super) fn exact(spec: Option<&FieldSpec>, value: &Value) -> String {
+    match value {
+        Value::Object(parts) => {
+            let mut filled: Vec<_> = parts
+                .iter()
+                .map(|(name, part)| (name.as_str(), to_text(part).trim().to_owned()))
+                .filter(|(_, part)| !part.is_empty())
+                .collect();
+            filled.sort();
+            serde_json::to_string(&filled).unwrap_or_default()
+        }
+        value => to_text(&to_service(spec, value)).trim().to_owned(),
+    }
+}
+
+/// Whether two lists hold the same values, in whatever order.
+pub(super) fn same(spec: Option<&FieldSpec>, one: &[Value], other: &[Value]) -> bool {
+    let sorted = |values: &[Value]| {
+        let mut texts: Vec<_> = values.iter().map(|value| exact(spec, value)).collect();
+        texts.sort();
+        texts
+    };
+    one.len() == other.len() && sorted(one) == sorted(other)
+}
+
+/// What a plain field's place will hold. `new` has no empty values; none at all clears the place.
+pub(super) fn merged(spec: Option<&FieldSpec>, now: &[Value], new: Vec<Value>, write: Write) -> Vec<Value> {
+    if new.is_empty() {
+        return new;
+    }
+    match write {
+        Write::Replace => new,
+        Write::Fill if !now.is_empty() => now.to_vec(),
+        Write::Fill => new,
+        Write::Add => {
+            let key = |value: &Value| canonical::value(&to_service(spec, value));
+            let mut all = now.to_vec();
+            for value in new {
+                if !all.iter().any(|known| key(known) == key(&value)) {
+                    all.push(value);
+                }
+            }
+            all
+        }
+    }
+}
+
+/// What an address's place will hold.
+///
+/// # Errors
+/// When the parts are lists of unequal length.
+pub(super) fn merged_addresses(
+    now: &[Value],
+    parts: &[NewPart<'_>],
+    write: Write,
+) -> Result<Vec<Value>, String> {
+    let mut new = whole_addresses(parts);
+    let touched: Vec<_> = parts.iter().filter_map(|part| Some((part.part?, part.values))).collect();
+    let lengths: Vec<_> = touched.iter().map(|(_, values)| values.len()).filter(|n| *n > 0).collect();
+    let count = lengths.iter().copied().max().unwrap_or(0);
+    if lengths.iter().any(|length| *length != count) {
+        let said: Vec<_> =
+            touched.iter().map(|(part, values)| format!(".{part} has {}", values.len())).collect();
+        return Err(format!("the parts of an address are lists of unequal length: {}", said.join(", ")));
+    }
+    for index in 0..count {
+        let part = |(name, values): &(&str, &[Value])| {
+            ((*name).to_owned(), values.get(index).cloned().unwrap_or(Value::Null))
+        };
+        new.push(touched.iter().map(part).collect());
+    }
+    if new.is_empty() {
+        // Nothing but cleared parts: each address loses them.
+        let cleared: Map<_, _> = touched.iter().map(|(part, _)| ((*part).to_owned(), Value::Null)).collect();
+        let kept = now.iter().map(|value| laid_over(parts_of(value), &cleared));
+        let whole = parts.iter().any(|part| part.part.is_none());
+        return Ok(if whole {
+            Vec::new()
+        } else {
+            kept.map(Value::Object).filter(|v| !is_empty(v)).collect()
+        });
+    }
+    let mut free: Vec<_> = now.iter().map(|value| Some(parts_of(value))).collect();
+    let mut result = Vec::new();
+    for (index, address) in new.iter().enumerate() {
+        let base = match write {
+            Write::Add => likest(&free, address, true),
+            Write::Fill => (index < now.len()).then_some(index),
+            Write::Replace if new.len() == now.len() => Some(index),
+            Write::Replace => likest(&free, address, false),
+        };
+        let known = base.and_then(|index| free[index].take());
+        match (write, known) {
+            (Write::Replace, known) => result.push(laid_over(known.unwrap_or_default(), address)),
+            (Write::Add, Some(known)) => result.push(known),
+            (Write::Fill, Some(known)) => {
+                result.push(laid_over(filled_parts(address), &filled_parts(&known)))
+            }
+            (Write::Fill, None) if !now.is_empty() => {}
+            (Write::Add | Write::Fill, None) => result.push(laid_over(Map::new(), address)),
+        }
+    }
+    // What was there and was not met stays.
+    let kept = free.into_iter().flatten();
+    let result: Vec<_> = match write {
+        Write::Replace => result,
+        Write::Add => kept.chain(result).collect(),
+        Write::Fill => result.into_iter().chain(kept).collect(),
+    };
+    Ok(result.into_iter().map(Value::Object).filter(|value| !is_empty(value)).collect())
+}
+
+/// Addresses that the draft gives whole, as objects or as text in any spelling.
+fn whole_addresses(parts: &[NewPart<'_>]) -> Vec<Map<String, Value>> {
+    let whole = parts.iter().filter(|part| part.part.is_none()).flat_map(|part| filled(part.values));
+    whole.map(|value| parts_of(&value)).collect()
+}
+
+fn parts_of(value: &Value) -> Map<String, Value> {
+    match value {
+        Value::Object(parts) => parts.clone(),
+        Value::Null => Map::new(),
+        other => match address(to_text(other)) {
+            Value::Object(parts) => parts,
+            _ => Map::new(),
+        },
+    }
+}
+
+fn filled_parts(address: &Map<String, Value>) -> Map<String, Value> {
+    let filled = address.iter().filter(|(_, part)| !is_empty(part));
+    filled.map(|(name, part)| (name.clone(), part.clone())).collect()
+}
+
+/// `base` with the parts of `over`; an empty part takes the base's away. What is equal stays as it was written.
+fn laid_over(mut base: Map<String, Value>, over: &Map<String, Value>) -> Map<String, Value> {
+    for (name, part) in over {
+        let text = to_text(part);
+        if text.trim().is_empty() {
+            base.shift_remove(name);
+        } else if base.get(name).is_none_or(|known| to_text(known).trim() != text.trim()) {
+            base.insert(name.clone(), Value::String(text));
+        }
+    }
+    base
+}
+
+/// The free address that shares the most parts with `address`; with `all`, only one that shares every part.
+fn likest(free: &[Option<Map<String, Value>>], address: &Map<String, Value>, all: bool) -> Option<usize> {
+    let text = |parts: &Map<String, Value>, name: &str| {
+        canonical::value(&Value::String(parts.get(name).map(to_text).unwrap_or_default()))
+    };
+    let shared = |known: &Map<String, Value>| {
+        address.keys().filter(|name| text(known, name) == text(address, name)).count()
+    };
+    let (index, count) = free
+        .iter()
+        .enumerate()
+        .filter_map(|(index, known)| Some((index, shared(known.as_ref()?))))
+        .max_by_key(|(index, count)| (*count, std::cmp::Reverse(*index)))?;
+    (count == address.len() || (!all && count > 0)).then_some(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn list(value: Value) -> Vec<Value> {
+        value.as_array().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn plain_values_meet_by_the_write_rule() {
+        let now = list(json!(["a@x.org", "b@x.org"]));
+        let cases = [
+            (Write::Replace, json!(["c@x.org"]), json!(["c@x.org"])),
+            (Write::Add, json!(["A@X.org", "c@x.org"]), json!(["a@x.org", "b@x.org", "c@x.org"])),
+            (Write::Fill, json!(["c@x.org"]), json!(["a@x.org", "b@x.org"])),
+            (Write::Add, json!([]), json!([])),
+        ];
+        for (write, new, expected) in cases {
+            assert_eq!(merged(None, &now, list(new), write), list(expected));
+        }
+        assert!(same(None, &now, &list(json!([" b@x.org", "a@x.org"]))));
+        assert!(!same(None, &now, &list(json!(["a@x.org"]))));
+    }
+
+    #[test]
+    fn addresses_keep_what_is_not_touched() {
+        let now = list(
+            json!([{"street": "A 1", "city": "Oslo", "po box": "7"}, {"street": "B 2", "city": "Bergen"}]),
+        );
+        let cases: [(Write, &[(&str, Value)], Value); 9] = [
+            (
+                Write::Replace,
+                &[("city", json!(["Oslo", "Tromsø"]))],
+                json!([{"street": "A 1", "city": "Oslo", "po box": "7"}, {"street": "B 2", "city": "Tromsø"}]),
+            ),
+            (
+                Write::Replace,
+                &[("street", json!(["B 2"])), ("city", json!(["Bergen"]))],
+                json!([{"street": "B 2", "city": "Bergen"}]),
+            ),
+            (
+                Write::Replace,
+                &[("city", json!(["", "Bergen"]))],
+                json!([{"street": "A 1", "po box": "7"}, {"street": "B 2", "city": "Bergen"}]),
+            ),
+            (
+                Write::Replace,
+                &[("city", json!([]))],
+                json!([{"street": "A 1", "po box": "7"}, {"street": "B 2"}]),
+            ),
+            (
+                Write::Add,
+                &[("street", json!(["C 3"]))],
+                json!([{"street": "A 1", "city": "Oslo", "po box": "7"}, {"street": "B 2", "city": "Bergen"}, {"street": "C 3"}]),
+            ),
+            (
+                Write::Fill,
+                &[("zip", json!(["0150"])), ("city", json!(["X"]))],
+                json!([{"street": "B 2", "city": "Bergen"}, {"zip": "0150", "city": "Oslo", "street": "A 1", "po box": "7"}]),
+            ),
+            (
+                Write::Replace,
+                &[("street", json!([])), ("city", json!(["Oslo", "Bergen"]))],
+                json!([{"city": "Oslo", "po box": "7"}, {"city": "Bergen"}]),
+            ),
+            (
+                Write::Add,
+                &[("city", json!(["oslo"]))],
+                json!([{"street": "A 1", "city": "Oslo", "po box": "7"}, {"street": "B 2", "city": "Bergen"}, {"city": "oslo"}]),
+            ),
+            (
+                Write::Add,
+                &[("city", json!(["Bergen"]))],
+                json!([{"street": "A 1", "city": "Oslo", "po box": "7"}, {"street": "B 2", "city": "Bergen"}]),
+            ),
+        ];
+        for (write, parts, expected) in cases {
+            let owned: Vec<_> = parts.iter().map(|(part, values)| (*part, list(values.clone()))).collect();
+            let parts: Vec<_> =
+                owned.iter().map(|(part, values)| NewPart { part: Some(part), values }).collect();
+            let result = merged_addresses(&now, &parts, write).unwrap();
+            assert!(same(None, &result, &list(expected.clone())), "{write:?} {owned:?}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn unequal_parts_are_refused_and_whole_addresses_are_read() {
+        let (one, two) = (list(json!(["a"])), list(json!(["b", "c"])));
+        let parts =
+            [NewPart { part: Some("street"), values: &one }, NewPart { part: Some("city"), values: &two }];
+        assert!(merged_addresses(&[], &parts, Write::Replace).is_err());
+        let whole = list(json!([r#"{"city": "Oslo"}"#, "Main St. 1"]));
+        let parts = [NewPart { part: None, values: &whole }];
+        let result = merged_addresses(&[], &parts, Write::Replace).unwrap();
+        assert_eq!(result, list(json!([{"city": "Oslo"}, {"street": "Main St. 1"}])));
+    }
+}

@@ -1,0 +1,297 @@
+//! The beginning of the way: a stream or a file, extracted into the run's folder and decoded from there.
+
+use super::context::Context;
+use super::job::{Job, Place};
+use crate::connect::files::{self, FileEndpoint, Format, Row, RowDecoder, TableReader};
+use crate::connect::Stream;
+use crate::error::{Error, Result};
+use crate::extract::staging::Staging;
+use crate::extract::{Completeness, Decode, Selection};
+use crate::record::census::Census;
+use crate::record::columns::{self, Coding, Column};
+use crate::record::schema::{Kind, Schema};
+use crate::record::{RawRecord, Record};
+use crate::report::Rejects;
+use crate::report::rejects::RejectedRow;
+use crate::run::folder::RunFolder;
+use crate::run::parts::StagedRow;
+use crate::transform::mapping::SourceSide;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The stage's name.
+pub const STAGE: &str = "extract";
+/// Rows of a file read at a time.
+const CHUNK: usize = 1024;
+
+/// Where the records of a run come from.
+pub struct Input {
+    schema: Arc<Schema>,
+    doubled: Vec<String>,
+    kind: Source,
+    staging: Staging,
+    /// Whether text files are counted too: only then is it known which of their columns are filled.
+    counts_text: bool,
+}
+
+enum Source {
+    Stream { stream: Stream, decode: Arc<dyn Decode> },
+    File { endpoint: FileEndpoint, decoder: RowDecoder, reader: Option<Box<dyn TableReader>> },
+}
+
+impl Input {
+    /// Opens a run's input. A file whose extract an earlier life finished is not opened again; one whose
+    /// extract it did not finish has to be the same file still.
+    ///
+    /// # Errors
+    /// As reading in general; class `Input` when a file is missing, empty or has changed.
+    pub fn open(context: &Context, folder: &RunFolder, job: &Job) -> Result<Self> {
+        match &job.source {
+            Place::Stream { .. } => {
+                let stream = context.reopen(&job.source)?;
+                let staging = Staging::open(folder.path(), STAGE)?;
+                let (schema, decode) = (stream.source.schema()?, stream.source.decoder());
+                let kind = Source::Stream { stream, decode };
+                Ok(Self { schema, doubled: Vec::new(), kind, staging, counts_text: false })
+            }
+            Place::File { endpoint, sha256 } => open_file(context, folder, endpoint, sha256.as_deref(), job),
+        }
+    }
+
+    /// Its fields.
+    #[must_use]
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Headers that stand in the file more than once.
+    #[must_use]
+    pub fn doubled(&self) -> &[String] {
+        &self.doubled
+    }
+
+    /// Reads it into the run's folder, unless an earlier life has.
+    ///
+    /// # Errors
+    /// As reading in general.
+    pub fn extract(
+        &mut self,
+        context: &Context,
+        selection: &Selection,
+        rejects: &mut Rejects,
+    ) -> Result<Completeness> {
+        if let Some(completeness) = self.staging.finished()? {
+            return Ok(completeness);
+        }
+        let completeness = match &mut self.kind {
+            Source::Stream { stream, .. } => {
+                context.reporter.note(&format!("extract {}", stream.source.name()));
+                stream.source.extract(selection, &mut self.staging)?
+            }
+            Source::File { endpoint, decoder, reader } => {
+                let mut reader = match reader.take() {
+                    Some(reader) => reader,
+                    None => return Err(Error::input(format!("`{}` cannot be read again", endpoint.name()))),
+                };
+                // Text files hold text alone; only typed ones have something to count.
+                let typed = matches!(endpoint.format, Format::Jsonl | Format::Parquet);
+                let counted = (typed || self.counts_text).then_some(&*decoder);
+                read_file(context, reader.as_mut(), counted, selection.limit, &mut self.staging, rejects)?;
+                rejects.commit()?;
+                Completeness::Complete
+            }
+        };
+        self.staging.finish(&completeness)?;
+        Ok(completeness)
+    }
+
+    /// What was extracted.
+    #[must_use]
+    pub fn staging(&self) -> &Staging {
+        &self.staging
+    }
+
+    /// What was extracted, for questions that need it to be changed.
+    pub fn staging_mut(&mut self) -> &mut Staging {
+        &mut self.staging
+    }
+
+    /// A record from what was extracted. Pure, so that all cores can.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for a reject file.
+    pub fn decode(&self, staged: &StagedRow) -> Result<Record, String> {
+        match &self.kind {
+            Source::Stream { decode, .. } => decode.decode(&staged.record.raw),
+            Source::File { decoder, .. } => decoder.decode(&staged.record.raw).map_err(|error| error.chain()),
+        }
+    }
+
+    /// What a mapping reads from: text files have lists as cells, everything else has real ones.
+    #[must_use]
+    pub fn side(&self, separator: char) -> SourceSide<'_> {
+        match &self.kind {
+            Source::File { endpoint, .. } if matches!(endpoint.format, Format::Csv | Format::Tsv) => {
+                SourceSide::cells(&self.schema, &self.doubled, separator)
+            }
+            _ => SourceSide::lists(&self.schema),
+        }
+    }
+
+    /// The columns of a plain file of these records, once they are extracted.
+    #[must_use]
+    pub fn columns(&self, only_filled: bool) -> Vec<Column> {
+        let census = self.staging.census();
+        match &self.kind {
+            Source::Stream { .. } => columns::plan(&self.schema, census, only_filled),
+            Source::File { .. } => file_columns(&self.schema, census, only_filled),
+        }
+    }
+
+    /// Headers of the original columns in result files.
+    #[must_use]
+    pub fn headers(&self) -> Vec<String> {
+        match &self.kind {
+            Source::Stream { .. } => self.columns(false).into_iter().map(|column| column.header).collect(),
+            Source::File { .. } => self.schema.fields.iter().map(|field| field.name.clone()).collect(),
+        }
+    }
+
+    /// The cells of a row under [`Input::headers`].
+    #[must_use]
+    pub fn cells(&self, staged: &StagedRow, columns: &[Column], separator: char) -> Vec<String> {
+        match &self.kind {
+            Source::File { decoder, .. } => decoder.original(&staged.record.raw),
+            Source::Stream { decode, .. } => match decode.decode(&staged.record.raw) {
+                Ok(record) => columns.iter().map(|column| column.text(&record, separator)).collect(),
+                Err(_) => vec![String::new(); columns.len()],
+            },
+        }
+    }
+}
+
+/// SHA-256 of a file's bytes in hex.
+///
+/// # Errors
+/// When it cannot be read (class `Input`).
+pub fn hash_file(path: &Path) -> Result<String> {
+    let failed = |cause| Error::input(format!("cannot read `{}`", path.display())).because(cause);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut buffer).map_err(failed)?;
+        if read == 0 {
+            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        hash.update(&buffer[..read]);
+    }
+}
+
+fn open_file(
+    context: &Context,
+    folder: &RunFolder,
+    endpoint: &FileEndpoint,
+    sha256: Option<&str>,
+    job: &Job,
+) -> Result<Input> {
+    let options = &job.read;
+    let counts_text = job.only_filled;
+    let staging = Staging::open(folder.path(), STAGE)?;
+    if staging.finished()?.is_some() {
+        let damaged = |cause| Error::stopped("the run's checkpoint is damaged").because(cause);
+        let note = |key| -> Result<String> { Ok(staging.note(key)?.unwrap_or_default()) };
+        let schema: Schema = serde_json::from_str(&note("schema")?).map_err(damaged)?;
+        let doubled = serde_json::from_str(&note("doubled")?).map_err(damaged)?;
+        let decoder = RowDecoder::new(endpoint.format, &schema, options);
+        let kind = Source::File { endpoint: endpoint.clone(), decoder, reader: None };
+        return Ok(Input { schema: Arc::new(schema), doubled, kind, staging, counts_text });
+    }
+    drop(staging);
+    if let Some(expected) = sha256
+        && hash_file(&endpoint.path)? != expected
+    {
+        return Err(Error::input(format!("`{}` has changed since the run was begun", endpoint.path.display()))
+            .hint("begin a new run with the file as it is now"));
+    }
+    let reader = files::open(endpoint, options)?;
+    for notice in reader.notices() {
+        context.reporter.say(notice);
+    }
+    let mut staging = Staging::restart(folder.path(), STAGE)?;
+    let schema = reader.schema().clone();
+    let doubled = reader.doubled().to_vec();
+    let failed = |cause| Error::stopped("cannot note the file's columns").because(cause);
+    staging.set_note("schema", serde_json::to_string(&schema).map_err(failed)?);
+    staging.set_note("doubled", serde_json::to_string(&doubled).map_err(failed)?);
+    let decoder = RowDecoder::new(endpoint.format, &schema, options);
+    let kind = Source::File { endpoint: endpoint.clone(), decoder, reader: Some(reader) };
+    Ok(Input { schema: Arc::new(schema), doubled, kind, staging, counts_text })
+}
+
+fn read_file(
+    context: &Context,
+    reader: &mut dyn TableReader,
+    counted: Option<&RowDecoder>,
+    limit: Option<u64>,
+    staging: &mut Staging,
+    rejects: &mut Rejects,
+) -> Result<()> {
+    let progress = context.reporter.progress("read", None, None);
+    let mut left = limit.unwrap_or(u64::MAX);
+    loop {
+        if context.stop.is_requested() {
+            return Err(Error::stopped("stopped while reading the file"));
+        }
+        let rows = reader.next_rows(CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)))?;
+        if rows.is_empty() {
+            progress.finish();
+            return Ok(());
+        }
+        left -= rows.len() as u64;
+        progress.add(rows.len() as u64);
+        let mut good = Vec::with_capacity(rows.len());
+        let mut census = Census::default();
+        for row in rows {
+            match row {
+                Row::Good { row, line, raw } => {
+                    if let Some(decoder) = counted
+                        && let Ok(record) = decoder.decode(&raw)
+                    {
+                        census.add(&record);
+                    }
+                    let record = RawRecord { id: None, kind: None, created: None, updated: None, raw };
+                    good.push(StagedRow { row, line: Some(line), record });
+                }
+                Row::Bad { row, line, reason, raw } => {
+                    let (line, stage, raw) = (Some(line), STAGE.to_owned(), Some(raw));
+                    rejects.add(RejectedRow { row, line, stage, field: None, value: None, reason, raw })?;
+                }
+            }
+        }
+        let key = format!("rows {}", good.first().map_or(0, |first| first.row));
+        staging.rows(&key, good, census)?;
+    }
+}
+
+fn file_columns(schema: &Schema, census: &Census, only_filled: bool) -> Vec<Column> {
+    let listed = schema.fields.iter().map(|field| field.name.as_str());
+    let late = census.fields.keys().map(String::as_str).filter(|name| schema.field(name).is_none());
+    let mut planned = Vec::new();
+    for name in listed.chain(late) {
+        let tally = census.tally(name, "");
+        if only_filled && tally.is_none_or(|tally| tally.filled == 0) {
+            continue;
+        }
+        let coding = if tally.is_some_and(|tally| tally.list) { Coding::List } else { Coding::Single };
+        let kind = match tally.and_then(|tally| tally.json_type().filter(|_| !tally.long_number)) {
+            Some(kind) if coding == Coding::Single => kind,
+            _ => Kind::Text,
+        };
+        planned.push(Column::plain(name, coding, kind));
+    }
+    planned
+}

@@ -1,0 +1,121 @@
+//! `import` and `load`: rows into a service, planned, confirmed, sent, accounted for.
+
+use super::context::Context;
+use super::input::Input;
+use super::job::Job;
+use super::others::OtherRuns;
+use super::planning::{self, Prepared, Saved};
+use super::read_input;
+use crate::error::{Error, Result};
+use crate::extract::Completeness;
+use crate::load::apply::Apply;
+use crate::load::journal::{Journal, Pending};
+use crate::load::keys;
+use crate::record::schema::FieldRef;
+use crate::report::counts::{load_counts, planned_counts};
+use crate::report::summary::Status;
+use crate::report::{Budget, Rejects, Summary};
+use crate::run::checkpoint;
+use crate::run::folder::RunFolder;
+use crate::run::lock::lock_writer;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    let mut rejects = Rejects::open(folder.path())?;
+    let mut input = Input::open(context, folder, job)?;
+    let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };
+    let stream = context.reopen(target)?;
+    let account = stream.target.account().clone();
+    let _writer = match job.load.dry_run {
+        true => None,
+        false => {
+            let patience = Duration::from_secs(job.load.lock_wait);
+            Some(lock_writer(&account, folder.name(), patience, &context.stop)?)
+        }
+    };
+    let locked = Instant::now();
+    let bound = planning::bind(&input, &stream, job)?;
+    let others = OtherRuns::of(context, &account, folder.name())?;
+    read_input(context, job, &mut input, &mut rejects, summary)?;
+    let mut prepared = Prepared { input: &input, stream: &stream, bound, others: &others, locked };
+    let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
+    let made = match planning::saved(&journal)? {
+        Some(saved) => Ok(saved),
+        None => planning::make(context, folder, job, &mut prepared, &mut journal, &mut rejects),
+    };
+    let saved = made.inspect_err(|_| {
+        summary.rejected = rejects.count().unwrap_or(0);
+        summary.rest_is_pending();
+    })?;
+    planning::note_target(summary, &saved);
+    summary.take_load(&planned_counts(&journal, &mut rejects)?);
+    crate::report::plan::show(&context.reporter, &journal, &mut rejects, stream.client.pace().rate())?;
+    if job.load.dry_run {
+        summary.status = Status::Planned;
+        return Ok(());
+    }
+    let sent = send(context, &prepared, job, &saved, &mut journal);
+    summary.take_load(&load_counts(&journal, &mut rejects)?);
+    let originals = input.originals(job);
+    crate::report::results::write(folder, &originals, &journal, &mut rejects, summary)?;
+    sent?;
+    summary.conclude();
+    Ok(())
+}
+
+fn send(
+    context: &Context,
+    prepared: &Prepared<'_>,
+    job: &Job,
+    saved: &Saved,
+    journal: &mut Journal,
+) -> Result<()> {
+    let open = journal.open_operations()?;
+    if open == 0 {
+        return Ok(());
+    }
+    if !context.yes && !context.reporter.confirm("Carry out this plan?")? {
+        return Err(Error::stopped("nothing was sent: the plan was not confirmed"));
+    }
+    let stream = prepared.stream;
+    let keys = planning::keys(prepared, job)?;
+    let decode = stream.source.decoder();
+    let look = |pending: &Pending| look_first(prepared, &keys, pending);
+    let unproven = matches!(saved.completeness, Completeness::Unproven(_));
+    let (creates, updates) = journal.to_do()?;
+    let budget = Budget { rate: stream.client.pace().rate(), requests: open };
+    let progress = context.reporter.progress("send", Some(creates + updates), Some(budget));
+    let apply = Apply {
+        target: &*stream.target,
+        decode: &*decode,
+        keys: &keys,
+        mark: &saved.mark,
+        concurrency: stream.client.pace().concurrency(),
+        stop: &context.stop,
+        server_now: &|| stream.client.server_now(),
+        made_elsewhere: &|id| prepared.others.made(id),
+        look_first: unproven.then_some(&look),
+        progress: &|rows| progress.add(rows),
+    };
+    let sent = apply.run(journal);
+    progress.finish();
+    sent
+}
+
+/// The record that already has a create's key, although the plan's read, which is not proven to be complete,
+/// did not show it.
+fn look_first(prepared: &Prepared<'_>, keys: &[Vec<FieldRef>], pending: &Pending) -> Result<Option<String>> {
+    let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else { return Ok(None) };
+    let Some((alternative, key)) = class.split_once(' ') else { return Ok(None) };
+    let Some(places) = alternative.parse().ok().and_then(|index: usize| keys.get(index)) else { return Ok(None) };
+    let (Some(place), Some(first)) = (places.first(), key.split('\u{1f}').next()) else { return Ok(None) };
+    let decode = prepared.stream.source.decoder();
+    for raw in prepared.stream.target.look_up(place, &Value::from(first))? {
+        let Ok(record) = decode.decode(&raw.raw) else { continue };
+        if keys::of_record(&record, places).iter().any(|found| found == key) {
+            return Ok(raw.id);
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,214 @@
+//! The middle of the way: what turns a record into a draft, a mapping file or the plain columns of an export.
+
+use super::context::Context;
+use super::input::Input;
+use super::job::{Job, MappingText, Place};
+use super::output::{STAGE, joined, rejected_row, unreadable};
+use crate::connect::Endpoint;
+use crate::error::{Error, Result};
+use crate::extract::Completeness;
+use crate::extract::staging::Staging;
+use crate::record::Record;
+use crate::record::census::Census;
+use crate::record::columns::Column;
+use crate::record::schema::Schema;
+use crate::record::RawRecord;
+use crate::report::{Rejects, Summary};
+use crate::run::folder::RunFolder;
+use crate::run::parts::StagedRow;
+use crate::transform::draft::{Draft, TargetField};
+use crate::transform::mapping::{Bound, Mapping, Outcome};
+use crate::transform::plain::Plain;
+use rayon::prelude::*;
+use std::path::Path;
+
+/// What turns a record into a draft. Pure.
+pub enum Transform {
+    /// A mapping file.
+    Mapped(Box<Bound>),
+    /// The columns of a plain export.
+    Plain(Plain),
+}
+
+impl Transform {
+    /// Places that drafts write to.
+    #[must_use]
+    pub fn targets(&self) -> &[TargetField] {
+        match self {
+            Self::Mapped(bound) => bound.targets(),
+            Self::Plain(plain) => plain.targets(),
+        }
+    }
+
+    /// What becomes of a record.
+    #[must_use]
+    pub fn apply(&self, record: &Record, _row: u64) -> Outcome {
+        match self {
+            Self::Mapped(bound) => bound.apply(record),
+            Self::Plain(plain) => Outcome::Draft(plain.apply(record)),
+        }
+    }
+
+    /// Columns of a file that drafts are written to.
+    #[must_use]
+    pub fn columns(&self) -> Vec<Column> {
+        match self {
+            Self::Mapped(bound) => bound.columns(),
+            Self::Plain(_) => Vec::new(),
+        }
+    }
+
+    /// A draft as a record of such a file.
+    #[must_use]
+    pub fn to_record(&self, draft: &Draft) -> Record {
+        match self {
+            Self::Mapped(bound) => bound.to_record(draft),
+            Self::Plain(_) => Record::default(),
+        }
+    }
+}
+
+/// A run's place as an endpoint.
+#[must_use]
+pub fn endpoint(place: &Place) -> Endpoint {
+    match place {
+        Place::File { endpoint, .. } => Endpoint::File(endpoint.clone()),
+        Place::Stream { connection, stream, .. } => {
+            Endpoint::Stream { connection: connection.clone(), stream: stream.clone() }
+        }
+    }
+}
+
+/// The transform stage alone: what was extracted is mapped into parts to look at; a load maps it again with its
+/// target's fields known.
+///
+/// # Errors
+/// When the run has not extracted anything yet, or as the stage itself.
+pub fn transform(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    let mut rejects = Rejects::open(folder.path())?;
+    let input = Input::open(context, folder, job)?;
+    let Some(completeness) = input.staging().finished()? else {
+        return Err(Error::input(format!("run `{}` has not extracted everything yet", folder.name()))
+            .hint(format!("go on with `ferry resume {}` first", folder.name())));
+    };
+    let Some(text) = &job.mapping else { return Err(Error::input("there is no mapping")) };
+    let parsed = Mapping::parse(&text.text, &text.path.display().to_string(), folder_of(text))?;
+    let target = match parsed.target() {
+        Some(target) => Endpoint::parse(target, None)?,
+        None => endpoint(&job.source),
+    };
+    let mapping = mapping(text, &endpoint(&job.source), &target)?;
+    let transform = Transform::Mapped(Box::new(mapping.bind(&input.side(job.read.list_separator), None)?));
+    let counts = run(context, folder, &input, &transform, &mut rejects)?;
+    summary.complete = (&completeness).into();
+    summary.read = input.staging().count()? + rejects.count_of(super::input::STAGE)?;
+    summary.filtered = counts.filtered;
+    summary.rejected = rejects.count()?;
+    summary.mapped = counts.mapped;
+    summary.written = counts.mapped;
+    if summary.rejected > 0 {
+        crate::report::results::write_rejects(folder, &input.originals(job), &mut rejects, summary)?;
+    }
+    summary.conclude();
+    Ok(())
+}
+
+fn folder_of(text: &MappingText) -> &Path {
+    text.path.parent().unwrap_or_else(|| Path::new("."))
+}
+
+/// Reads a mapping and checks that it was written for this kind of source and target: another file or folder
+/// is fine, another service or kind of stream is not (design section 4).
+///
+/// # Errors
+/// Everything that is wrong with the mapping, or that it is for something else (class `Input`).
+pub fn mapping(text: &MappingText, source: &Endpoint, target: &Endpoint) -> Result<Mapping> {
+    let mapping = Mapping::parse(&text.text, &text.path.display().to_string(), folder_of(text))?;
+    for (written, used, side) in [(mapping.source(), source, "source"), (mapping.target(), target, "target")] {
+        let Some(written) = written else { continue };
+        let meant = Endpoint::parse(written, None)?;
+        if meant.kind() != used.kind() {
+            return Err(Error::input(format!(
+                "`{}` has the {side} `{written}` ({}), and the command line says {}",
+                text.path.display(),
+                meant.kind(),
+                used.kind()
+            )));
+        }
+    }
+    Ok(mapping)
+}
+
+/// The transform of an unmapped import.
+///
+/// # Errors
+/// When a column means no field of the target.
+pub fn plain(input: &Input, job: &Job, target: &Schema, census: &Census) -> Result<Transform> {
+    Plain::new(input.schema(), target, census, job.read.list_separator).map(Transform::Plain)
+}
+
+/// How many rows the transform stage left out, and how many it mapped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Left out by a filter.
+    pub filtered: u64,
+    /// Mapped into the stage's parts.
+    pub mapped: u64,
+}
+
+/// Maps every extracted record into the parts of the transform stage. Begins anew whatever an earlier life did:
+/// it is pure and cheap.
+///
+/// # Errors
+/// When a part is damaged or the disk is full.
+pub fn run(
+    context: &Context,
+    folder: &RunFolder,
+    input: &Input,
+    transform: &Transform,
+    rejects: &mut Rejects,
+) -> Result<Counts> {
+    rejects.forget(STAGE)?;
+    let mut staging = Staging::restart(folder.path(), STAGE)?;
+    let mut counts = Counts::default();
+    let mut rows = input.staging().read()?;
+    while let Some(batch) = rows.next_rows()? {
+        if context.stop.is_requested() {
+            return Err(Error::stopped("stopped while mapping"));
+        }
+        let outcomes: Vec<_> = batch
+            .par_iter()
+            .map(|staged| match input.decode(staged) {
+                Ok(record) => transform.apply(&record, staged.row),
+                Err(why) => Outcome::Rejected(vec![unreadable(&why)]),
+            })
+            .collect();
+        let mut drafts = Vec::with_capacity(batch.len());
+        for (staged, outcome) in batch.iter().zip(outcomes) {
+            match outcome {
+                Outcome::Filtered => counts.filtered += 1,
+                Outcome::Rejected(reasons) => {
+                    let reject = joined(reasons);
+                    rejects.add(rejected_row(staged.row, staged.line, reject))?;
+                }
+                Outcome::Draft(draft) => {
+                    counts.mapped += 1;
+                    drafts.push(draft_row(staged, &draft)?);
+                }
+            }
+        }
+        let key = format!("rows {}", batch.first().map_or(0, |first| first.row));
+        staging.rows(&key, drafts, Census::default())?;
+    }
+    rejects.commit()?;
+    staging.set_note("filtered", counts.filtered.to_string());
+    staging.finish(&Completeness::Complete)?;
+    Ok(counts)
+}
+
+fn draft_row(staged: &StagedRow, draft: &Draft) -> Result<StagedRow> {
+    let raw = serde_json::to_string(draft)
+        .map_err(|cause| Error::stopped("cannot stage a mapped row").because(cause))?;
+    let record = RawRecord { id: None, kind: None, created: None, updated: None, raw };
+    Ok(StagedRow { row: staged.row, line: staged.line, record })
+}

@@ -1,0 +1,144 @@
+//! The way of the data: the only place that knows all stages.
+//!
+//! A command becomes a [`Job`](job::Job), noted in the run's folder before the first request. [`execute`]
+//! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
+
+pub mod context;
+pub mod discover;
+mod export;
+pub mod input;
+pub mod job;
+mod load;
+mod mapped;
+mod others;
+mod output;
+mod planning;
+pub mod resume;
+
+use crate::error::{Class, Error, Result};
+use crate::report::summary::Status;
+use crate::report::{Rejects, Summary};
+use crate::run::folder::RunFolder;
+use context::Context;
+use input::Input;
+use job::{Job, Place};
+
+/// How a job ended.
+pub struct Ended {
+    /// Its accounts.
+    pub summary: Summary,
+    /// Why it ended early, if it did.
+    pub error: Option<Error>,
+}
+
+impl Ended {
+    /// The process exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.summary.exit_code_after(self.error.as_ref())
+    }
+}
+
+/// Carries a job out, or on from where an earlier life of its run ended. The summary is stored in the run's
+/// folder whatever happens.
+#[must_use]
+pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
+    let mut summary = Summary::new(folder.name(), &job.command);
+    if let Ok(Some(earlier)) = Summary::stored(folder.path()) {
+        (summary.requests, summary.retries, summary.seconds) = (earlier.requests, earlier.retries, earlier.seconds);
+    }
+    let asked = with_accounts(context, folder, job);
+    let result = asked.and_then(|job| carry_out(context, folder, &job, &mut summary));
+    conclude(context, folder, summary, result)
+}
+
+/// Maps what a run has extracted into parts, and no more.
+#[must_use]
+pub fn transform(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
+    let mut summary = Summary::new(folder.name(), &job.command);
+    let result = with_accounts(context, folder, job)
+        .and_then(|job| mapped::transform(context, folder, &job, &mut summary));
+    conclude(context, folder, summary, result)
+}
+
+/// The job with the accounts that its connections lead to, noted for later lives of the run.
+fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job> {
+    let mut known = job.clone();
+    for place in [Some(&mut known.source), known.target.as_mut()].into_iter().flatten() {
+        if let Place::Stream { connection, stream, account: account @ None } = place {
+            *account = Some(context.open(connection, stream)?.source.account().clone());
+        }
+    }
+    if &known != job || folder.job::<Job>()? != known {
+        folder.write_job(&known)?;
+    }
+    Ok(known)
+}
+
+fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    match &job.target {
+        None => extract(context, folder, job, summary),
+        Some(Place::File { endpoint, .. }) => export::run(context, folder, job, endpoint, summary),
+        Some(Place::Stream { .. }) => load::run(context, folder, job, summary),
+    }
+}
+
+/// Notes how a job ended, whatever happened.
+fn conclude(context: &Context, folder: &RunFolder, mut summary: Summary, result: Result<()>) -> Ended {
+    let mut error = result.err();
+    summary.status = match &error {
+        Some(error) if matches!(error.class(), Class::Stopped | Class::Credentials) => Status::Stopped,
+        Some(_) => Status::Failed,
+        None => summary.status,
+    };
+    let (requests, retries) = context.requests();
+    summary.requests += requests;
+    summary.retries += retries;
+    summary.seconds += context.began.elapsed().as_secs_f64();
+    if error.is_none()
+        && let Err(why) = summary.balances()
+    {
+        error = Some(Error::check(format!("the accounts of this run do not balance: {why}")));
+    }
+    if let Err(unstored) = summary.store(folder) {
+        error.get_or_insert(unstored);
+    }
+    Ended { summary, error }
+}
+
+/// An extract alone.
+fn extract(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    let mut rejects = Rejects::open(folder.path())?;
+    let mut input = Input::open(context, folder, job)?;
+    read_input(context, job, &mut input, &mut rejects, summary)?;
+    summary.rejected = rejects.count()?;
+    summary.mapped = summary.read - summary.rejected;
+    summary.written = summary.mapped;
+    summary.conclude();
+    Ok(())
+}
+
+/// Extracts the input and notes in the summary what was read.
+fn read_input(
+    context: &Context,
+    job: &Job,
+    input: &mut Input,
+    rejects: &mut Rejects,
+    summary: &mut Summary,
+) -> Result<()> {
+    let extracted = input.extract(context, &job.selection, rejects);
+    summary.read = input.staging().count()? + rejects.count_of(input::STAGE)?;
+    let completeness = extracted?;
+    say_completeness(context, &job.source.name(), &completeness);
+    summary.complete = summary.complete.and((&completeness).into());
+    Ok(())
+}
+
+fn say_completeness(context: &Context, of: &str, completeness: &crate::extract::Completeness) {
+    use crate::extract::Completeness::{Complete, Incomplete, Unproven};
+    match completeness {
+        Complete => {}
+        Unproven(why) => context.reporter.say(&format!("{of}: that this is everything is not proven: {why}")),
+        Incomplete(why) => context.reporter.warn(&format!("{of}: the read is incomplete: {why}")),
+    }
+}

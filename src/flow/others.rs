@@ -1,0 +1,52 @@
+//! Other runs of the same account: what they left open, and which records they made (design 9.3).
+
+use super::context::Context;
+use super::job::Job;
+use crate::account::Account;
+use crate::error::Result;
+use crate::load::journal::Journal;
+use crate::run::checkpoint;
+use std::sync::{Mutex, PoisonError};
+
+/// The journals of all runs that loaded into an account, but for one.
+pub(super) struct OtherRuns {
+    journals: Mutex<Vec<(String, Journal)>>,
+}
+
+impl OtherRuns {
+    /// Finds them; `this` is the name of the run that asks.
+    pub(super) fn of(context: &Context, account: &Account, this: &str) -> Result<Self> {
+        let mut journals = Vec::new();
+        for entry in context.runs.list()? {
+            let job: Option<Job> = entry.job().ok();
+            let same = job.is_some_and(|job| job.target.is_some_and(|target| target.account() == Some(account)));
+            if same && entry.name != this && entry.checkpoint().is_file() {
+                journals.push((entry.name.clone(), Journal::new(checkpoint::open(&entry.checkpoint())?)?));
+            }
+        }
+        Ok(Self { journals: Mutex::new(journals) })
+    }
+
+    /// Whether one of them created or adopted the record.
+    pub(super) fn made(&self, id: &str) -> Result<bool> {
+        let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, journal) in journals.iter() {
+            if journal.made(id)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Those that have sent something whose outcome is not known.
+    pub(super) fn open(&self) -> Result<Vec<String>> {
+        let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = Vec::new();
+        for (name, journal) in journals.iter() {
+            if journal.has_open_intents()? {
+                open.push(name.clone());
+            }
+        }
+        Ok(open)
+    }
+}

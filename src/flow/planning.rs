@@ -1,0 +1,244 @@
+//! From an extracted input to a saved plan: the target read whole, the rows mapped, matched and compared.
+
+use super::context::Context;
+use super::input::Input;
+use super::job::Job;
+use super::mapped::{self, Transform};
+use super::others::OtherRuns;
+use super::say_completeness;
+use crate::connect::Stream;
+use crate::error::{Error, Result};
+use crate::extract::staging::Staging;
+use crate::extract::{Completeness, Selection};
+use crate::load::current::{self, Current};
+use crate::load::journal::Journal;
+use crate::load::plan::{Matching, Materials, Mode, plan};
+use crate::load::target::ReadMark;
+use crate::record::census::Census;
+use crate::record::instant;
+use crate::record::schema::{FieldRef, Side};
+use crate::report::{Rejects, Summary};
+use crate::run::folder::RunFolder;
+use crate::transform::mapping::{BlankKey, Bound, Mapping, Mode as MappingMode};
+use jiff::Timestamp;
+use std::time::Instant;
+
+/// The stage that holds the target's records.
+const TARGET: &str = "target";
+/// Facts in the journal.
+const PLANNED: &str = "planned";
+const MARK: &str = "mark";
+const COMPLETENESS: &str = "completeness";
+
+/// What is known of a load before its plan.
+pub(super) struct Prepared<'a> {
+    pub(super) input: &'a Input,
+    pub(super) stream: &'a Stream,
+    /// The mapping bound to both sides; none for an unmapped import.
+    pub(super) bound: Option<Bound>,
+    pub(super) others: &'a OtherRuns,
+    /// When the writer's lock was taken.
+    pub(super) locked: Instant,
+}
+
+/// How a saved plan was made.
+pub(super) struct Saved {
+    pub(super) mark: ReadMark,
+    pub(super) completeness: Completeness,
+    pub(super) filtered: u64,
+}
+
+/// What a saved plan was made from, or nothing when none is saved yet.
+pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
+    if journal.fact(PLANNED)?.is_none() {
+        return Ok(None);
+    }
+    let damaged = |cause| Error::stopped("the run's checkpoint is damaged").because(cause);
+    let fact = |key| -> Result<String> { Ok(journal.fact(key)?.unwrap_or_default()) };
+    Ok(Some(Saved {
+        mark: serde_json::from_str(&fact(MARK)?).map_err(damaged)?,
+        completeness: serde_json::from_str(&fact(COMPLETENESS)?).map_err(damaged)?,
+        filtered: fact("filtered")?.parse().unwrap_or(0),
+    }))
+}
+
+/// The key alternatives of a load: the command line's over the mapping's.
+pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRef>>> {
+    if let Some(bound) = &prepared.bound {
+        let places = |key: &Vec<crate::transform::mapping::KeyField>| key.iter().map(|field| field.place.clone()).collect();
+        return Ok(bound.keys().iter().map(places).collect());
+    }
+    let schema = prepared.stream.source.schema()?;
+    let resolve = |name: &String| {
+        schema.resolve(name, Side::From).map_err(|unknown| {
+            let error = Error::input(format!("--key: {}", unknown.what));
+            match unknown.hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })
+    };
+    let written = job.load.key.as_deref().unwrap_or_default();
+    written
+        .iter()
+        .map(|key| key.iter().filter(|name| *name != "_id").map(resolve).collect::<Result<Vec<_>>>())
+        .filter(|key| !matches!(key, Ok(key) if key.is_empty()))
+        .collect()
+}
+
+/// Reads a mapping for this load and finds its names on both sides.
+pub(super) fn bind(input: &Input, stream: &Stream, job: &Job) -> Result<Option<Bound>> {
+    let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok(None) };
+    let mapping: Mapping = mapped::mapping(text, &mapped::endpoint(&job.source), &mapped::endpoint(target))?;
+    let mapping = match &job.load.key {
+        Some(keys) => mapping.with_keys(keys.clone()),
+        None => mapping,
+    };
+    let schema = stream.source.schema()?;
+    mapping.bind(&input.side(job.read.list_separator), Some(&schema)).map(Some)
+}
+
+/// Makes the plan and saves it.
+pub(super) fn make(
+    context: &Context,
+    folder: &RunFolder,
+    job: &Job,
+    prepared: &mut Prepared<'_>,
+    journal: &mut Journal,
+    rejects: &mut Rejects,
+) -> Result<Saved> {
+    let keys = keys(prepared, job)?;
+    let matching = matching(prepared, job, keys)?;
+    wait_for_open_intents(context, prepared, job)?;
+    let (target, completeness) = read_target(context, folder, job, prepared)?;
+    let census = target.1.clone();
+    let schema = prepared.stream.source.schema()?;
+    let transform = match prepared.bound.take() {
+        Some(bound) => Transform::Mapped(Box::new(bound)),
+        None => mapped::plain(prepared.input, job, &schema, &census)?,
+    };
+    let counts = mapped::run(context, folder, prepared.input, &transform, rejects)?;
+    let decode = prepared.stream.source.decoder();
+    let index = folder.path().join(current::FILE);
+    let current = Current::build(&index, target.0.read()?, &*decode, &matching.keys)?;
+    if current.unreadable() > 0 {
+        context.reporter.warn(&format!("{} records of the target cannot be read", current.unreadable()));
+    }
+    journal.clear()?;
+    let drafts = Staging::open(folder.path(), super::output::STAGE)?;
+    let time_zone = time_zone(&transform);
+    let materials = Materials {
+        target: &*prepared.stream.target,
+        fields: transform.targets(),
+        schema: &schema,
+        census: &census,
+        decode: &*decode,
+        completeness: &completeness,
+        time_zone: &time_zone,
+        matching: &matching,
+    };
+    plan(&materials, &current, drafts.read()?, journal)?;
+    drop(current);
+    if let Transform::Mapped(bound) = transform {
+        prepared.bound = Some(*bound);
+    }
+    save(journal, mark(&target.0, prepared, target.2)?, completeness, counts.filtered)
+}
+
+fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filtered: u64) -> Result<Saved> {
+    let failed = |cause| Error::stopped("cannot save the plan").because(cause);
+    let facts = [
+        (MARK, serde_json::to_string(&mark).map_err(failed)?),
+        (COMPLETENESS, serde_json::to_string(&completeness).map_err(failed)?),
+        ("filtered", filtered.to_string()),
+        (PLANNED, journal.digest()?),
+    ];
+    journal.transaction(|journal| facts.iter().try_for_each(|(key, value)| journal.set_fact(key, value)))?;
+    Ok(Saved { mark, completeness, filtered })
+}
+
+fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Result<Matching> {
+    let bound = prepared.bound.as_ref();
+    let mode = match job.load.mode.as_deref() {
+        Some("create") => Mode::Create,
+        Some("update") => Mode::Update,
+        Some(_) => Mode::Upsert,
+        None => match bound.and_then(Bound::mode) {
+            Some(MappingMode::Create) => Mode::Create,
+            Some(MappingMode::Update) => Mode::Update,
+            Some(MappingMode::Upsert) | None => Mode::Upsert,
+        },
+    };
+    let by_id = bound.is_none_or(|bound| bound.targets().iter().any(|field| field.place.name == "_id"));
+    if keys.is_empty() && !by_id && mode != Mode::Create {
+        return Err(Error::input("the mapping has no `key`, so nothing tells which record a row is for")
+            .hint("add `key = [\"Email\"]` to the mapping, give `--key FIELD`, or `--mode create`"));
+    }
+    Ok(Matching {
+        mode,
+        keys,
+        blank_key_creates: bound.is_none_or(|bound| bound.blank_key() == BlankKey::Create),
+        guard_newer: bound.is_none(),
+        allow_incomplete: job.load.allow_incomplete,
+    })
+}
+
+/// Nothing that another run has sent may become visible after the target was read.
+fn wait_for_open_intents(context: &Context, prepared: &Prepared<'_>, job: &Job) -> Result<()> {
+    let open = prepared.others.open()?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    context.reporter.warn(&format!("not settled yet in this account: {}", open.join(", ")));
+    if job.load.dry_run {
+        return Ok(());
+    }
+    let ripe = prepared.locked + prepared.stream.settle;
+    if context.stop.wait(ripe.saturating_duration_since(Instant::now())) {
+        return Err(Error::stopped("stopped before the plan was made"));
+    }
+    Ok(())
+}
+
+type TargetRead = (Staging, Census, Option<Timestamp>);
+
+fn read_target(
+    context: &Context,
+    folder: &RunFolder,
+    job: &Job,
+    prepared: &Prepared<'_>,
+) -> Result<(TargetRead, Completeness)> {
+    let source = &prepared.stream.source;
+    context.reporter.note(&format!("read {} whole, to plan against it", source.name()));
+    let mut staging = Staging::restart(folder.path(), TARGET)?;
+    let began = prepared.stream.client.server_now();
+    let selection = Selection { expect: job.load.expect, ..Selection::default() };
+    let completeness = source.extract(&selection, &mut staging)?;
+    staging.finish(&completeness)?;
+    say_completeness(context, source.name(), &completeness);
+    let census = staging.census().clone();
+    Ok(((staging, census, Some(began)), completeness))
+}
+
+fn mark(target: &Staging, prepared: &Prepared<'_>, began: Option<Timestamp>) -> Result<ReadMark> {
+    let noted = target.note("first_reply")?.as_deref().and_then(instant::parse);
+    let newest = target.newest_created()?.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    Ok(ReadMark {
+        first_reply: noted.or(began),
+        newest_created: newest,
+        settle_ms: u64::try_from(prepared.stream.settle.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+fn time_zone(transform: &Transform) -> String {
+    match transform {
+        Transform::Mapped(bound) => bound.time_zone().unwrap_or("Etc/UTC").to_owned(),
+        Transform::Plain(_) => "Etc/UTC".to_owned(),
+    }
+}
+
+/// Adds the read of the target to a summary.
+pub(super) fn note_target(summary: &mut Summary, saved: &Saved) {
+    summary.complete = summary.complete.and((&saved.completeness).into());
+    summary.filtered = saved.filtered;
+}

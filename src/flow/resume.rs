@@ -1,0 +1,50 @@
+//! Going on with a run, or giving a finished one's account again.
+
+use super::context::Context;
+use super::job::Job;
+use super::{Ended, execute};
+use crate::error::{Error, Result};
+use crate::report::Summary;
+use crate::report::summary::Status;
+use crate::run::folder::RunEntry;
+
+/// Goes on with the run whose name has `part` in it, or, without one, with the newest that can be resumed;
+/// where there is none, the newest finished run's stored summary is given again (design section 4).
+///
+/// # Errors
+/// When there is no such run, or another process works on it.
+pub fn resume(context: &Context, part: Option<&str>) -> Result<Ended> {
+    let entry = match part {
+        Some(part) => context.runs.find(part)?,
+        None => last(context)?,
+    };
+    let folder = context.runs.open(&entry)?;
+    let job: Job = folder.job()?;
+    if let Some(summary) = Summary::stored(&entry.path)?
+        && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
+    {
+        context.reporter.say(&format!("run `{}` has nothing left to do", entry.name));
+        return Ok(Ended { summary, error: None });
+    }
+    context.reporter.say(&format!("going on with run `{}`", entry.name));
+    Ok(execute(context, &folder, &job))
+}
+
+/// The newest run that can be resumed, else the newest finished one. Runs that were only to plan are not meant.
+fn last(context: &Context) -> Result<RunEntry> {
+    let mut finished = None;
+    for entry in context.runs.list()?.into_iter().rev() {
+        let Ok(job) = entry.job::<Job>() else { continue };
+        if job.load.dry_run {
+            continue;
+        }
+        match Summary::stored(&entry.path)?.map(|summary| summary.status) {
+            None | Some(Status::Stopped) => return Ok(entry),
+            Some(Status::Done | Status::Partial) => {
+                finished.get_or_insert(entry);
+            }
+            Some(Status::Failed | Status::Planned) => {}
+        }
+    }
+    finished.ok_or_else(|| Error::input("there is no run to resume").hint("list the runs with `ferry runs`"))
+}

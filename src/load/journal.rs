@@ -1,0 +1,533 @@
+//! The load's tables in the checkpoint: every row with its outcome, every operation with its intent and its
+//! answer (design section 9.2).
+//!
+//! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`.
+//! After a crash whatever is still `intent` is in doubt.
+
+use super::target::{Change, Operation, OperationKind, Planned};
+use crate::error::{Error, Result};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// What became, or will become, of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The record was made.
+    Created,
+    /// Fields of the record were changed.
+    Updated,
+    /// The record already was as meant.
+    Unchanged,
+    /// The mode forbids it.
+    Skipped,
+    /// It has no operation: broken, ambiguous, double key, read-only field.
+    Rejected,
+    /// The service holds something that must not be overwritten.
+    Conflict,
+    /// The service refused it.
+    Failed,
+    /// It may have been carried out, and nobody can tell.
+    InDoubt,
+}
+
+/// A row as planned.
+#[derive(Debug, Clone)]
+pub struct PlannedRow {
+    /// Source row.
+    pub row: u64,
+    /// The record at the target, where one was matched.
+    pub id: Option<String>,
+    /// For creates: what cannot be told from it; key or content.
+    pub class: Option<String>,
+    /// What is already certain: unchanged, skipped, rejected, conflict.
+    pub outcome: Option<Outcome>,
+    /// Where `outcome` is no success: on what field.
+    pub field: Option<String>,
+    /// … and value.
+    pub value: Option<String>,
+    /// … and why.
+    pub reason: Option<String>,
+    /// What has to be sent.
+    pub planned: Planned,
+    /// Values dropped because their place holds one.
+    pub extra: u64,
+}
+
+/// An operation to send.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// Its row.
+    pub row: u64,
+    /// Its place among the row's operations, from 0.
+    pub seq: u32,
+    /// What to send.
+    pub operation: Operation,
+    /// The record it is for, once there is one.
+    pub id: Option<String>,
+    /// The class of a create.
+    pub class: Option<String>,
+}
+
+/// An operation in doubt.
+#[derive(Debug, Clone)]
+pub struct Doubtful {
+    /// What was sent.
+    pub pending: Pending,
+    /// Sweeps that did not find it.
+    pub misses: u32,
+    /// Whether its last answer was a 5xx.
+    pub server_error: bool,
+    /// When it was sent by the server's clock, Unix milliseconds.
+    pub sent_ms: i64,
+    /// What was seen.
+    pub answer: String,
+}
+
+/// The load's part of a run's checkpoint.
+pub struct Journal {
+    db: Connection,
+}
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS load_row(
+        row INTEGER PRIMARY KEY, id TEXT, class TEXT, outcome TEXT, field TEXT, value TEXT, reason TEXT,
+        changes TEXT, extra INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE IF NOT EXISTS load_op(
+        row INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, before TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'planned', sent_ms INTEGER, answer TEXT, misses INTEGER NOT NULL DEFAULT 0,
+        server_error INTEGER NOT NULL DEFAULT 0, made TEXT, adopted INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY(row, seq)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS load_op_open ON load_op(state, row, seq) WHERE state IN ('planned', 'intent', 'doubt');
+    CREATE INDEX IF NOT EXISTS load_op_made ON load_op(made) WHERE made IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS load_also(id TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS load_fact(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
+
+impl Outcome {
+    /// The word of design section 1.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+            Self::Rejected => "rejected",
+            Self::Conflict => "conflict",
+            Self::Failed => "failed",
+            Self::InDoubt => "in doubt",
+        }
+    }
+
+    /// The outcome of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::Created,
+            Self::Updated,
+            Self::Unchanged,
+            Self::Skipped,
+            Self::Rejected,
+            Self::Conflict,
+            Self::Failed,
+            Self::InDoubt,
+        ]
+        .into_iter()
+        .find(|outcome| outcome.word() == word)
+    }
+}
+
+impl Journal {
+    /// Takes a checkpoint's connection; makes the tables if they are not there.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn new(db: Connection) -> Result<Self> {
+        db.execute_batch(TABLES)?;
+        Ok(Self { db })
+    }
+
+    /// Runs `work` in one transaction.
+    ///
+    /// # Errors
+    /// What `work` says, or when the disk is full; nothing of it is kept then.
+    pub fn transaction<T>(&mut self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        match work(self) {
+            Ok(value) => {
+                self.db.execute_batch("COMMIT")?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.db.execute_batch("ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets an unfinished plan.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn clear(&self) -> Result<()> {
+        Ok(self.db.execute_batch("DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_also;")?)
+    }
+
+    /// A fact that was noted.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn fact(&self, key: &str) -> Result<Option<String>> {
+        let mut query = self.db.prepare_cached("SELECT value FROM load_fact WHERE key = ?")?;
+        Ok(query.query_row([key], |row| row.get(0)).optional()?)
+    }
+
+    /// Notes a fact.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn set_fact(&self, key: &str, value: &str) -> Result<()> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO load_fact(key, value) VALUES(?, ?)")?
+            .execute([key, value])?;
+        Ok(())
+    }
+
+    /// Notes a planned row.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn add(&self, planned: &PlannedRow) -> Result<()> {
+        let changes = match planned.planned.changes.as_slice() {
+            [] => None,
+            changes => Some(json(&changes)?),
+        };
+        self.db
+            .prepare_cached(
+                "INSERT INTO load_row(row, id, class, outcome, field, value, reason, changes, extra)
+                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                planned.row,
+                planned.id,
+                planned.class,
+                planned.outcome.map(Outcome::word),
+                planned.field,
+                planned.value,
+                planned.reason,
+                changes,
+                planned.extra
+            ])?;
+        let mut insert = self
+            .db
+            .prepare_cached("INSERT INTO load_op(row, seq, kind, body, before) VALUES(?, ?, ?, ?, ?)")?;
+        for (seq, operation) in planned.planned.operations.iter().enumerate() {
+            let kind = kind_word(operation.kind);
+            insert.execute(params![
+                planned.row,
+                seq as i64,
+                kind,
+                operation.body.to_string(),
+                operation.before.to_string()
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// The next rows that have a planned operation and nothing in doubt, after `after`: their first planned
+    /// operation each.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn next(&self, after: u64, most: usize) -> Result<Vec<Pending>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT o.row, min(o.seq), o.kind, o.body, o.before, r.id, r.class FROM load_op o JOIN load_row r USING(row)
+             WHERE o.state = 'planned' AND o.row > ? AND r.outcome IS NULL
+               AND NOT EXISTS (SELECT 1 FROM load_op d WHERE d.row = o.row AND d.state IN ('intent', 'doubt'))
+             GROUP BY o.row ORDER BY o.row LIMIT ?",
+        )?;
+        let rows = query.query_map(params![after, most as i64], pending)?;
+        rows.map(|row| row.map_err(Error::from).and_then(|pending| pending)).collect()
+    }
+
+    /// The operation of a row that follows `seq`.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn following(&self, row: u64, seq: u32) -> Result<Option<Pending>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT o.row, o.seq, o.kind, o.body, o.before, r.id, r.class FROM load_op o JOIN load_row r USING(row)
+             WHERE o.row = ? AND o.seq > ? AND o.state = 'planned' ORDER BY o.seq LIMIT 1",
+        )?;
+        query.query_row(params![row, seq], pending).optional()?.transpose()
+    }
+
+    /// Notes that an operation is about to be sent, at `sent_ms` of the server's clock.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn intend(&self, row: u64, seq: u32, sent_ms: i64) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE load_op SET state = 'intent', sent_ms = ? WHERE row = ? AND seq = ?")?
+            .execute(params![sent_ms, row, seq])?;
+        Ok(())
+    }
+
+    /// Takes an intent back: nothing was sent.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn withdraw(&self, row: u64, seq: u32) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE load_op SET state = 'planned' WHERE row = ? AND seq = ?")?
+            .execute(params![row, seq])?;
+        Ok(())
+    }
+
+    /// Notes that an operation was carried out. The row has its outcome when it was the last.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn done(&self, pending: &Pending, id: &str, also: &[String], adopted: bool) -> Result<()> {
+        let made = (pending.operation.kind == OperationKind::Create).then_some(id);
+        self.db
+            .prepare_cached(
+                "UPDATE load_op SET state = 'done', made = ?, adopted = ? WHERE row = ? AND seq = ?",
+            )?
+            .execute(params![made, adopted, pending.row, pending.seq])?;
+        if made.is_some() {
+            self.db
+                .prepare_cached("UPDATE load_row SET id = ? WHERE row = ?")?
+                .execute(params![id, pending.row])?;
+        }
+        self.note_also(also)?;
+        let open = "SELECT 1 FROM load_op WHERE row = ? AND state <> 'done'";
+        if !self.db.prepare_cached(open)?.exists([pending.row])? {
+            let created = "SELECT 1 FROM load_op WHERE row = ? AND made IS NOT NULL";
+            let created = self.db.prepare_cached(created)?.exists([pending.row])?;
+            let outcome = if created { Outcome::Created } else { Outcome::Updated };
+            self.conclude(pending.row, outcome, None)?;
+        }
+        Ok(())
+    }
+
+    /// Records that the service made on the side of ours.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn note_also(&self, ids: &[String]) -> Result<()> {
+        for id in ids {
+            self.db.prepare_cached("INSERT OR IGNORE INTO load_also(id) VALUES(?)")?.execute([id])?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the service refused an operation: the row failed.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn refuse(&self, row: u64, seq: u32, why: &str) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE load_op SET state = 'refused', answer = ? WHERE row = ? AND seq = ?")?
+            .execute(params![why, row, seq])?;
+        self.conclude(row, Outcome::Failed, Some(why))
+    }
+
+    /// Parks an operation whose answer was lost.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn doubt(&self, row: u64, seq: u32, why: &str, server_error: bool) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE load_op SET state = 'doubt', answer = ?, server_error = ? WHERE row = ? AND seq = ?",
+            )?
+            .execute(params![why, server_error, row, seq])?;
+        Ok(())
+    }
+
+    /// After a crash: every intent without an outcome is in doubt. Returns how many there are.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn doubt_all_intents(&self) -> Result<usize> {
+        let why = "the process ended before the answer was noted";
+        let sql = "UPDATE load_op SET state = 'doubt', answer = ? WHERE state = 'intent'";
+        Ok(self.db.execute(sql, [why])?)
+    }
+
+    /// A sweep did not find it: it will be sent again.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn missed(&self, row: u64, seq: u32) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE load_op SET state = 'planned', misses = misses + 1 WHERE row = ? AND seq = ?",
+            )?
+            .execute(params![row, seq])?;
+        Ok(())
+    }
+
+    /// Gives a row its outcome.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn conclude(&self, row: u64, outcome: Outcome, reason: Option<&str>) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE load_row SET outcome = ?, reason = coalesce(?, reason) WHERE row = ?")?
+            .execute(params![outcome.word(), reason, row])?;
+        Ok(())
+    }
+
+    /// Operations in doubt of rows without an outcome, in row order.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn doubts(&self) -> Result<Vec<Doubtful>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT o.row, o.seq, o.kind, o.body, o.before, r.id, r.class, o.misses, o.server_error,
+                    coalesce(o.sent_ms, 0), coalesce(o.answer, '')
+             FROM load_op o JOIN load_row r USING(row) WHERE o.state = 'doubt' AND r.outcome IS NULL ORDER BY o.row",
+        )?;
+        let rows = query.query_map([], |row| {
+            let (misses, server_error, sent_ms, answer) =
+                (row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?);
+            Ok(pending(row)?.map(|pending| Doubtful { pending, misses, server_error, sent_ms, answer }))
+        })?;
+        rows.map(|row| row.map_err(Error::from).and_then(|doubtful| doubtful)).collect()
+    }
+
+    /// Whether any operation is an intent without outcome or in doubt.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn has_open_intents(&self) -> Result<bool> {
+        let sql = "SELECT 1 FROM load_op o JOIN load_row r USING(row)
+                   WHERE o.state IN ('intent', 'doubt') AND r.outcome IS NULL";
+        Ok(self.db.prepare_cached(sql)?.exists([])?)
+    }
+
+    /// Whether this run created or adopted the record, or knows it as made on the side.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn made(&self, id: &str) -> Result<bool> {
+        Ok(self.db.prepare_cached("SELECT 1 FROM load_op WHERE made = ?")?.exists([id])?
+            || self.db.prepare_cached("SELECT 1 FROM load_also WHERE id = ?")?.exists([id])?)
+    }
+
+    /// Whether the plan's read saw the record.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn was_read(&self, id: &str) -> Result<bool> {
+        self.db.execute_batch("CREATE INDEX IF NOT EXISTS target_seen_id ON target_seen(id)")?;
+        Ok(self.db.prepare_cached("SELECT 1 FROM target_seen WHERE id = ?")?.exists([id])?)
+    }
+
+    /// Rows by outcome; `None` counts those without one.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn counts(&self) -> Result<BTreeMap<Option<Outcome>, u64>> {
+        let mut query = self.db.prepare_cached("SELECT outcome, count(*) FROM load_row GROUP BY outcome")?;
+        let rows =
+            query.query_map([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u64>(1)?)))?;
+        let mut counts = BTreeMap::new();
+        for row in rows {
+            let (word, count) = row?;
+            *counts.entry(word.as_deref().and_then(Outcome::from_word)).or_default() += count;
+        }
+        Ok(counts)
+    }
+
+    /// Rows without an outcome that create, and rows that update: what a plan is about to do.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn to_do(&self) -> Result<(u64, u64)> {
+        let sql = "SELECT coalesce(sum(create_), 0), coalesce(sum(1 - create_), 0) FROM (
+                       SELECT max(o.kind = 'create') AS create_ FROM load_row r JOIN load_op o USING(row)
+                       WHERE r.outcome IS NULL GROUP BY r.row)";
+        Ok(self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// Operations still to be sent, or in doubt.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn open_operations(&self) -> Result<u64> {
+        let sql = "SELECT count(*) FROM load_op o JOIN load_row r USING(row)
+                   WHERE r.outcome IS NULL AND o.state IN ('planned', 'intent', 'doubt')";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Values dropped because their place holds one, over all rows.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn extra(&self) -> Result<u64> {
+        Ok(self.db.query_row("SELECT coalesce(sum(extra), 0) FROM load_row", [], |row| row.get(0))?)
+    }
+
+    /// SHA-256 over everything planned, in hex: a saved plan is carried out as it was shown, or not at all.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn digest(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        let mut query = self.db.prepare("SELECT row, seq, kind, body FROM load_op ORDER BY row, seq")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let (number, seq, kind, body): (u64, u64, String, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            hash.update(format!("{number} {seq} {kind} {body}\n"));
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The connection, for the report's own queries.
+    #[must_use]
+    pub fn db(&self) -> &Connection {
+        &self.db
+    }
+}
+
+/// The differences of a row, as noted.
+///
+/// # Errors
+/// When the text is not what [`Journal::add`] wrote.
+pub fn changes(text: &str) -> Result<Vec<Change>> {
+    serde_json::from_str(text).map_err(|cause| Error::stopped("the checkpoint is damaged").because(cause))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|cause| Error::stopped("cannot note the plan").because(cause))
+}
+
+fn kind_word(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Create => "create",
+        OperationKind::Update => "update",
+        OperationKind::Tags => "tags",
+    }
+}
+
+fn pending(row: &Row<'_>) -> rusqlite::Result<Result<Pending>> {
+    let kind: String = row.get(2)?;
+    let (body, before): (String, String) = (row.get(3)?, row.get(4)?);
+    let parse = |text: &str| {
+        serde_json::from_str(text).map_err(|cause| Error::stopped("the checkpoint is damaged").because(cause))
+    };
+    let operation = || -> Result<Operation> {
+        let kind = match kind.as_str() {
+            "create" => OperationKind::Create,
+            "update" => OperationKind::Update,
+            _ => OperationKind::Tags,
+        };
+        Ok(Operation { kind, body: parse(&body)?, before: parse(&before)? })
+    };
+    let (row_number, seq, id, class) = (row.get(0)?, row.get(1)?, row.get(5)?, row.get(6)?);
+    Ok(operation().map(|operation| Pending { row: row_number, seq, operation, id, class }))
+}

@@ -1,0 +1,347 @@
+//! What a load is about to do, as people read it before anything is sent: totals by action, the first
+//! differences field by field, what is left out and why, the requests it takes and how long those take at the
+//! allowed pace (design section 4).
+//!
+//! Everything comes from the saved plan, so that what is shown is what will be sent.
+
+use super::figures::{count, counted, duration, short_id, shortened};
+use super::rejects::Rejects;
+use crate::error::Result;
+use crate::http::pace::RateLimit;
+use crate::load::journal::{Journal, Outcome, changes};
+use crate::load::target::Change;
+use rusqlite::params;
+use serde::Serialize;
+use std::time::Duration;
+
+/// A plan in sight. Serialises as what `--json` shows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanView {
+    /// Where it goes, as people write it.
+    pub target: String,
+    /// Records to be made.
+    pub create: u64,
+    /// Records to be changed.
+    pub update: u64,
+    /// Records that already are as meant.
+    pub unchanged: u64,
+    /// Rows that the mode forbids.
+    pub skipped: u64,
+    /// Rows without an operation: broken, refused by the mapping, ambiguous, with a double key.
+    pub rejected: u64,
+    /// Rows that would overwrite what they must not.
+    pub conflicts: u64,
+    /// Values dropped because their place holds one (`on_extra = "first"`).
+    pub dropped_values: u64,
+    /// Operations to be sent.
+    pub requests: u64,
+    /// The allowed pace: `90/min`, `none`.
+    pub rate: String,
+    /// How long the requests take at that pace, at least; unknown without one.
+    pub seconds: Option<f64>,
+    /// The first rows that change something.
+    pub differences: Vec<Difference>,
+    /// The first rows that are left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// What a row changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The source row.
+    pub row: u64,
+    /// `create` or `update`.
+    pub action: &'static str,
+    /// The record, where there is one.
+    pub id: Option<String>,
+    /// Field by field.
+    pub changes: Vec<Change>,
+}
+
+/// Why a row is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The source row.
+    pub row: u64,
+    /// `rejected`, `conflict` or `skipped`.
+    pub action: &'static str,
+    /// The field in question.
+    pub field: Option<String>,
+    /// Its value.
+    pub value: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// How many rows of each kind are shown, and how much of each.
+const UPDATES: usize = 6;
+const CREATES: usize = 3;
+const EACH_LEFT_OUT: usize = 3;
+const FIELDS: usize = 6;
+const CREATE_FIELDS: usize = 4;
+const VALUE: usize = 40;
+
+/// The plan in the journal, for `target` at the allowed pace.
+///
+/// # Errors
+/// When the checkpoint cannot be used.
+pub fn plan_view(
+    target: &str,
+    journal: &Journal,
+    rejects: &mut Rejects,
+    rate: RateLimit,
+) -> Result<PlanView> {
+    let counts = journal.counts()?;
+    let number = |outcome| counts.get(&Some(outcome)).copied().unwrap_or(0);
+    let (create, update) = journal.to_do()?;
+    let requests = journal.open_operations()?;
+    let mut differences = differences(journal, "update", UPDATES)?;
+    differences.extend(self::differences(journal, "create", CREATES)?);
+    Ok(PlanView {
+        target: target.to_owned(),
+        create,
+        update,
+        unchanged: number(Outcome::Unchanged),
+        skipped: number(Outcome::Skipped),
+        rejected: number(Outcome::Rejected) + rejects.count()?,
+        conflicts: number(Outcome::Conflict),
+        dropped_values: journal.extra()?,
+        requests,
+        rate: rate.to_string(),
+        seconds: rate.time_for(requests).map(|time| time.as_secs_f64()),
+        differences,
+        left_out: left_out(journal, rejects)?,
+    })
+}
+
+impl PlanView {
+    /// The plan as lines.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut lines = vec![format!("plan for {}", self.target)];
+        let totals = [
+            (self.create, "to create"),
+            (self.update, "to update"),
+            (self.unchanged, "unchanged"),
+            (self.skipped, "skipped"),
+            (self.rejected, "rejected"),
+            (self.conflicts, "in conflict"),
+        ];
+        let told: Vec<_> = totals.iter().filter(|(number, _)| *number > 0).collect();
+        let widest = told.iter().map(|(number, _)| count(*number).len()).max().unwrap_or(0);
+        lines.extend(told.iter().map(|(number, word)| format!("  {:>widest$} {word}", count(*number))));
+        if told.is_empty() {
+            lines.push("  no rows".to_owned());
+        }
+        if self.dropped_values > 0 {
+            let (values, those) = (counted(self.dropped_values, "value"), "their field holds only one");
+            lines.push(format!("  {values} dropped, as {those} (`on_extra = \"first\"`)"));
+        }
+        self.render_differences("update", "first updates", &mut lines);
+        self.render_differences("create", "first creates", &mut lines);
+        if !self.left_out.is_empty() {
+            lines.extend([String::new(), "  first rows left out".to_owned()]);
+            lines.extend(self.left_out.iter().map(LeftOut::render));
+        }
+        lines.extend([String::new(), format!("  {}", self.cost())]);
+        lines.join("\n")
+    }
+
+    fn render_differences(&self, action: &str, title: &str, lines: &mut Vec<String>) {
+        let mut shown = self.differences.iter().filter(|difference| difference.action == action).peekable();
+        if shown.peek().is_some() {
+            lines.extend([String::new(), format!("  {title}")]);
+            lines.extend(shown.map(Difference::render));
+        }
+    }
+
+    /// The requests and their time.
+    fn cost(&self) -> String {
+        if self.requests == 0 {
+            return "nothing to do, no requests to send".to_owned();
+        }
+        let requests = counted(self.requests, "request");
+        match self.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            Some(time) => format!("{requests} to send, at least {} at {}", duration(time), self.rate),
+            None => format!("{requests} to send, at no limit"),
+        }
+    }
+}
+
+impl Difference {
+    fn render(&self) -> String {
+        let head = match &self.id {
+            Some(id) => format!("    row {}  {}  ", self.row, short_id(id)),
+            None => format!("    row {}  ", self.row),
+        };
+        if self.action == "create" {
+            let mut fields: Vec<String> = self
+                .changes
+                .iter()
+                .take(CREATE_FIELDS)
+                .map(|change| format!("{}: {}", change.field, values(&change.after)))
+                .collect();
+            if self.changes.len() > CREATE_FIELDS {
+                fields.push(format!("{} more", self.changes.len() - CREATE_FIELDS));
+            }
+            return format!("{head}{}", fields.join(" · "));
+        }
+        let mut fields: Vec<String> = self
+            .changes
+            .iter()
+            .take(FIELDS)
+            .map(|change| format!("{}: {} → {}", change.field, values(&change.before), values(&change.after)))
+            .collect();
+        if self.changes.len() > FIELDS {
+            fields.push(format!("… and {}", counted((self.changes.len() - FIELDS) as u64, "more field")));
+        }
+        let indent = format!("\n{}", " ".repeat(head.chars().count()));
+        format!("{head}{}", fields.join(&indent))
+    }
+}
+
+impl LeftOut {
+    fn render(&self) -> String {
+        let on = match (&self.field, &self.value) {
+            (Some(field), Some(value)) => {
+                format!("{} `{}`: ", shortened(field, VALUE), shortened(value, VALUE))
+            }
+            (Some(field), None) => format!("{}: ", shortened(field, VALUE)),
+            (None, Some(value)) => format!("`{}`: ", shortened(value, VALUE)),
+            (None, None) => String::new(),
+        };
+        format!("    row {}  {}  {on}{}", self.row, self.action, self.reason.as_deref().unwrap_or_default())
+    }
+}
+
+fn values(values: &[String]) -> String {
+    if values.iter().all(String::is_empty) {
+        return "(empty)".to_owned();
+    }
+    shortened(&values.join("; "), VALUE)
+}
+
+fn differences(journal: &Journal, action: &'static str, most: usize) -> Result<Vec<Difference>> {
+    // Before it is created a record has no id; a row to update was matched with one.
+    let mut query = journal.db().prepare_cached(
+        "SELECT row, id, coalesce(changes, '[]') FROM load_row
+         WHERE outcome IS NULL AND (id IS NULL) = ? ORDER BY row LIMIT ?",
+    )?;
+    let rows = query.query_map(params![action == "create", most as i64], |row| {
+        Ok((row.get::<_, u64>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, String>(2)?))
+    })?;
+    rows.map(|row| {
+        let (row, id, text) = row?;
+        Ok(Difference { row, action, id, changes: changes(&text)? })
+    })
+    .collect()
+}
+
+fn left_out(journal: &Journal, rejects: &mut Rejects) -> Result<Vec<LeftOut>> {
+    let mut rejected: Vec<LeftOut> = rejects
+        .after(0, "", EACH_LEFT_OUT)?
+        .into_iter()
+        .map(|reject| LeftOut {
+            row: reject.row,
+            action: Outcome::Rejected.word(),
+            field: reject.field,
+            value: reject.value,
+            reason: Some(reject.reason),
+        })
+        .collect();
+    rejected.extend(left_out_by(journal, Outcome::Rejected)?);
+    rejected.sort_by_key(|left_out| left_out.row);
+    rejected.truncate(EACH_LEFT_OUT);
+    rejected.extend(left_out_by(journal, Outcome::Conflict)?);
+    rejected.extend(left_out_by(journal, Outcome::Skipped)?);
+    Ok(rejected)
+}
+
+fn left_out_by(journal: &Journal, outcome: Outcome) -> Result<Vec<LeftOut>> {
+    let mut query = journal.db().prepare_cached(
+        "SELECT row, field, value, reason FROM load_row WHERE outcome = ? ORDER BY row LIMIT ?",
+    )?;
+    let rows = query.query_map(params![outcome.word(), EACH_LEFT_OUT as i64], |row| {
+        let (number, field, value, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(LeftOut { row: number, action: outcome.word(), field, value, reason })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::target::OperationKind::{Create, Update};
+    use crate::report::counts::sample::{change, journal, open, settled};
+
+    fn sample() -> PlanView {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = journal(folder.path());
+        let mut rejects = Rejects::open(folder.path()).unwrap();
+        let email = change("email[work]", &["a@x.org"], &["b@x.org"]);
+        let phone = change("phone", &[], &["+44 20 7946 0000", "+44 20 7946 0001"]);
+        let mut update = open(12, Update, vec![email, phone]);
+        update.extra = 2;
+        journal.add(&update).unwrap();
+        let names = ["first name", "last name", "email[work]", "notes", "city", "zip"];
+        let fields = names.map(|name| change(name, &[], &[&format!("{name}\nof Ada")])).to_vec();
+        journal.add(&open(13, Create, fields)).unwrap();
+        journal.add(&settled(14, Outcome::Rejected)).unwrap();
+        journal.add(&settled(15, Outcome::Conflict)).unwrap();
+        for row in 1_000..2_200 {
+            journal.add(&settled(row, Outcome::Unchanged)).unwrap();
+        }
+        plan_view("nimble:contacts", &journal, &mut rejects, "1/min".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn people_read_totals_differences_and_the_cost() {
+        assert_eq!(
+            sample().render(),
+            "plan for nimble:contacts\n\
+             \x20     1 to create\n\
+             \x20     1 to update\n\
+             \x20 1,200 unchanged\n\
+             \x20     1 rejected\n\
+             \x20     1 in conflict\n\
+             \x20 2 values dropped, as their field holds only one (`on_extra = \"first\"`)\n\
+             \n\
+             \x20 first updates\n\
+             \x20   row 12  64b0…000c  email[work]: a@x.org → b@x.org\n\
+             \x20                      phone: (empty) → +44 20 7946 0000; +44 20 7946 0001\n\
+             \n\
+             \x20 first creates\n\
+             \x20   row 13  first name: first name⏎of Ada · last name: last name⏎of Ada · email[work]: \
+             email[work]⏎of Ada · notes: notes⏎of Ada · 2 more\n\
+             \n\
+             \x20 first rows left out\n\
+             \x20   row 14  rejected  Email `a@x`: row 14 is rejected\n\
+             \x20   row 15  conflict  Email `a@x`: row 15 is conflict\n\
+             \n\
+             \x20 2 requests to send, at least 2 min at 1/min"
+        );
+    }
+
+    #[test]
+    fn scripts_read_the_same() {
+        let value = serde_json::to_value(sample()).unwrap();
+        assert_eq!(value["create"], 1);
+        assert_eq!(value["requests"], 2);
+        assert_eq!(value["seconds"], 120.0);
+        assert_eq!(value["differences"][0]["changes"][0]["after"][0], "b@x.org");
+        assert_eq!(value["left_out"][1]["action"], "conflict");
+    }
+
+    #[test]
+    fn a_plan_without_work_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = journal(folder.path());
+        let mut rejects = Rejects::open(folder.path()).unwrap();
+        journal.add(&settled(1, Outcome::Unchanged)).unwrap();
+        let view = plan_view("nethunt:Deals", &journal, &mut rejects, RateLimit(None)).unwrap();
+        assert_eq!(
+            view.render(),
+            "plan for nethunt:Deals\n  1 unchanged\n\n  nothing to do, no requests to send"
+        );
+    }
+}

@@ -1,0 +1,306 @@
+//! Binding: a mapping's names are found in the fields of a source and a target.
+
+use super::file::{Findings, Written};
+use super::rule::{Origin, Rule, Type};
+use super::{BlankKey, Condition, Mapping, Mode, Settings};
+use crate::error::Result;
+use crate::record::columns::{Coding, Column};
+use crate::record::schema::{FieldRef, Kind, Modifier, Schema, Side};
+use crate::record::{Field, Record};
+use crate::transform::draft::{Draft, TargetField, Write};
+use crate::transform::ops::{OnError, Operation};
+use serde_json::Value;
+
+/// What a mapping reads from.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceSide<'a> {
+    /// The source's fields.
+    pub schema: &'a Schema,
+    /// Headers that a file has twice: a mapping that names the plain form is refused (design section 6).
+    pub doubled: &'a [String],
+    /// For files whose cells hold lists as text (CSV, TSV, XLSX): the character between the items of a cell
+    /// that feeds a `multi = true` field. `None` for sources that have real lists.
+    pub separator: Option<char>,
+}
+
+impl<'a> SourceSide<'a> {
+    /// A source whose values are lists where they are several: a service, JSON Lines, Parquet.
+    #[must_use]
+    pub fn lists(schema: &'a Schema) -> Self {
+        Self { schema, doubled: &[], separator: None }
+    }
+
+    /// A file of text cells.
+    #[must_use]
+    pub fn cells(schema: &'a Schema, doubled: &'a [String], separator: char) -> Self {
+        Self { schema, doubled, separator: Some(separator) }
+    }
+}
+
+/// A mapping bound to a source and a target, ready to be applied.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    pub(super) name: String,
+    pub(super) filters: Vec<Condition<Place>>,
+    pub(super) rules: Vec<Rule<Place>>,
+    pub(super) separator: Option<char>,
+    /// By rule: whether the place holds several values.
+    pub(super) several: Vec<bool>,
+    targets: Vec<TargetField>,
+    keys: Vec<Vec<KeyField>>,
+    settings: Settings,
+}
+
+/// A place in the source's records, with the position at which its field usually stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) field: FieldRef,
+    pub(super) hint: usize,
+}
+
+/// One field of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyField {
+    /// The place at the target; [`Modifier::Any`] where any modifier may match.
+    pub place: FieldRef,
+    /// Positions in [`Bound::targets`] whose values are the key's, at least one.
+    pub positions: Vec<usize>,
+}
+
+impl Mapping {
+    /// Finds the mapping's names in a source and a target. Without a target schema (a file, or not known yet)
+    /// target names are taken as they stand.
+    ///
+    /// # Errors
+    /// When a name is not there, means several things, or is one of a file's doubled headers, a target is
+    /// read-only or mapped twice, or a key is not mapped; every finding with line, column and hint.
+    pub fn bind(self, source: &SourceSide<'_>, target: Option<&Schema>) -> Result<Bound> {
+        let Self { text, name, settings, filters, rules, .. } = self;
+        let mut findings = Findings::new(&name, &text);
+        let mut found = Vec::new();
+        let mut resolved = Vec::with_capacity(rules.len());
+        for rule in rules {
+            let to_at = rule.to.at;
+            let mut from = |written| read_place(&written, source, &mut found);
+            let rule = rule.resolve(|to| Place { field: plain(&to.text), hint: to.at }, &mut from);
+            let place = write_place(&rule.to.field.name, to_at, target, &mut findings);
+            resolved.push((to_at, Rule { to: Place { field: place, hint: 0 }, ..rule }));
+        }
+        let mut from = |written| read_place(&written, source, &mut found);
+        let filters = filters.into_iter().map(|filter| filter.resolve(&mut from)).collect();
+        for (at, what, hint) in found {
+            findings.add(at, what, hint);
+        }
+        overlaps(&resolved, &mut findings);
+        let rules: Vec<_> = resolved.into_iter().map(|(_, rule)| rule).collect();
+        let keys = keys(&settings.keys, &rules, target, &mut findings);
+        findings.settle()?;
+        let several: Vec<_> = rules.iter().map(|rule| holds_several(rule, target)).collect();
+        let targets =
+            rules.iter().zip(&several).map(|(rule, several)| target_field(rule, *several)).collect();
+        Ok(Bound { name, filters, rules, separator: source.separator, several, targets, keys, settings })
+    }
+}
+
+impl Bound {
+    /// The places written to, in the mapping's order; a draft's values are by position in it.
+    #[must_use]
+    pub fn targets(&self) -> &[TargetField] {
+        &self.targets
+    }
+
+    /// The keys: alternatives in order, each of one field or several.
+    #[must_use]
+    pub fn keys(&self) -> &[Vec<KeyField>] {
+        &self.keys
+    }
+
+    /// The mode, if the mapping names one.
+    #[must_use]
+    pub fn mode(&self) -> Option<Mode> {
+        self.settings.mode
+    }
+
+    /// What a record without a key means.
+    #[must_use]
+    pub fn blank_key(&self) -> BlankKey {
+        self.settings.blank_key
+    }
+
+    /// The IANA name of the mapping's time zone, if it names one.
+    #[must_use]
+    pub fn time_zone(&self) -> Option<&str> {
+        self.settings.time_zone.as_deref()
+    }
+
+    /// The columns of a file that the mapped records go to, in the mapping's order.
+    #[must_use]
+    pub fn columns(&self) -> Vec<Column> {
+        let column = |(rule, several): (&Rule<Place>, &bool)| {
+            let coding = if *several { Coding::List } else { Coding::Single };
+            Column::plain(
+                rule.to.field.to_string(),
+                coding,
+                if *several { Kind::Text } else { column_kind(rule) },
+            )
+        };
+        self.rules.iter().zip(&self.several).map(column).collect()
+    }
+
+    /// A draft as a record of those columns.
+    #[must_use]
+    pub fn to_record(&self, draft: &Draft) -> Record {
+        let mut record = Record::default();
+        for ((rule, several), values) in self.rules.iter().zip(&self.several).zip(&draft.values) {
+            let Some(values) = values else { continue };
+            let name = rule.to.field.to_string();
+            record.fields.push(match (several, values.first()) {
+                (false, Some(value)) => Field::single(name, value.clone()),
+                _ => Field::list(name, values.clone()),
+            });
+        }
+        record
+    }
+}
+
+type Found = Vec<(usize, String, Option<String>)>;
+
+fn plain(name: &str) -> FieldRef {
+    FieldRef { name: name.to_owned(), modifier: Modifier::Named(String::new()), part: None }
+}
+
+fn read_place(written: &Written, source: &SourceSide<'_>, found: &mut Found) -> Place {
+    if source.doubled.contains(&written.text) {
+        let what = format!("{} has several columns `{}`", source.schema.of, written.text);
+        let hint = format!("rename them in the file; as it is, the second is `{} (2)`", written.text);
+        found.push((written.at, what, Some(hint)));
+    }
+    let field = source.schema.resolve(&written.text, Side::From).unwrap_or_else(|unknown| {
+        found.push((written.at, unknown.what, unknown.hint));
+        plain(&written.text)
+    });
+    let hint = source.schema.fields.iter().position(|spec| spec.name == field.name).unwrap_or(0);
+    Place { field, hint }
+}
+
+fn write_place(name: &str, at: usize, target: Option<&Schema>, findings: &mut Findings<'_>) -> FieldRef {
+    let Some(target) = target else { return plain(name) };
+    let place = match target.resolve(name, Side::To) {
+        Ok(place) => place,
+        Err(unknown) => {
+            findings.add(at, unknown.what, unknown.hint);
+            return plain(name);
+        }
+    };
+    let by_service = target.has_head && matches!(place.name.as_str(), "_created" | "_updated");
+    if by_service || target.field(&place.name).is_some_and(|spec| spec.read_only) {
+        let hint = Some("map it to a field of your own".to_owned());
+        findings.add(at, format!("`{name}` of {} is filled by the service itself", target.of), hint);
+    }
+    place
+}
+
+/// Two rules for one place, or for a whole value and a part of it.
+fn overlaps(rules: &[(usize, Rule<Place>)], findings: &mut Findings<'_>) {
+    for (index, (at, rule)) in rules.iter().enumerate() {
+        let place = &rule.to.field;
+        let same = |other: &FieldRef| {
+            other.name == place.name
+                && other.modifier == place.modifier
+                && (other.part == place.part || other.part.is_none() || place.part.is_none())
+        };
+        if let Some((_, other)) = rules[..index].iter().find(|(_, other)| same(&other.to.field)) {
+            let hint = Some("use one [[field]] for each place".to_owned());
+            findings.add(*at, format!("`{place}` is already the target of line {}", other.line), hint);
+        }
+    }
+}
+
+fn keys(
+    written: &[Vec<Written>],
+    rules: &[Rule<Place>],
+    target: Option<&Schema>,
+    findings: &mut Findings<'_>,
+) -> Vec<Vec<KeyField>> {
+    let mut field = |name: &Written| {
+        let place = match target {
+            None => plain(&name.text),
+            // A bare name means any modifier here: any value of a field may be the one that matches.
+            Some(target) => {
+                let exact = target.resolve(&name.text, Side::To);
+                match exact.or_else(|_| target.resolve(&name.text, Side::From)) {
+                    Ok(place) => place,
+                    Err(unknown) => {
+                        findings.add(name.at, format!("key: {}", unknown.what), unknown.hint);
+                        return KeyField { place: plain(&name.text), positions: Vec::new() };
+                    }
+                }
+            }
+        };
+        let fits = |to: &FieldRef| {
+            let modifier = to.modifier == place.modifier || !matches!(place.modifier, Modifier::Named(_));
+            to.name == place.name && modifier && to.part == place.part
+        };
+        let positions: Vec<_> = rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| fits(&rule.to.field))
+            .map(|(index, _)| index)
+            .collect();
+        if positions.is_empty() {
+            let hint = Some(format!("add a [[field]] with to = \"{}\"", name.text));
+            findings.add(name.at, format!("no [[field]] fills the key `{}`", name.text), hint);
+        }
+        KeyField { place, positions }
+    };
+    written.iter().map(|key| key.iter().map(&mut field).collect()).collect()
+}
+
+/// What the mapping says; else what the target declares.
+fn holds_several(rule: &Rule<Place>, target: Option<&Schema>) -> bool {
+    let declared = || target?.field(&rule.to.field.name).map(|spec| spec.several);
+    rule.several().or_else(declared).unwrap_or(false)
+}
+
+fn target_field(rule: &Rule<Place>, several: bool) -> TargetField {
+    let write = rule.write.unwrap_or(if several { Write::Add } else { Write::Replace });
+    TargetField {
+        place: rule.to.field.clone(),
+        write,
+        multi: rule.several(),
+        kind: rule.kind.map(json_kind),
+        on_extra: rule.on_extra,
+    }
+}
+
+fn json_kind(kind: Type) -> Kind {
+    match kind {
+        Type::Number => Kind::Number,
+        Type::Bool => Kind::Bool,
+        Type::DateTime => Kind::Timestamp,
+        Type::Text | Type::Date => Kind::Text,
+    }
+}
+
+/// The type of a file's column: what `type` or the last operation makes of every value, text where something
+/// else may stand there too.
+fn column_kind(rule: &Rule<Place>) -> Kind {
+    let made = match (rule.kind, rule.steps.last().map(|step| &step.operation)) {
+        (Some(kind), _) => json_kind(kind),
+        (None, Some(Operation::Number(_))) if rule.join.is_none() => Kind::Number,
+        (None, Some(Operation::Bool(_))) if rule.join.is_none() => Kind::Bool,
+        (None, None) => match &rule.origin {
+            Origin::Const(values) if values.iter().all(Value::is_number) => Kind::Number,
+            Origin::Const(values) if values.iter().all(Value::is_boolean) => Kind::Bool,
+            _ => Kind::Text,
+        },
+        _ => Kind::Text,
+    };
+    let fits = |value: &Value| match made {
+        Kind::Number => value.is_number(),
+        Kind::Bool => value.is_boolean(),
+        Kind::Text | Kind::Timestamp => true,
+    };
+    let certain = rule.on_error != OnError::Keep && rule.default.iter().all(fits);
+    if certain { made } else { Kind::Text }
+}

@@ -1,0 +1,251 @@
+//! Countries: from any code or name in some fifty languages to one code or name.
+//!
+//! The names are those of the Unicode CLDR (`data/country-names.tsv`: language, code, the usual name, then
+//! others; its licence stands beside it); codes are ISO 3166-1. `data/country-aliases.tsv` adds what people
+//! write and the CLDR does not have. A name that several countries bear is refused with the candidates.
+
+use super::Problem;
+use regex::Regex;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+use unicode_normalization::UnicodeNormalization;
+
+const CODES: &str = include_str!("data/country-codes.tsv");
+const NAMES: &str = include_str!("data/country-names.tsv");
+const ALIASES: &str = include_str!("data/country-aliases.tsv");
+
+/// Words for forms of state, folded, that stand behind a comma in official names in several languages.
+const STATE_WORDS: [&str; 11] = [
+    "republi",
+    "repubbli",
+    "staat",
+    "stato",
+    "estado",
+    "etat",
+    "республи",
+    "республі",
+    "держав",
+    "provin",
+    "провін",
+];
+
+/// What a country becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `GB`.
+    Alpha2,
+    /// `GBR`.
+    Alpha3,
+    /// `826`.
+    Numeric,
+    /// The usual name in a language that [`Form::name`] knows.
+    Name(&'static str),
+}
+
+impl Form {
+    /// The name in a language, such as `de`, `pt-PT` or `zh-Hant`; `None` where there are no names in it.
+    #[must_use]
+    pub fn name(language: &str) -> Option<Self> {
+        languages().find(|known| known.eq_ignore_ascii_case(language)).map(Self::Name)
+    }
+
+    /// Writes a country given in any spelling.
+    ///
+    /// # Errors
+    /// When no country is called so, or several are.
+    pub fn apply(self, text: &str) -> Result<String, Problem> {
+        let code = alpha2(text)?;
+        let country = &TABLE.countries[code];
+        let written = match self {
+            Self::Alpha2 => Some(code),
+            Self::Alpha3 => Some(country.alpha3),
+            Self::Numeric => Some(country.numeric),
+            Self::Name(language) => country.names.get(language).copied(),
+        };
+        written.filter(|written| !written.is_empty()).map(str::to_owned).ok_or_else(|| {
+            Problem::new(format!(
+                "is {code}, which has no {}",
+                match self {
+                    Self::Numeric => "numeric code".to_owned(),
+                    Self::Name(language) => format!("name in `{language}`"),
+                    Self::Alpha2 | Self::Alpha3 => "such code".to_owned(),
+                }
+            ))
+        })
+    }
+}
+
+/// The languages that [`Form::name`] knows.
+pub fn languages() -> impl Iterator<Item = &'static str> {
+    let mut seen = BTreeSet::new();
+    rows(NAMES).filter_map(|row| row.first().copied()).filter(move |language| seen.insert(*language))
+}
+
+/// The ISO 3166-1 alpha-2 code of a country given by a code, a name or an alias.
+///
+/// Codes are read first where they stand in capitals, names first otherwise: `NGA` is Nigeria, `Nga` is what
+/// Russia is called in Vietnamese.
+///
+/// # Errors
+/// When no country is called so, or several are.
+pub fn alpha2(text: &str) -> Result<&'static str, Problem> {
+    let text = text.trim();
+    let by_code = || TABLE.codes.get(text.to_ascii_uppercase().as_str()).copied();
+    if !text.bytes().any(|byte| byte.is_ascii_lowercase())
+        && let Some(code) = by_code()
+    {
+        return Ok(code);
+    }
+    let found = other_readings(text).find_map(|folded| TABLE.names.get(&folded));
+    match found.map(Vec::as_slice) {
+        Some([code]) => Ok(code),
+        Some(several) => Err(ambiguous(several)),
+        None => by_code().ok_or_else(|| {
+            Problem::new("is no country that is known")
+                .hint("correct it, put a `lookup` before `country`, or let `on_error` say what becomes of it")
+        }),
+    }
+}
+
+/// The folded ways to read a name: as it stands, without the English article, with the parts around a comma
+/// swapped (`Åland, Îles`), and without an English form of state (`Republic of Malta`, `Kuwait, State of`).
+fn other_readings(text: &str) -> impl Iterator<Item = String> {
+    const FORM: &str = r"(?:(?:islamic|arab|people['’]s|federal|federated|democratic|federative|plurinational|united|bolivarian|grand|(?:co-?)?operative|independent|socialist) ?)*(?:republic|kingdom|states?|principality|commonwealth|sultanate|duchy|federation)";
+    static STATE: LazyLock<Regex> = LazyLock::new(|| {
+        let both =
+            format!(r"(?i)^(?:the )?{FORM} of (?:the )?(.+)$|^(.+), (?:the )?{FORM}(?: of(?: the)?)?$");
+        Regex::new(&both).expect("the pattern is a constant that the tests compile")
+    });
+    let folded = fold(text);
+    let without_article = folded.strip_prefix("the").filter(|rest| !rest.is_empty()).map(str::to_owned);
+    let swapped = || text.split_once(',').map(|(last, first)| fold(first) + &fold(last));
+    let country = || {
+        let found = STATE.captures(text)?;
+        Some(fold(found.get(1).or_else(|| found.get(2))?.as_str()))
+    };
+    let state = || {
+        let (country, rest) = text.split_once(',')?;
+        let rest = fold(rest);
+        // `Georgia, Estados Unidos` speaks of another country than `Bolivia, Estado Plurinacional de`.
+        let form = STATE_WORDS.iter().any(|word| rest.contains(word)) && !TABLE.names.contains_key(&rest);
+        form.then(|| fold(country))
+    };
+    let rest = (0..3).filter_map(move |way| match way {
+        0 => swapped(),
+        1 => country(),
+        _ => state(),
+    });
+    [Some(folded), without_article].into_iter().flatten().chain(rest)
+}
+
+/// The English name that is nearest to a text, if one is near. Names in other languages are not offered: they
+/// would puzzle more than they help.
+#[must_use]
+pub fn near(text: &str) -> Option<&'static str> {
+    let folded = fold(text);
+    let english = TABLE.countries.values().filter_map(|country| country.names.get("en").copied());
+    english
+        .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), name))
+        .filter(|(distance, name)| *distance <= (name.len() / 4).max(1))
+        .min()
+        .map(|(_, name)| name)
+}
+
+fn ambiguous(codes: &[&'static str]) -> Problem {
+    let english = |code: &str| TABLE.countries[code].names.get("en").copied().unwrap_or("");
+    let list: Vec<_> = codes.iter().map(|code| format!("{} ({code})", english(code))).collect();
+    Problem::new("is the name of several countries").hint(format!("say which: {}", list.join(" or ")))
+}
+
+struct Country {
+    alpha3: &'static str,
+    numeric: &'static str,
+    /// Usual name by language.
+    names: HashMap<&'static str, &'static str>,
+}
+
+struct Table {
+    countries: HashMap<&'static str, Country>,
+    /// Alpha-2, alpha-3 and numeric codes.
+    codes: HashMap<&'static str, &'static str>,
+    /// Folded names; several codes where a name is ambiguous.
+    names: HashMap<String, Vec<&'static str>>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let mut table = Table { countries: HashMap::new(), codes: HashMap::new(), names: HashMap::new() };
+    for row in rows(CODES) {
+        if let [alpha2, alpha3, numeric] = row[..] {
+            for code in [alpha2, alpha3, numeric].into_iter().filter(|code| !code.is_empty()) {
+                table.codes.insert(code, alpha2);
+            }
+            table.countries.insert(alpha2, Country { alpha3, numeric, names: HashMap::new() });
+        }
+    }
+    for row in rows(NAMES) {
+        if let [language, code, ref names @ ..] = row[..] {
+            let Some(country) = table.countries.get_mut(code) else { continue };
+            country.names.insert(language, names[0]);
+            for name in names {
+                add(&mut table.names, fold(name), &[code]);
+                if language == "en" && name.contains("St. ") {
+                    add(&mut table.names, fold(&name.replace("St. ", "Saint ")), &[code]);
+                }
+            }
+        }
+    }
+    // An alias decides: it takes the place of whatever the name meant so far.
+    for row in rows(ALIASES) {
+        let codes: Vec<&'static str> = row[0].split(',').collect();
+        for name in &row[1..] {
+            table.names.insert(fold(name), codes.clone());
+        }
+    }
+    table
+});
+
+fn rows(tsv: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+    tsv.lines().map(|line| line.split('\t').collect())
+}
+
+fn add(names: &mut HashMap<String, Vec<&'static str>>, name: String, codes: &[&'static str]) {
+    let known = names.entry(name).or_default();
+    for code in codes {
+        if !known.contains(code) {
+            known.push(code);
+        }
+    }
+}
+
+/// A name without case, accents, blanks and punctuation, so that `Côte d’Ivoire`, `COTE D'IVOIRE` and
+/// `Cote dIvoire` are one; `&` is `and`.
+fn fold(name: &str) -> String {
+    let mut folded = String::with_capacity(name.len());
+    for c in name.nfkd().flat_map(char::to_lowercase) {
+        match c {
+            '&' => folded.push_str("and"),
+            'ß' => folded.push_str("ss"),
+            'ø' => folded.push('o'),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            'đ' => folded.push('d'),
+            'ł' => folded.push('l'),
+            'ı' => folded.push('i'),
+            // Accents, letters that are apostrophes (`Обʼєднані`), Arabic vowel signs and the Arabic stretch mark.
+            '\u{2b0}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{652}' | '\u{640}' => {}
+            c if c.is_alphanumeric() || is_mark(c) => folded.push(c),
+            _ => {}
+        }
+    }
+    folded
+}
+
+/// Vowel signs of the Indic scripts, Thai and Khmer, and the Japanese voicing marks that decomposition
+/// separates: they are part of the word though they are no letters.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{900}'..='\u{dff}' | '\u{e30}'..='\u{e4e}' | '\u{1780}'..='\u{17d3}' | '\u{3099}'..='\u{309a}')
+}
+
+#[cfg(test)]
+#[path = "country_tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+//! E-mail addresses: what is one, and which part of `Name <address>` is wanted.
+
+use super::Problem;
+use email_address::{EmailAddress, Options};
+
+/// What to take of an e-mail value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Part {
+    /// `ada@example.org`.
+    #[default]
+    Address,
+    /// `Ada Byron`; nothing where there is none.
+    Name,
+    /// `Ada Byron <ada@example.org>`, or the address alone.
+    Both,
+}
+
+/// Checks an e-mail value and takes a part of it. Letters keep their case, as the part before `@` may depend
+/// on it. `mailto:`, angle brackets and a display name, quoted or not, are understood.
+///
+/// # Errors
+/// When there is no valid address with a domain of at least two labels.
+pub fn apply(text: &str, part: Part) -> Result<String, Problem> {
+    let (name, address) = pieces(text);
+    check(address)?;
+    Ok(match part {
+        Part::Address => address.to_owned(),
+        Part::Name => name,
+        Part::Both if name.is_empty() => address.to_owned(),
+        Part::Both if name.contains([',', ';', '<', '>', '@', '"', '(', ')', ':']) => {
+            format!("\"{}\" <{address}>", name.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        Part::Both => format!("{name} <{address}>"),
+    })
+}
+
+/// Display name and address of a text, whether or not the address is a good one.
+fn pieces(text: &str) -> (String, &str) {
+    let text = text.trim();
+    match (text.rfind('<'), text.strip_suffix('>')) {
+        (Some(open), Some(inner)) => (display_name(&text[..open]), without_scheme(inner[open + 1..].trim())),
+        _ => (String::new(), without_scheme(text)),
+    }
+}
+
+fn display_name(written: &str) -> String {
+    let name = written.trim();
+    match name.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\\\"", "\"").replace("\\\\", "\\"),
+        None => name.to_owned(),
+    }
+}
+
+fn without_scheme(address: &str) -> &str {
+    match address.get(..7) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => &address[7..],
+        _ => address,
+    }
+}
+
+fn check(address: &str) -> Result<(), Problem> {
+    let several = address.matches('@').count() > 1 && address.contains([',', ';', ' ', '/', '|']);
+    if several {
+        return Err(Problem::new("holds several e-mail addresses")
+            .hint("take them apart with `split`, or with `multi = true` where `;` stands between them"));
+    }
+    let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
+    match EmailAddress::parse_with_options(address, options) {
+        Ok(_) => Ok(()),
+        Err(cause) => {
+            Err(Problem::new(format!("is no e-mail address ({})", lower_first(&cause.to_string())))
+                .hint("correct it, or let `on_error` say what becomes of it"))
+        }
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_in_what_people_paste() {
+        let cases = [
+            ("ada@example.org", "", "ada@example.org"),
+            (" <ADA@Example.org> ", "", "ADA@Example.org"),
+            ("mailto:ada@example.org", "", "ada@example.org"),
+            ("MAILTO:ada@example.org", "", "ada@example.org"),
+            ("Ada Byron <ada@example.org>", "Ada Byron", "ada@example.org"),
+            ("\"Byron, Ada\" <ada@example.org>", "Byron, Ada", "ada@example.org"),
+            ("Byron, Ada <ada@example.org>", "Byron, Ada", "ada@example.org"),
+            ("ada+crm@sub.example.co.uk", "", "ada+crm@sub.example.co.uk"),
+            ("user@exämple.de", "", "user@exämple.de"),
+        ];
+        for (text, name, address) in cases {
+            assert_eq!(apply(text, Part::Address).as_deref(), Ok(address), "{text}");
+            assert_eq!(apply(text, Part::Name).as_deref(), Ok(name), "{text}");
+        }
+        assert_eq!(apply("Ada <a@b.org>", Part::Both).as_deref(), Ok("Ada <a@b.org>"));
+        assert_eq!(apply("Byron, A <a@b.org>", Part::Both).as_deref(), Ok("\"Byron, A\" <a@b.org>"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in
+            ["ada", "ada@", "@example.org", "ada@localhost", "a b@example.org", "a@[127.0.0.1]", "é", ""]
+        {
+            assert!(apply(text, Part::Address).is_err(), "{text}");
+        }
+        let several = apply("a@example.org; b@example.org", Part::Address).unwrap_err();
+        assert_eq!(several.why, "holds several e-mail addresses");
+    }
+}

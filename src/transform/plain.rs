@@ -1,0 +1,231 @@
+//! Unmapped imports: a file's columns are those of a plain export, and go back where they came from
+//! (design sections 4 and 6).
+//!
+//! A cell is read as the export wrote it: list columns are split, prose is not, everything else is taken
+//! whole. An empty cell keeps what is there, `#N/A` clears it.
+
+use super::draft::{Draft, OnExtra, TargetField, Write};
+use crate::error::{Error, Result};
+use crate::record::census::Census;
+use crate::record::columns::{Coding, coding};
+use crate::record::schema::{FieldRef, FieldSpec, Modifier, Schema, Side};
+use crate::record::{Field, Record, list_cell, to_text};
+use serde_json::Value;
+
+/// The cell text that clears a value.
+pub const CLEAR: &str = "#N/A";
+
+/// Columns of an unmapped file, resolved against its target.
+#[derive(Debug, Clone)]
+pub struct Plain {
+    columns: Vec<PlainColumn>,
+    targets: Vec<TargetField>,
+    separator: char,
+}
+
+#[derive(Debug, Clone)]
+struct PlainColumn {
+    header: String,
+    coding: Coding,
+    is_part: bool,
+}
+
+impl Plain {
+    /// Resolves the headers of `file` against the fields of the target. Columns that begin with `_ferry_` are
+    /// Ferry's own and ignored.
+    ///
+    /// # Errors
+    /// When a header means no field of the target (class `Input`), with the nearest name.
+    pub fn new(file: &Schema, target: &Schema, census: &Census, separator: char) -> Result<Self> {
+        let mut plain = Self { columns: Vec::new(), targets: Vec::new(), separator };
+        for header in file.fields.iter().map(|field| &field.name) {
+            if header.starts_with("_ferry_") {
+                continue;
+            }
+            let place = place_of(header, target, census).map_err(|error| {
+                Error::input(format!("`{}`: {}", file.of, error.to_string())).hint(
+                    error.way_out().map_or_else(
+                        || {
+                            "name the columns as `ferry export` does, or import with a mapping (`-m`)"
+                                .to_owned()
+                        },
+                        str::to_owned,
+                    ),
+                )
+            })?;
+            let modifier = match &place.modifier {
+                Modifier::Named(name) => name.as_str(),
+                Modifier::Any | Modifier::First => "",
+            };
+            let unlisted = FieldSpec { name: place.name.clone(), ..FieldSpec::default() };
+            let spec = target.field(&place.name).unwrap_or(&unlisted);
+            let coding = coding(spec, census.tally(&place.name, modifier));
+            let is_part = place.part.is_some();
+            plain.columns.push(PlainColumn { header: header.clone(), coding, is_part });
+            plain.targets.push(TargetField {
+                multi: (coding == Coding::List).then_some(true),
+                place,
+                write: Write::Replace,
+                kind: None,
+                on_extra: OnExtra::Reject,
+            });
+        }
+        Ok(plain)
+    }
+
+    /// Places that the columns write to.
+    #[must_use]
+    pub fn targets(&self) -> &[TargetField] {
+        &self.targets
+    }
+
+    /// What a row of the file asks for.
+    #[must_use]
+    pub fn apply(&self, row: &Record) -> Draft {
+        let values =
+            self.columns.iter().map(|column| self.values(column, row.field(&column.header))).collect();
+        let time =
+            |name| row.field(name).and_then(|field| field.entries.first()).map(|entry| to_text(&entry.value));
+        let seen_updated = time("_updated").or_else(|| time("_created"));
+        Draft { values, extra: 0, seen_updated }
+    }
+
+    fn values(&self, column: &PlainColumn, field: Option<&Field>) -> Option<Vec<Value>> {
+        let field = field?;
+        let cells: Vec<&Value> = field.entries.iter().map(|entry| &entry.value).collect();
+        if let [Value::String(text)] = cells.as_slice()
+            && !field.list
+        {
+            return self.of_text(column, text);
+        }
+        let mut values: Vec<Value> = cells
+            .into_iter()
+            .map(|value| if value.is_null() { Value::String(String::new()) } else { value.clone() })
+            .collect();
+        if !column.is_part {
+            values.retain(|value| !crate::record::is_empty(value));
+        }
+        (!values.iter().all(crate::record::is_empty)).then_some(values)
+    }
+
+    fn of_text(&self, column: &PlainColumn, text: &str) -> Option<Vec<Value>> {
+        if text.is_empty() {
+            return None;
+        }
+        if text == CLEAR {
+            return Some(Vec::new());
+        }
+        let mut items = match column.coding {
+            Coding::Single => vec![text.to_owned()],
+            Coding::List => list_cell::split(text, self.separator),
+            Coding::Prose => list_cell::split_prose(text),
+        };
+        if !column.is_part {
+            items.retain(|item| !item.is_empty());
+        }
+        (!items.iter().all(String::is_empty)).then(|| items.into_iter().map(Value::String).collect())
+    }
+}
+
+/// The place that a header of a plain export means, also for fields and modifiers that the schema does not
+/// list but the target's records have.
+fn place_of(header: &str, target: &Schema, census: &Census) -> Result<FieldRef> {
+    let unknown = match target.resolve(header, Side::To) {
+        Ok(place) => return Ok(place),
+        Err(unknown) => unknown,
+    };
+    let named = |name: &str, modifier: &str, part: Option<&str>| FieldRef {
+        name: name.to_owned(),
+        modifier: Modifier::Named(modifier.to_owned()),
+        part: part.map(str::to_owned),
+    };
+    if target.field(header).is_some() || census.tally(header, "").is_some() {
+        return Ok(named(header, "", None));
+    }
+    for (name, by_modifier) in &census.fields {
+        for (modifier, tally) in by_modifier {
+            let whole = named(name, modifier, None);
+            if whole.to_string() == header {
+                return Ok(whole);
+            }
+            let parts = target.field(name).map(|field| field.parts.as_slice()).unwrap_or_default();
+            for part in parts.iter().map(String::as_str).chain(tally.parts.iter().map(String::as_str)) {
+                let place = named(name, modifier, Some(part));
+                if place.to_string() == header {
+                    return Ok(place);
+                }
+            }
+        }
+    }
+    let error = Error::input(unknown.what);
+    Err(match unknown.hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn file(headers: &[&str]) -> Schema {
+        let field = |name: &&str| FieldSpec { name: (*name).to_owned(), ..FieldSpec::default() };
+        Schema { of: "a.csv".into(), fields: headers.iter().map(field).collect(), ..Schema::default() }
+    }
+
+    fn nimble() -> Schema {
+        let field = |name: &str, modifier: &str, several: bool, prose: bool| FieldSpec {
+            name: name.into(),
+            modifiers: vec![modifier.into()],
+            several,
+            prose,
+            ..FieldSpec::default()
+        };
+        Schema {
+            of: "nimble:contacts".into(),
+            has_modifiers: true,
+            has_head: true,
+            fields: vec![
+                field("first name", "", false, false),
+                field("email", "work", true, false),
+                field("description", "other", true, true),
+            ],
+        }
+    }
+
+    #[test]
+    fn cells_are_read_as_the_export_wrote_them() {
+        let headers = ["_id", "first name", "email[work]", "description[other]", "_ferry_reason"];
+        let plain = Plain::new(&file(&headers), &nimble(), &Census::default(), ';').unwrap();
+        assert_eq!(plain.targets().len(), 4);
+        let row = Record {
+            fields: vec![
+                Field::single("_id", json!("7")),
+                Field::single("first name", json!("Ada; Countess")),
+                Field::single("email[work]", json!("a@x;b@x")),
+                Field::single("description[other]", json!("one; two")),
+            ],
+            ..Record::default()
+        };
+        assert_eq!(
+            plain.apply(&row).values,
+            [
+                Some(vec![json!("7")]),
+                Some(vec![json!("Ada; Countess")]),
+                Some(vec![json!("a@x"), json!("b@x")]),
+                Some(vec![json!("one; two")]),
+            ]
+        );
+        let cleared =
+            Record { fields: vec![Field::single("first name", json!("#N/A"))], ..Record::default() };
+        assert_eq!(plain.apply(&cleared).values, [None, Some(vec![]), None, None]);
+    }
+
+    #[test]
+    fn an_unknown_column_is_named_with_the_nearest() {
+        let error = Plain::new(&file(&["frist name"]), &nimble(), &Census::default(), ';').unwrap_err();
+        assert!(error.to_string().contains("unknown field `frist name`"), "{error}");
+        assert_eq!(error.way_out(), Some("did you mean `first name`?"));
+    }
+}
