@@ -50,7 +50,7 @@ pub(super) fn extract(
         Err(Trouble::Window(why)) => return Ok(Completeness::Incomplete(why)),
         Err(Trouble::Error(error)) => return Err(error),
     }
-    let (sampled, trusted) = (pages.sampled, pages.trusted);
+    let (sampled, trusted, latest) = (pages.sampled, pages.trusted, pages.latest);
     if sampled {
         let count = staging.staged();
         return Ok(Completeness::Unproven(format!("a sample of {count} contacts was asked for")));
@@ -71,7 +71,7 @@ pub(super) fn extract(
         Err(Trouble::Error(error)) => return Err(error),
     };
     let since = number(staging, EDITS_SINCE)?.unwrap_or(0);
-    let edited = edits::read(reader, selection, staging, since)?;
+    let edited = edits::read(reader, selection, staging, since, latest)?;
     if let Some(expected) = selection.expect {
         let read = staging.distinct()?.saturating_sub(gone);
         return Ok(if read == expected {
@@ -100,6 +100,8 @@ struct DataPages<'a> {
     ended: bool,
     trusted: bool,
     sampled: bool,
+    /// The latest change seen, in Unix milliseconds.
+    latest: Option<i64>,
 }
 
 impl<'a> DataPages<'a> {
@@ -111,7 +113,7 @@ impl<'a> DataPages<'a> {
         // A small sample needs no big page.
         let per_page = per_page.min(u32::try_from(limit).unwrap_or(u32::MAX).max(1));
         let sampled = staging.staged() >= limit;
-        Ok(Self { reader, staging, per_page, limit, pages, ended: false, trusted, sampled })
+        Ok(Self { reader, staging, per_page, limit, pages, ended: false, trusted, sampled, latest: None })
     }
 
     fn read(&mut self) -> Result<(), Trouble> {
@@ -208,6 +210,7 @@ impl<'a> DataPages<'a> {
             self.pages = pages.max(page);
             self.staging.set_note(PAGES, self.pages.to_string());
         }
+        self.latest = self.latest.max(batch.latest);
         let left = self.limit.saturating_sub(self.staging.staged());
         if batch.records.len() as u64 >= left {
             batch.truncate(usize::try_from(left).unwrap_or(usize::MAX), &self.reader.decoder);
@@ -245,3 +248,6 @@ fn key(page: u64) -> String {
 pub(super) fn read_failed(failure: Failure) -> Error {
     failed("cannot read contacts from Nimble", failure)
 }
+
+#[cfg(test)]
+mod tests;

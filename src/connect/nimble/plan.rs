@@ -1,9 +1,9 @@
 //! What has to be sent so that a contact holds what a draft says. Pure.
 //!
-//! An update sends, for every (field, modifier) pair that differs, the complete new list, so that it means the
-//! same to a service that replaces a pair's values and to one that extends them only by what is new (facts,
-//! sections 9.2 and 15 no. 3). Tags beyond what a create can say, and tags of existing contacts, take a request
-//! of their own.
+//! An update sends, for every (field, modifier) pair that differs, the complete new list: that is what the
+//! service puts in the place of the old one (facts, section 9.2), and it never relies on anything being added
+//! to what is there (section 15 no. 3). Tags beyond what a create can say, and tags of existing contacts, take
+//! a request of their own.
 
 use super::decode::to_service;
 use super::tags;
@@ -373,3 +373,6 @@ fn read_only_reason() -> String {
     "the service fills this field, it cannot be written: leave it as it was, empty it or leave out its column"
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests;
