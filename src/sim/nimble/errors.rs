@@ -1,0 +1,70 @@
+//! The error bodies of the simulated Nimble, in the shapes of the reference's chapter on errors.
+//!
+//! Only few messages are quoted there. Every other one begins with `x-simulated:`, so that nobody takes our
+//! wording for the service's.
+
+use serde_json::{Map, Value, json};
+
+use crate::sim::exchange::Reply;
+
+/// 401: no valid token.
+pub(super) fn unauthorized() -> Reply {
+    Reply::json(
+        401,
+        &json!({"error": "invalid_token", "error_description": "x-simulated: the access token is missing or not valid"}),
+    )
+}
+
+/// 409/245 for parameters and bodies, with a message of ours.
+pub(super) fn invalid(message: &str) -> Reply {
+    quoted_invalid(&format!("x-simulated: {message}"))
+}
+
+/// 409/245 with a message the reference quotes.
+pub(super) fn quoted_invalid(message: &str) -> Reply {
+    Reply::json(409, &json!({"message": message, "code": 245}))
+}
+
+/// 402/108: the plan's contacts are used up.
+pub(super) fn quota() -> Reply {
+    Reply::json(
+        402,
+        &json!({"message": "x-simulated: the maximum number of contact records is reached", "code": 108}),
+    )
+}
+
+/// 404 for an id that is not known: no message, no code.
+pub(super) fn not_found(object_type: &str, object_id: &str) -> Reply {
+    Reply::json(404, &json!({"object_type": object_type, "object_id": object_id}))
+}
+
+/// 404 for a path or method that is not in the reference.
+pub(super) fn no_such_path() -> Reply {
+    Reply::json(404, &json!({"message": "x-simulated: no such path"}))
+}
+
+/// What is wrong with the fields of a create or update, collected before the answer is made.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<(String, String, Option<String>)>);
+
+impl Findings {
+    /// Notes one finding about a field; `field_id` is the id of the (field, modifier) pair where it has one.
+    pub(super) fn note(&mut self, field: &str, message: &str, field_id: Option<String>) {
+        self.0.push((field.to_owned(), format!("x-simulated: {message}"), field_id));
+    }
+
+    /// The 409/245 answer, or nothing when nothing is wrong.
+    pub(super) fn refusal(self) -> Option<Reply> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut errors = Map::new();
+        for (field, message, field_id) in self.0 {
+            let list = errors.entry(field).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(list) = list {
+                list.push(json!({"message": message, "field_id": field_id}));
+            }
+        }
+        Some(Reply::json(409, &json!({"message": "Validation errors", "errors": errors, "code": 245})))
+    }
+}

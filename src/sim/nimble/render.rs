@@ -1,0 +1,246 @@
+//! A contact as the JSON text of an answer, in the shapes the knobs ask for.
+//!
+//! The text is made in three pieces, so that an answer without tags, or with some fields only, needs nothing
+//! rendered anew but what it leaves out.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+use serde_json::Value;
+
+use super::knobs::{AddressStyle, Knobs, TagsStyle, TimestampsStyle};
+use super::merge::FieldValue;
+use super::store::Contact;
+
+/// The pieces of a rendered contact.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    /// `{"id":…` up to, not including, the comma before `fields`.
+    head: String,
+    fields: String,
+    tags: String,
+}
+
+/// What newer answers of the service have besides.
+const EXTRA_KEYS: &str = ",\"is_editable\":true,\"privacy\":{\"read\":null,\"edit\":null}";
+/// Nothing in the simulated account was ever contacted or marked.
+const UNTOUCHED: &str = ",\"last_contacted\":{\"user_id\":null,\"object_id\":null,\"type\":null,\"tstamp\":null,\
+    \"deletion_tstamp\":null},\"company_last_contacted\":{\"in\":null,\"out\":null},\"is_important\":null,\
+    \"reminder\":null";
+
+/// Renders a contact; `tags` is the account's table of tags.
+///
+/// Written as text and not by way of a `Value`: tests read tens of thousands of contacts in unoptimised builds.
+pub(super) fn render(contact: &Contact, tags: &[String], knobs: &Knobs) -> Rendered {
+    let mut head = String::with_capacity(600);
+    let _ = write!(
+        head,
+        "{{\"id\":\"{}\",\"object_type\":\"contact\",\"record_type\":\"{}\",\"created\":\"{}\",\"updated\":\"{}\"",
+        contact.id,
+        contact.record_type.name(),
+        timestamp(contact.created_s * 1000, knobs),
+        timestamp(contact.updated_ms, knobs),
+    );
+    for (key, text) in [
+        ("creator", Some(&contact.creator)),
+        ("updater", contact.updater.as_ref()),
+        ("owner_id", contact.owner_id.as_ref()),
+        ("avatar_url", contact.avatar_url.as_ref()),
+    ] {
+        let _ = write!(head, ",\"{key}\":");
+        match text {
+            Some(text) => quote(&mut head, text),
+            None => head.push_str("null"),
+        }
+    }
+    head.push_str(",\"children\":");
+    list(&mut head, &contact.children, |head, child| quote(head, child));
+    head.push_str(UNTOUCHED);
+    if knobs.extra_keys {
+        head.push_str(EXTRA_KEYS);
+    }
+    let mut tag_list = String::new();
+    list(&mut tag_list, &contact.tags, |out, place| match knobs.tags_style {
+        TagsStyle::Strings => quote(out, &tags[*place]),
+        TagsStyle::Objects => {
+            out.push_str("{\"tag\":");
+            quote(out, &tags[*place]);
+            let _ = write!(out, ",\"id\":\"{}\"}}", tag_id(*place));
+        }
+    });
+    Rendered { head, fields: fields(contact, None, knobs), tags: tag_list }
+}
+
+impl Rendered {
+    /// Appends the contact to an answer; `fields` stands for all of them when given.
+    pub(super) fn write(&self, out: &mut String, fields: Option<&str>, with_tags: bool) {
+        out.push_str(&self.head);
+        let _ = write!(out, ",\"fields\":{}", fields.unwrap_or(&self.fields));
+        if with_tags {
+            let _ = write!(out, ",\"tags\":{}", self.tags);
+        }
+        out.push('}');
+    }
+}
+
+/// The `fields` object: every field, or those of `names` that the contact has.
+pub(super) fn fields(contact: &Contact, names: Option<&[String]>, knobs: &Knobs) -> String {
+    let mut out = String::from("{");
+    for (name, values) in &contact.fields {
+        if names.is_some_and(|names| !names.contains(name)) {
+            continue;
+        }
+        if out.len() > 1 {
+            out.push(',');
+        }
+        quote(&mut out, name);
+        out.push(':');
+        list(&mut out, values, |out, value| field_value(out, name, value, knobs));
+    }
+    out.push('}');
+    out
+}
+
+/// A moment in the style and zone of the knobs.
+pub(super) fn timestamp(ms: i64, knobs: &Knobs) -> String {
+    let offset =
+        i32::try_from(knobs.zone_minutes * 60).ok().and_then(|seconds| Offset::from_seconds(seconds).ok());
+    let zone = TimeZone::fixed(offset.unwrap_or(Offset::UTC));
+    let moment = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    match knobs.timestamps_style {
+        TimestampsStyle::Offset => moment.to_zoned_datetime(zone).strftime("%Y-%m-%dT%H:%M:%S%z").to_string(),
+        TimestampsStyle::OffsetColon => {
+            moment.to_zoned_datetime(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+        }
+        TimestampsStyle::NaiveMicros => {
+            moment.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string()
+        }
+    }
+}
+
+/// The id of a tag: one for each text in the account.
+pub(super) fn tag_id(place: usize) -> String {
+    format!("6c00000000000000{place:08x}")
+}
+
+fn field_value(out: &mut String, name: &str, value: &FieldValue, knobs: &Knobs) {
+    out.push_str("{\"value\":");
+    if name == "address" && knobs.address_style != AddressStyle::Json {
+        quote(out, &address(&value.value, knobs.address_style));
+    } else {
+        quote(out, &value.value);
+    }
+    out.push_str(",\"modifier\":");
+    quote(out, &value.modifier);
+    out.push_str(",\"label\":");
+    quote(out, name);
+    if let Some(extra) = &value.extra {
+        out.push_str(",\"extra_value\":");
+        quote(out, extra);
+    }
+    out.push('}');
+}
+
+fn list<T>(out: &mut String, items: &[T], write: impl Fn(&mut String, &T)) {
+    out.push('[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(out, item);
+    }
+    out.push(']');
+}
+
+/// Appends a JSON string.
+fn quote(out: &mut String, text: &str) {
+    out.push('"');
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        for character in text.chars() {
+            match character {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                control if control < ' ' => {
+                    let _ = write!(out, "\\u{:04x}", u32::from(control));
+                }
+                _ => out.push(character),
+            }
+        }
+    } else {
+        out.push_str(text);
+    }
+    out.push('"');
+}
+
+fn address(stored: &str, style: AddressStyle) -> String {
+    let Ok(Value::Object(parts)) = serde_json::from_str(stored) else { return stored.to_owned() };
+    let parts: Vec<(String, String)> = parts
+        .into_iter()
+        .map(|(key, value)| (key, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .collect();
+    if style == AddressStyle::Raw {
+        let parts = parts.iter().map(|(_, value)| value.as_str()).filter(|value| !value.is_empty());
+        return parts.collect::<Vec<_>>().join(", ");
+    }
+    let parts =
+        parts.iter().map(|(key, value)| format!("{}: {}", python_literal(key), python_literal(value)));
+    format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
+}
+
+/// A string as Python's `repr` writes it.
+fn python_literal(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut out = String::from(quote);
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            _ if character == quote => out.extend(['\\', quote]),
+            _ => out.push(character),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_come_in_three_styles() {
+        let ms = 1_347_025_796_345;
+        for (style, zone_minutes, expected) in [
+            (TimestampsStyle::Offset, 180, "2012-09-07T16:49:56+0300"),
+            (TimestampsStyle::Offset, 0, "2012-09-07T13:49:56+0000"),
+            (TimestampsStyle::OffsetColon, -330, "2012-09-07T08:19:56-05:30"),
+            (TimestampsStyle::NaiveMicros, 180, "2012-09-07T13:49:56.345000"),
+        ] {
+            let knobs = Knobs { timestamps_style: style, zone_minutes, ..Knobs::default() };
+            assert_eq!(timestamp(ms, &knobs), expected);
+        }
+    }
+
+    #[test]
+    fn addresses_come_in_two_further_styles() {
+        let stored = r#"{"street":"1 O'Hara \"St\"","city":"Cork\nCity","zip":"","country":"Côte d'Ivoire"}"#;
+        assert_eq!(
+            address(stored, AddressStyle::Pydict),
+            r#"{'street': '1 O\'Hara "St"', 'city': 'Cork\nCity', 'zip': '', 'country': "Côte d'Ivoire"}"#
+        );
+        assert_eq!(address(stored, AddressStyle::Raw), "1 O'Hara \"St\", Cork\nCity, Côte d'Ivoire");
+        assert_eq!(address("free text", AddressStyle::Pydict), "free text");
+    }
+
+    #[test]
+    fn every_character_survives_quoting() {
+        let text: String = (0..0x250).filter_map(char::from_u32).chain("\u{2028}😀".chars()).collect();
+        let mut out = String::new();
+        quote(&mut out, &text);
+        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+    }
+}

@@ -1,0 +1,156 @@
+//! What a search sees: text folded in case and accents, and the two senses of `contain`.
+//!
+//! The reference folds as Lucene's ASCII folding does. Words are compared whole in most fields; in names,
+//! e-mails, phones and profiles a text hits as prefix or suffix of a value instead.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::metadata::RecordType;
+use super::store::Contact;
+
+/// Fields in which `contain` means prefix or suffix of the value (reference, search fields).
+const PREFIX_OR_SUFFIX: &[&str] =
+    &["email", "skype id", "twitter", "linkedin", "facebook", "phone", "last name", "first name", "name"];
+
+/// The parts of an address that can be searched on their own.
+pub(super) const ADDRESS_PARTS: &[&str] = &["street", "city", "state", "zip", "country"];
+
+/// All text of a contact, folded: what is not in here is hit by no keyword.
+#[derive(Debug)]
+pub(super) struct Folded(String);
+
+impl Folded {
+    /// Folds a contact; `tags` is the account's table of tags.
+    pub(super) fn new(contact: &Contact, tags: &[String]) -> Self {
+        let mut all = fold(&name(contact));
+        for (_, values) in &contact.fields {
+            for value in values {
+                all.push('\n');
+                all.push_str(&fold(&value.value));
+            }
+        }
+        for tag in &contact.tags {
+            all.push('\n');
+            all.push_str(&fold(&tags[*tag]));
+        }
+        Self(all)
+    }
+}
+
+/// A keyword, ready to be compared.
+#[derive(Debug)]
+pub(super) struct Keyword {
+    text: String,
+    words: Vec<String>,
+}
+
+impl Keyword {
+    /// Folds and splits what the user typed.
+    pub(super) fn new(text: &str) -> Self {
+        let text = fold(text.trim());
+        let words = words(&text).map(str::to_owned).collect();
+        Self { text, words }
+    }
+
+    /// Whether any field of the contact contains the keyword, each field in its own sense of `contain`.
+    pub(super) fn hits(&self, contact: &Contact, folded: &Folded, tags: &[String]) -> bool {
+        if !folded.0.contains(&self.text) && !self.words.iter().any(|word| folded.0.contains(word)) {
+            return false;
+        }
+        self.in_value("name", &name(contact))
+            || contact
+                .fields
+                .iter()
+                .any(|(field, values)| values.iter().any(|value| self.in_value(field, &value.value)))
+            || contact.tags.iter().any(|tag| self.in_value("tag", &tags[*tag]))
+    }
+
+    /// Whether a value of `field` contains the keyword.
+    pub(super) fn in_value(&self, field: &str, value: &str) -> bool {
+        let value = fold(value);
+        if PREFIX_OR_SUFFIX.contains(&field) {
+            return !self.text.is_empty() && (value.starts_with(&self.text) || value.ends_with(&self.text));
+        }
+        words(&value).any(|word| self.words.iter().any(|wanted| wanted == word))
+    }
+}
+
+/// First and last name, or the company's name.
+pub(super) fn name(contact: &Contact) -> String {
+    match contact.record_type {
+        RecordType::Person => {
+            format!("{} {}", contact.first("first name"), contact.first("last name")).trim().to_owned()
+        }
+        RecordType::Company => contact.first("company name").to_owned(),
+    }
+}
+
+/// Lower case without accents.
+pub(super) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let mut out = String::with_capacity(text.len());
+    for character in
+        text.nfkd().filter(|character| !is_combining_mark(*character)).flat_map(char::to_lowercase)
+    {
+        match character {
+            'ß' => out.push_str("ss"),
+            'æ' => out.push_str("ae"),
+            'œ' => out.push_str("oe"),
+            'þ' => out.push_str("th"),
+            'ø' => out.push('o'),
+            'đ' | 'ð' => out.push('d'),
+            'ł' => out.push('l'),
+            'ħ' => out.push('h'),
+            'ı' => out.push('i'),
+            _ if is_combining_mark(character) => {}
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+fn words(folded: &str) -> impl Iterator<Item = &str> {
+    folded.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_accents_are_folded() {
+        for text in ["cAr", "čar", "ČAR", "ｃａｒ"] {
+            assert_eq!(fold(text), "car");
+        }
+        assert_eq!(fold("Łódź Straße İzmir"), "lodz strasse izmir");
+        assert_eq!(fold("Ελλάδα Москва"), "ελλαδα москва");
+    }
+
+    #[test]
+    fn contain_compares_words_or_ends_as_the_test_vectors_say() {
+        let words = Keyword::new("Jon Pupken");
+        for (value, hit) in [
+            ("JON PUPKEN", true),
+            ("JON travolta", true),
+            ("James PUPKEN", true),
+            ("JaN PUPKEr", false),
+            ("JONy PoPov", false),
+        ] {
+            assert_eq!(words.in_value("title", value), hit, "{value}");
+        }
+        let ends = Keyword::new("POPOV");
+        for (value, hit) in [
+            ("POPOV", true),
+            ("POPOVa", true),
+            ("POPOVenko", true),
+            ("podPOPOV", true),
+            ("PuPken", false),
+            ("podPOPOVenko", false),
+        ] {
+            assert_eq!(ends.in_value("last name", value), hit, "{value}");
+        }
+    }
+}
