@@ -228,9 +228,11 @@ impl<'a> DataPages<'a> {
         let since = match first.date {
             Some(date) => {
                 self.staging.set_note(FIRST_REPLY, instant::print(date));
-                // The list was made before its answer was dated, at most as long as the answer took.
+                // The list was made before its answer was dated, at most as long as the answer took. Times of
+                // creation are whole seconds, so the second in which it was made is not before it.
                 let took = i64::try_from(first.took.as_millis()).unwrap_or(i64::MAX);
                 let before = date.as_millisecond().saturating_sub(took);
+                let before = before - before.rem_euclid(1000);
                 self.staging.set_note(BEFORE, before.to_string());
                 before - EDIT_SLACK_MS
             }

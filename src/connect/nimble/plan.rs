@@ -5,7 +5,7 @@
 //! to what is there (section 15 no. 3). Tags beyond what a create can say, and tags of existing contacts, take
 //! a request of their own.
 
-use super::decode::to_service;
+use super::decode::{from_service, to_service};
 use super::tags;
 use super::values::{NewPart, filled, merged, merged_addresses, same};
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
@@ -334,7 +334,14 @@ impl Outcome<'_> {
         let place = FieldRef { part: None, ..self.slot.target.place.clone() };
         let parts = self.slot.spec.map_or(&[][..], |spec| &spec.parts);
         if parts.is_empty() {
-            let texts = |values: &[Value]| values.iter().map(to_text).collect();
+            // Labels, not the ids of choices, whichever the row gave.
+            let shown = |value: &Value| match to_service(self.slot.spec, value) {
+                stored if self.slot.spec.is_some_and(|spec| !spec.choices.is_empty()) => {
+                    to_text(&from_service(self.slot.spec, stored))
+                }
+                _ => to_text(value),
+            };
+            let texts = |values: &[Value]| values.iter().map(shown).collect();
             changes.push(Change {
                 field: place.to_string(),
                 before: texts(&self.now),
@@ -353,7 +360,11 @@ impl Outcome<'_> {
                 values.iter().map(|value| value.get(name).map(to_text).unwrap_or_default()).collect()
             };
             let (before, after) = (texts(&self.now), texts(&self.then));
-            if before != after {
+            let differ = before
+                .iter()
+                .filter(|text| !text.is_empty())
+                .ne(after.iter().filter(|text| !text.is_empty()));
+            if differ || (before.len() == after.len() && before != after) {
                 let place = FieldRef { part: Some(name.clone()), ..place.clone() };
                 changes.push(Change { field: place.to_string(), before, after });
             }

@@ -173,6 +173,11 @@ fn a_create_says_everything_in_one_request_but_long_tag_lists() {
     };
     let made = planned(None, &draft(json!(["vip", "east,west"]))).unwrap();
     assert_eq!(made.operations.len(), 1);
+    let fields: Vec<_> = made.changes.iter().map(|change| change.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        ["last name", "phone[work]", "address[home].city", "address[home].zip", "rating", "_avatar", "_tags"]
+    );
     assert_eq!(
         made.operations[0].body,
         json!({"avatar_url": "https://x/y.png", "record_type": "person", "fields": {
@@ -244,5 +249,8 @@ fn choices_are_written_by_id_whether_label_or_id_is_given() {
     let planned = planned_with(&schema, Some(&contact), &draft).unwrap();
     assert_eq!(planned.operations[0].body["fields"]["lead status"][0]["value"], "2");
     assert_eq!(planned.operations[0].before["fields"]["lead status"][0]["value"], "1");
-    assert_eq!(planned.changes[0].before, ["Open"]);
+    assert_eq!(
+        (&planned.changes[0].before[..], &planned.changes[0].after[..]),
+        (&["Open".into()][..], &["Won".into()][..])
+    );
 }
