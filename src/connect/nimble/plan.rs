@@ -10,7 +10,7 @@ use super::tags;
 use super::values::{NewPart, filled, merged, merged_addresses, same};
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
 use crate::record::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Modifier};
-use crate::record::{canonical, is_empty, service_name, to_text};
+use crate::record::{canonical, instant, is_empty, service_name, to_text};
 use crate::transform::draft::{OnExtra, Reject, TargetField, Write};
 use serde_json::{Map, Value, json};
 
@@ -109,7 +109,7 @@ impl<'a> Work<'a> {
             }
         };
         let sorted = |values: &[Value]| {
-            let mut texts: Vec<_> = filled(values).iter().map(canonical::value).collect();
+            let mut texts: Vec<_> = filled(values).iter().map(settled).collect();
             texts.sort();
             texts
         };
@@ -369,6 +369,14 @@ impl Outcome<'_> {
                 changes.push(Change { field: place.to_string(), before, after });
             }
         }
+    }
+}
+
+/// A read-only value as it is compared: times to the millisecond, which is what typed files keep.
+fn settled(value: &Value) -> String {
+    match value.as_str().filter(|text| text.contains(':')).and_then(instant::parse) {
+        Some(time) => time.as_millisecond().to_string(),
+        None => canonical::value(value),
     }
 }
 

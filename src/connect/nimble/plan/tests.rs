@@ -50,7 +50,7 @@ fn reasons(result: Result<Planned, Vec<Reject>>) -> Vec<String> {
 
 fn contact() -> Value {
     json!({
-        "id": "64", "record_type": "person", "created": "2020-01-01T00:00:00+0000",
+        "id": "64", "record_type": "person", "created": "2020-01-01T00:00:00.123456",
         "updated": "2021-01-01T00:00:00+0000", "owner_id": "50f0", "tags": [{"tag": "vip", "id": "1"}],
         "fields": {
             "first name": [{"value": "Ada", "modifier": ""}],
@@ -124,7 +124,7 @@ fn an_untouched_export_changes_nothing() {
     let draft = [
         ("_id", json!(["64"])),
         ("_type", json!(["person"])),
-        ("_created", json!(["2020-01-01T00:00:00Z"])),
+        ("_created", json!(["2020-01-01T00:00:00.123Z"])),
         ("_updated", json!(["2019-01-01T00:00:00Z"])),
         ("_tags", json!(["vip"])),
         ("_owner", json!(["50f0"])),
