@@ -325,16 +325,15 @@ impl Apply<'_> {
             })
             .collect();
         let mut found = NewRecord { id, created_ms, class: None, holds: false };
+        let mut most = 0;
         for doubtful in doubts {
             let Some(class) = &doubtful.pending.class else { continue };
             let holds = self.target.holds(&doubtful.pending.operation, &record);
             let same = if class.starts_with("key ") { of_key.contains(class) } else { holds };
-            if same && (holds || found.class.is_none()) {
-                found.class = Some(class.clone());
-                found.holds = holds;
-            }
-            if found.holds {
-                break;
+            // A record holds what a row with fewer fields sent, too: it is the row's that sent the most.
+            let sent = self.target.content(&doubtful.pending.operation).len();
+            if same && (found.class.is_none() || (holds, sent) > (found.holds, most)) {
+                (found.class, found.holds, most) = (Some(class.clone()), holds, sent);
             }
         }
         Ok(Some(found))
