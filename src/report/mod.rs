@@ -21,5 +21,6 @@ pub mod summary;
 pub mod table;
 
 pub use progress::{Budget, Progress};
+pub use rejects::{RejectedRow, Rejects};
 pub use reporter::{Color, ProgressMode, Reporter, Settings};
 pub use summary::Summary;

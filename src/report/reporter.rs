@@ -200,9 +200,10 @@ impl Reporter {
         }
     }
 
-    /// Prints text that was asked for, such as a schema or an example, on stdout as it is.
+    /// Prints text that was asked for, such as a schema or an example, on stdout; ends it with a line feed.
     pub fn print(&self, text: impl AsRef<str>) {
-        self.shared.out_text(text.as_ref());
+        let text = text.as_ref();
+        self.shared.out_text(&format!("{}\n", text.strip_suffix('\n').unwrap_or(text)));
     }
 
     /// Prints a list on stdout, no wider than its terminal.

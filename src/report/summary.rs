@@ -332,7 +332,9 @@ impl Summary {
         }
         let widest = self.files.keys().map(String::len).max().unwrap_or(0);
         lines.extend(self.files.iter().map(|(kind, path)| format!("  {kind:<widest$}  {}", tame(path))));
-        lines.push(format!("  run {}", self.run));
+        if !self.run.is_empty() {
+            lines.push(format!("  run {}", self.run));
+        }
         if self.status == Status::Stopped {
             lines.push(self.way_on());
         }
