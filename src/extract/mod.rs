@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use staging::Staging;
 use std::sync::Arc;
 
+/// The note under which a source keeps the server's clock at the first reply of a read, as RFC 3339.
+pub const FIRST_REPLY: &str = "first_reply";
+
 /// A stream of a service that can be read whole.
 pub trait Source: Send + Sync {
     /// Whose records these are.

@@ -4,10 +4,10 @@ use crate::config::{Connection, Overrides};
 use crate::connect::{self, Stream};
 use crate::error::{Error, Result};
 use crate::flow::job::Place;
-use crate::http::Client;
 use crate::report::Reporter;
 use crate::run::folder::Runs;
 use crate::stop::Stop;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -26,14 +26,15 @@ pub struct Context {
     pub yes: bool,
     /// When the command began.
     pub began: Instant,
-    clients: Mutex<Vec<Client>>,
+    /// Streams opened so far, by connection and stream.
+    streams: Mutex<BTreeMap<(String, String), Stream>>,
 }
 
 impl Context {
     /// A context whose time begins now.
     #[must_use]
     pub fn new(reporter: Reporter, stop: Stop, overrides: Overrides, runs: Runs, yes: bool) -> Self {
-        Self { reporter, stop, overrides, runs, yes, began: Instant::now(), clients: Mutex::default() }
+        Self { reporter, stop, overrides, runs, yes, began: Instant::now(), streams: Mutex::default() }
     }
 
     /// The settings of a connection.
@@ -44,13 +45,18 @@ impl Context {
         Connection::from_environment(name, &self.overrides)
     }
 
-    /// Opens a stream; its requests are counted.
+    /// Opens a stream, once; its requests are counted.
     ///
     /// # Errors
     /// As [`connect::open`].
     pub fn open(&self, connection: &str, stream: &str) -> Result<Stream> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (connection.to_owned(), stream.to_owned());
+        if let Some(opened) = streams.get(&key) {
+            return Ok(opened.clone());
+        }
         let opened = connect::open(&self.connection(connection)?, stream, &self.stop)?;
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(opened.client.clone());
+        streams.insert(key, opened.clone());
         Ok(opened)
     }
 
@@ -64,21 +70,21 @@ impl Context {
         };
         let opened = self.open(connection, stream)?;
         let now = opened.source.account();
-        if now != account {
-            return Err(Error::input(format!(
+        match account {
+            Some(account) if now != account => Err(Error::input(format!(
                 "the connection `{connection}` leads to the {now}, but this run belongs to the {account}"
             ))
-            .hint("set the connection's variables to the account that the run was begun with"));
+            .hint("set the connection's variables to the account that the run was begun with")),
+            _ => Ok(opened),
         }
-        Ok(opened)
     }
 
     /// Requests sent and how many of them were repetitions.
     #[must_use]
     pub fn requests(&self) -> (u64, u64) {
-        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.iter().fold((0, 0), |(requests, retries), client| {
-            let counters = client.counters();
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.values().fold((0, 0), |(requests, retries), stream| {
+            let counters = stream.client.counters();
             (
                 requests + counters.requests.load(Ordering::Relaxed),
                 retries + counters.retries.load(Ordering::Relaxed),

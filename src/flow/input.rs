@@ -12,8 +12,10 @@ use crate::record::columns::{self, Coding, Column};
 use crate::record::schema::{Kind, Schema};
 use crate::record::{RawRecord, Record};
 use crate::report::Rejects;
+use crate::report::rejects::RejectedRow;
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
+use crate::transform::mapping::SourceSide;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -125,6 +127,17 @@ impl Input {
         match &self.kind {
             Source::Stream { decode, .. } => decode.decode(&staged.record.raw),
             Source::File { decoder, .. } => decoder.decode(&staged.record.raw).map_err(|error| error.chain()),
+        }
+    }
+
+    /// What a mapping reads from: text files have lists as cells, everything else has real ones.
+    #[must_use]
+    pub fn side(&self, separator: char) -> SourceSide<'_> {
+        match &self.kind {
+            Source::File { endpoint, .. } if matches!(endpoint.format, Format::Csv | Format::Tsv) => {
+                SourceSide::cells(&self.schema, &self.doubled, separator)
+            }
+            _ => SourceSide::lists(&self.schema),
         }
     }
 
@@ -254,7 +267,8 @@ fn read_file(
                     good.push(StagedRow { row, line: Some(line), record });
                 }
                 Row::Bad { row, line, reason, raw } => {
-                    rejects.add(row, Some(line), STAGE, None, None, &reason, Some(&raw))?;
+                    let (line, stage, raw) = (Some(line), STAGE.to_owned(), Some(raw));
+                    rejects.add(RejectedRow { row, line, stage, field: None, value: None, reason, raw })?;
                 }
             }
         }

@@ -48,8 +48,8 @@ pub enum Place {
         connection: String,
         /// The stream as written: `contacts`, `Deals`.
         stream: String,
-        /// What the connection led to when the run began.
-        account: Account,
+        /// What the connection led to when the run was begun; `None` until it was first asked.
+        account: Option<Account>,
     },
     /// A file.
     File {
@@ -120,7 +120,7 @@ impl Place {
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         match self {
-            Self::Stream { account, .. } => Some(account),
+            Self::Stream { account, .. } => account.as_ref(),
             Self::File { .. } => None,
         }
     }

@@ -2,8 +2,8 @@
 
 use super::context::Context;
 use super::input::Input;
-use super::job::{Job, MappingText};
-use super::output::{STAGE, joined, unreadable};
+use super::job::{Job, MappingText, Place};
+use super::output::{STAGE, joined, rejected_row, unreadable};
 use crate::connect::Endpoint;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -13,13 +13,14 @@ use crate::record::census::Census;
 use crate::record::columns::Column;
 use crate::record::schema::Schema;
 use crate::record::RawRecord;
-use crate::report::Rejects;
+use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::{Draft, TargetField};
 use crate::transform::mapping::{Bound, Mapping, Outcome};
 use crate::transform::plain::Plain;
 use rayon::prelude::*;
+use std::path::Path;
 
 /// What turns a record into a draft. Pure.
 pub enum Transform {
@@ -67,14 +68,62 @@ impl Transform {
     }
 }
 
+/// A run's place as an endpoint.
+#[must_use]
+pub fn endpoint(place: &Place) -> Endpoint {
+    match place {
+        Place::File { endpoint, .. } => Endpoint::File(endpoint.clone()),
+        Place::Stream { connection, stream, .. } => {
+            Endpoint::Stream { connection: connection.clone(), stream: stream.clone() }
+        }
+    }
+}
+
+/// The transform stage alone: what was extracted is mapped into parts to look at; a load maps it again with its
+/// target's fields known.
+///
+/// # Errors
+/// When the run has not extracted anything yet, or as the stage itself.
+pub fn transform(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    let mut rejects = Rejects::open(folder.path())?;
+    let input = Input::open(context, folder, job)?;
+    let Some(completeness) = input.staging().finished()? else {
+        return Err(Error::input(format!("run `{}` has not extracted everything yet", folder.name()))
+            .hint(format!("go on with `ferry resume {}` first", folder.name())));
+    };
+    let Some(text) = &job.mapping else { return Err(Error::input("there is no mapping")) };
+    let parsed = Mapping::parse(&text.text, &text.path.display().to_string(), folder_of(text))?;
+    let target = match parsed.target() {
+        Some(target) => Endpoint::parse(target, None)?,
+        None => endpoint(&job.source),
+    };
+    let mapping = mapping(text, &endpoint(&job.source), &target)?;
+    let transform = Transform::Mapped(Box::new(mapping.bind(&input.side(job.read.list_separator), None)?));
+    let counts = run(context, folder, &input, &transform, &mut rejects)?;
+    summary.complete = (&completeness).into();
+    summary.read = input.staging().count()? + rejects.count_of(super::input::STAGE)?;
+    summary.filtered = counts.filtered;
+    summary.rejected = rejects.count()?;
+    summary.mapped = counts.mapped;
+    summary.written = counts.mapped;
+    if summary.rejected > 0 {
+        crate::report::results::write_rejects(folder, &input.originals(job), &mut rejects, summary)?;
+    }
+    summary.conclude();
+    Ok(())
+}
+
+fn folder_of(text: &MappingText) -> &Path {
+    text.path.parent().unwrap_or_else(|| Path::new("."))
+}
+
 /// Reads a mapping and checks that it was written for this kind of source and target: another file or folder
 /// is fine, another service or kind of stream is not (design section 4).
 ///
 /// # Errors
 /// Everything that is wrong with the mapping, or that it is for something else (class `Input`).
 pub fn mapping(text: &MappingText, source: &Endpoint, target: &Endpoint) -> Result<Mapping> {
-    let folder = text.path.parent().unwrap_or_else(|| std::path::Path::new("."));
-    let mapping = Mapping::parse(&text.text, &text.path.display().to_string(), folder)?;
+    let mapping = Mapping::parse(&text.text, &text.path.display().to_string(), folder_of(text))?;
     for (written, used, side) in [(mapping.source(), source, "source"), (mapping.target(), target, "target")] {
         let Some(written) = written else { continue };
         let meant = Endpoint::parse(written, None)?;
@@ -119,7 +168,7 @@ pub fn run(
     transform: &Transform,
     rejects: &mut Rejects,
 ) -> Result<Counts> {
-    rejects.clear(STAGE)?;
+    rejects.forget(STAGE)?;
     let mut staging = Staging::restart(folder.path(), STAGE)?;
     let mut counts = Counts::default();
     let mut rows = input.staging().read()?;
@@ -140,8 +189,7 @@ pub fn run(
                 Outcome::Filtered => counts.filtered += 1,
                 Outcome::Rejected(reasons) => {
                     let reject = joined(reasons);
-                    let (field, value) = (reject.field.as_deref(), reject.value.as_deref());
-                    rejects.add(staged.row, staged.line, STAGE, field, value, &reject.reason, None)?;
+                    rejects.add(rejected_row(staged.row, staged.line, reject))?;
                 }
                 Outcome::Draft(draft) => {
                     counts.mapped += 1;

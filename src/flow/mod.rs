@@ -47,11 +47,44 @@ pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
     if let Ok(Some(earlier)) = Summary::stored(folder.path()) {
         (summary.requests, summary.retries, summary.seconds) = (earlier.requests, earlier.retries, earlier.seconds);
     }
-    let result = match &job.target {
-        None => extract(context, folder, job, &mut summary),
-        Some(Place::File { endpoint, .. }) => export::run(context, folder, job, endpoint, &mut summary),
-        Some(Place::Stream { .. }) => load::run(context, folder, job, &mut summary),
-    };
+    let asked = with_accounts(context, folder, job);
+    let result = asked.and_then(|job| carry_out(context, folder, &job, &mut summary));
+    conclude(context, folder, summary, result)
+}
+
+/// Maps what a run has extracted into parts, and no more.
+#[must_use]
+pub fn transform(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
+    let mut summary = Summary::new(folder.name(), &job.command);
+    let result = with_accounts(context, folder, job)
+        .and_then(|job| mapped::transform(context, folder, &job, &mut summary));
+    conclude(context, folder, summary, result)
+}
+
+/// The job with the accounts that its connections lead to, noted for later lives of the run.
+fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job> {
+    let mut known = job.clone();
+    for place in [Some(&mut known.source), known.target.as_mut()].into_iter().flatten() {
+        if let Place::Stream { connection, stream, account: account @ None } = place {
+            *account = Some(context.open(connection, stream)?.source.account().clone());
+        }
+    }
+    if &known != job || folder.job::<Job>()? != known {
+        folder.write_job(&known)?;
+    }
+    Ok(known)
+}
+
+fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    match &job.target {
+        None => extract(context, folder, job, summary),
+        Some(Place::File { endpoint, .. }) => export::run(context, folder, job, endpoint, summary),
+        Some(Place::Stream { .. }) => load::run(context, folder, job, summary),
+    }
+}
+
+/// Notes how a job ended, whatever happened.
+fn conclude(context: &Context, folder: &RunFolder, mut summary: Summary, result: Result<()>) -> Ended {
     let mut error = result.err();
     summary.status = match &error {
         Some(error) if matches!(error.class(), Class::Stopped | Class::Credentials) => Status::Stopped,

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::record::columns::Column;
 use crate::report::Rejects;
+use crate::report::rejects::RejectedRow;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::Reject;
 use crate::transform::mapping::Outcome;
@@ -97,8 +98,7 @@ pub fn write(
             total.written += encoded.rows;
             for (row, line, reject) in encoded.rejected {
                 total.rejected += 1;
-                let (field, value) = (reject.field.as_deref(), reject.value.as_deref());
-                rejects.add(row, line, STAGE, field, value, &reject.reason, None)?;
+                rejects.add(rejected_row(row, line, reject))?;
             }
             writer.append(encoded.chunk)?;
             progress.add(encoded.rows);
@@ -142,6 +142,13 @@ fn encode(
         }
     }
     Ok(Encoded { chunk: format.encode(&records)?, rows: records.len() as u64, filtered, rejected })
+}
+
+/// A reject of this stage as it is kept.
+#[must_use]
+pub fn rejected_row(row: u64, line: Option<u64>, reject: Reject) -> RejectedRow {
+    let Reject { field, value, reason } = reject;
+    RejectedRow { row, line, stage: STAGE.to_owned(), field, value, reason, raw: None }
 }
 
 /// The reject of a row that cannot be decoded.

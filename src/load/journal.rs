@@ -7,6 +7,7 @@
 use super::target::{Change, Operation, OperationKind, Planned};
 use crate::error::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// What became, or will become, of a row.
@@ -468,6 +469,22 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn extra(&self) -> Result<u64> {
         Ok(self.db.query_row("SELECT coalesce(sum(extra), 0) FROM load_row", [], |row| row.get(0))?)
+    }
+
+    /// SHA-256 over everything planned, in hex: a saved plan is carried out as it was shown, or not at all.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn digest(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        let mut query = self.db.prepare("SELECT row, seq, kind, body FROM load_op ORDER BY row, seq")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let (number, seq, kind, body): (u64, u64, String, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            hash.update(format!("{number} {seq} {kind} {body}\n"));
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The connection, for the report's own queries.

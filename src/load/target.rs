@@ -4,7 +4,7 @@ use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::Source;
 use crate::record::census::Census;
-use crate::record::schema::Schema;
+use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record};
 use crate::transform::draft::{Draft, Reject, TargetField};
 use jiff::Timestamp;
@@ -49,7 +49,7 @@ pub trait Target: Send + Sync {
     ///
     /// # Errors
     /// As reads in general.
-    fn look_up(&self, field: &TargetField, value: &Value) -> Result<Vec<RawRecord>>;
+    fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>>;
 
     /// Whether `record` holds everything that the create `operation` sent, in canonical form.
     fn holds(&self, operation: &Operation, record: &Record) -> bool;

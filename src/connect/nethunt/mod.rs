@@ -32,13 +32,15 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Client;
 use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
-use crate::record::schema::Schema;
+use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record};
-use crate::transform::draft::{Reject, TargetField};
+use crate::transform::draft::Reject;
 use api::{Api, failed};
 use drain::Sizes;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use proof::Verdict;
 use reading::Reading;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
@@ -218,8 +220,8 @@ impl Target for Records {
         sweep::created_since(&self.api, self.folder(), &self.account.identity, mark)
     }
 
-    fn look_up(&self, field: &TargetField, value: &Value) -> Result<Vec<RawRecord>> {
-        look_up::by_value(&self.api, self.folder(), &field.place.name, value)
+    fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {
+        look_up::by_value(&self.api, self.folder(), &place.name, value)
     }
 
     fn holds(&self, operation: &Operation, record: &Record) -> bool {
@@ -233,4 +235,11 @@ impl Target for Records {
     fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState {
         compare::update_state(operation, record)
     }
+}
+
+/// The `Authorization` header of a login and its API key (NetHunt facts, section 1).
+#[must_use]
+pub fn authorization(login: &str, key: &SecretString) -> SecretString {
+    let pair = format!("{login}:{}", key.expose_secret());
+    SecretString::from(format!("Basic {}", BASE64_STANDARD.encode(pair)))
 }

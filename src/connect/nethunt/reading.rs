@@ -12,6 +12,7 @@ use super::proof::EPOCH;
 use super::rows::{self, Row};
 use super::wire::Change;
 use crate::error::{Error, Result};
+use crate::extract::FIRST_REPLY;
 use crate::extract::staging::{IdAndTime, Staging};
 use crate::record::instant;
 use crate::record::{RawRecord, census::Census};
@@ -22,7 +23,6 @@ const OLD_MS: i64 = 2_000;
 /// Changes of unknown records that are remembered; more are not evidence any more.
 const MOST_UNKNOWN: usize = 100_000;
 
-const FIRST_REPLY: &str = "nethunt first reply";
 const DRAINED: &str = "nethunt drained";
 const CUT: &str = "nethunt cut";
 const MISSED: &str = "nethunt missed";
@@ -121,7 +121,7 @@ impl<'a> Reading<'a> {
     }
 
     fn first_reply(&self) -> Result<Option<i64>> {
-        Ok(self.staging.note(FIRST_REPLY)?.and_then(|text| text.parse().ok()))
+        Ok(self.staging.note(FIRST_REPLY)?.as_deref().and_then(instant::parse).map(|at| at.as_millisecond()))
     }
 
     fn old_before(&self) -> Result<i64> {
@@ -144,7 +144,7 @@ impl<'a> Reading<'a> {
                     let (staging, seen) = &mut *with();
                     seen.reply = Reply::default();
                     if staging.note(FIRST_REPLY)?.is_none() {
-                        staging.set_note(FIRST_REPLY, date.unwrap_or(asked).as_millisecond().to_string());
+                        staging.set_note(FIRST_REPLY, instant::print(date.unwrap_or(asked)));
                     }
                     if keep.witness { staging.set_clear(WITNESS) } else { Ok(()) }
                 },
@@ -328,7 +328,11 @@ fn take(
     if let Some(census) = census {
         return staging.page(&key, rows.into_iter().map(|row| row.record).collect(), census);
     }
-    let first_reply = staging.note(FIRST_REPLY)?.and_then(|text| text.parse().ok()).unwrap_or(i64::MAX);
+    let first_reply = staging
+        .note(FIRST_REPLY)?
+        .as_deref()
+        .and_then(instant::parse)
+        .map_or(i64::MAX, |at| at.as_millisecond());
     let old_before = first_reply - OLD_MS;
     let ids: Vec<_> = rows.iter().filter_map(|row| row.record.id.clone()).collect();
     let unknown: HashSet<_> = staging.unknown(&ids)?.into_iter().collect();

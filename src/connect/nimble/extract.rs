@@ -11,15 +11,13 @@ use super::walks::Walks;
 use super::{edits, edits::Edits};
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
-use crate::extract::{Completeness, Selection};
+use crate::extract::{FIRST_REPLY, Completeness, Selection};
 use crate::http::Failure;
 use crate::record::instant;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// Staging note: the server's clock at the first reply, RFC 3339. Absent where the server tells no time.
-pub const FIRST_REPLY: &str = "first_reply";
 /// Staging note: records that the first reply counted.
 const TOTAL: &str = "nimble_total";
 /// Staging note: records created before this Unix millisecond are old.

@@ -31,17 +31,17 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::{Client, Failure};
 use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
-use crate::record::schema::{Schema, Side};
+use crate::record::schema::{FieldRef, Schema, Side};
 use crate::record::{RawRecord, Record, service_name, to_text};
-use crate::transform::draft::{Reject, TargetField};
+use crate::transform::draft::Reject;
 use api::{Api, Query, failed};
 use reader::Reader;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use decode::Decoder;
-pub use extract::FIRST_REPLY;
 pub use schema::offline_schema;
 
 /// A connection to Nimble.
@@ -241,9 +241,9 @@ impl Target for Contacts {
         sweep::created_since(&self.reader(), &self.who, &mark)
     }
 
-    fn look_up(&self, field: &TargetField, value: &Value) -> Result<Vec<RawRecord>> {
+    fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {
         let schema = self.known_schema();
-        sweep::look_up(&self.reader(), &field.place, schema.field(&field.place.name), value)
+        sweep::look_up(&self.reader(), place, schema.field(&place.name), value)
     }
 
     fn holds(&self, operation: &Operation, record: &Record) -> bool {
@@ -257,4 +257,10 @@ impl Target for Contacts {
     fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState {
         compare::update_state(&self.known_schema(), operation, record)
     }
+}
+
+/// The `Authorization` header of an API key or bearer token (facts, section 1).
+#[must_use]
+pub fn authorization(token: &SecretString) -> SecretString {
+    SecretString::from(format!("Bearer {}", token.expose_secret()))
 }

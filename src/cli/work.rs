@@ -1,0 +1,359 @@
+//! `export`, `import` and the stages alone: what was typed becomes a job with its run.
+
+use crate::connect::Endpoint;
+use crate::connect::files::{ReadOptions, WriteOptions};
+use crate::error::{Error, Result};
+use crate::extract::Selection;
+use crate::flow::context::Context;
+use crate::flow::input::hash_file;
+use crate::flow::job::{Job, LoadOptions, MappingText, Place};
+use crate::flow::{self, Ended};
+use crate::run::folder::RunFolder;
+use crate::transform::mapping::Mapping;
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+
+/// What may be done with a row at the target
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ModeArg {
+    /// New records only
+    Create,
+    /// Records that exist only
+    Update,
+    /// Both
+    Upsert,
+}
+
+#[derive(Debug, clap::Args)]
+struct ReadArgs {
+    /// Format of a file whose name does not tell: csv, tsv, jsonl, parquet
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Character encoding of an input file; found out by default
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// Delimiter of an input file; found out by default
+    #[arg(long, value_name = "CHAR")]
+    delimiter: Option<char>,
+    /// What separates several values in a cell
+    #[arg(long, value_name = "CHAR", default_value = ";")]
+    list_separator: char,
+    /// Guard cells that a spreadsheet would take for formulas; undone on import
+    #[arg(long)]
+    spreadsheet_safe: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct SelectArgs {
+    /// Only records of this type: person, company
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Only records that the service finds by this word (Nimble)
+    #[arg(long, value_name = "TEXT")]
+    keyword: Option<String>,
+    /// Only records that the service finds by this query (NetHunt)
+    #[arg(long, value_name = "QUERY")]
+    find: Option<String>,
+    /// Only these fields
+    #[arg(long, value_name = "FIELD,..", value_delimiter = ',')]
+    fields: Vec<String>,
+    /// At most so many records
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Records a page
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    per_page: Option<u32>,
+    /// How many records there are, as the service's web application shows it: a proof of completeness
+    #[arg(long, value_name = "N")]
+    expect_count: Option<u64>,
+}
+
+/// Write a stream's records, or a file's, into a file
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry export nimble:contacts -o people.csv
+  ferry export nethunt:Deals -o deals.parquet --only-filled
+  ferry export messy.csv -m clean.toml -o clean.csv
+  ferry export nimble:contacts -o - --format jsonl | jq ._id")]
+pub(crate) struct ExportArgs {
+    /// `nimble:contacts`, `nethunt:FOLDER`, or a file
+    source: String,
+    /// The file to write; `-` for standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: String,
+    /// Mapping file
+    #[arg(short, long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Leave out the columns that no record fills
+    #[arg(long)]
+    only_filled: bool,
+    #[command(flatten)]
+    select: SelectArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Bring a file's rows into a stream: planned, shown, confirmed, sent, accounted for
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry import people.csv nimble:contacts                     an exported, edited sheet goes back by `_id`
+  ferry import leads.csv nethunt:Contacts -m leads.toml -n    shows the plan and stops
+  ferry import leads.csv nethunt:Contacts -m leads.toml --yes")]
+pub(crate) struct ImportArgs {
+    /// The file, or a stream
+    source: String,
+    /// `nimble:contacts` or `nethunt:FOLDER`
+    target: String,
+    /// Mapping file; without one the columns are those of a plain export
+    #[arg(short, long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    #[command(flatten)]
+    into: IntoArgs,
+    /// At most so many rows
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct IntoArgs {
+    /// What may be done
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+    /// Fields that identify a record at the target, together
+    #[arg(long, value_name = "FIELD,..", value_delimiter = ',')]
+    key: Vec<String>,
+    /// Stop after the plan
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Let updates by `_id` go on although the target could not be read completely
+    #[arg(long)]
+    allow_incomplete: bool,
+    /// How many records the target has, as its web application shows it: a proof of completeness
+    #[arg(long, value_name = "N")]
+    expect_count: Option<u64>,
+    /// Wait so many seconds for another writer to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "FERRY_LOCK_WAIT")]
+    lock_wait: u64,
+    /// Do not read back what was written
+    #[arg(long)]
+    no_verify: bool,
+}
+
+/// Read a stream or a file into a run's folder, and no more
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExtractArgs {
+    /// `nimble:contacts`, `nethunt:FOLDER`, or a file
+    source: String,
+    #[command(flatten)]
+    select: SelectArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Map what a run has extracted
+#[derive(Debug, clap::Args)]
+pub(crate) struct TransformArgs {
+    /// The run, by any unique part of its name
+    run: String,
+    /// Mapping file
+    #[arg(short, long, value_name = "FILE")]
+    mapping: PathBuf,
+}
+
+/// Load what a run has extracted, mapped if it was, into a stream
+#[derive(Debug, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// The run, by any unique part of its name
+    run: String,
+    /// `nimble:contacts` or `nethunt:FOLDER`
+    target: String,
+    #[command(flatten)]
+    into: IntoArgs,
+}
+
+impl ExportArgs {
+    pub(crate) fn to_stdout(&self) -> bool {
+        self.output == "-"
+    }
+}
+
+pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<u8> {
+    let source = Endpoint::parse(&args.source, args.read.format.as_deref())?;
+    // `--format` is the input's where the input needs one, else the output's.
+    let input_takes_format = args.source == "-";
+    let format = if input_takes_format && args.output != "-" { None } else { args.read.format.as_deref() };
+    let output = match Endpoint::parse(&args.output, format)? {
+        Endpoint::File(file) => file,
+        Endpoint::Stream { .. } => {
+            return Err(Error::input(format!("`{}` is no file", args.output))
+                .hint("to write to a stream use `ferry import`"));
+        }
+    };
+    let mut job = job("export", source, args.mapping.as_deref(), &args.read)?;
+    job.selection = args.select.selection();
+    job.only_filled = args.only_filled;
+    let mut endpoint = output;
+    if !endpoint.is_standard_stream() {
+        endpoint.path = absolute(&endpoint.path)?;
+    }
+    job.target = Some(Place::File { endpoint, sha256: None });
+    begin(context, &job)
+}
+
+pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<u8> {
+    let source = Endpoint::parse(&args.source, args.read.format.as_deref())?;
+    let target = Endpoint::parse(&args.target, None)?;
+    let mut job = job("import", source, args.mapping.as_deref(), &args.read)?;
+    job.target = Some(place(target)?);
+    job.selection.limit = args.limit;
+    job.load = args.into.options();
+    require_stream(&job)?;
+    begin(context, &job)
+}
+
+pub(crate) fn extract(context: &Context, args: ExtractArgs) -> Result<u8> {
+    let source = Endpoint::parse(&args.source, args.read.format.as_deref())?;
+    let mut job = job("extract", source, None, &args.read)?;
+    job.selection = args.select.selection();
+    begin(context, &job)
+}
+
+pub(crate) fn transform(context: &Context, args: &TransformArgs) -> Result<u8> {
+    let (folder, mut job) = open(context, &args.run)?;
+    job.command = "transform".into();
+    job.mapping = Some(read_mapping(&args.mapping)?);
+    finish(context, flow::transform(context, &folder, &job))
+}
+
+pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
+    let (folder, mut job) = open(context, &args.run)?;
+    job.command = "load".into();
+    job.target = Some(place(Endpoint::parse(&args.target, None)?)?);
+    job.load = args.into.options();
+    require_stream(&job)?;
+    folder.write_job(&job)?;
+    finish(context, flow::execute(context, &folder, &job))
+}
+
+impl SelectArgs {
+    fn selection(self) -> Selection {
+        Selection {
+            kind: self.kind,
+            keyword: self.keyword,
+            find: self.find,
+            fields: self.fields,
+            limit: self.limit,
+            per_page: self.per_page,
+            expect: self.expect_count,
+        }
+    }
+}
+
+impl IntoArgs {
+    fn options(self) -> LoadOptions {
+        let mode = self.mode.map(|mode| match mode {
+            ModeArg::Create => "create",
+            ModeArg::Update => "update",
+            ModeArg::Upsert => "upsert",
+        });
+        LoadOptions {
+            mode: mode.map(str::to_owned),
+            key: (!self.key.is_empty()).then_some(vec![self.key]),
+            dry_run: self.dry_run,
+            allow_incomplete: self.allow_incomplete,
+            expect: self.expect_count,
+            lock_wait: self.lock_wait,
+        }
+    }
+}
+
+/// Makes the run's folder and carries the job out.
+fn begin(context: &Context, job: &Job) -> Result<u8> {
+    let folder = context.runs.create(&job.command, &job.subject(), job)?;
+    context.reporter.note(&format!("run {}", folder.name()));
+    finish(context, flow::execute(context, &folder, job))
+}
+
+/// Says how a job ended.
+pub(super) fn finish(context: &Context, ended: Ended) -> Result<u8> {
+    let code = ended.exit_code();
+    if let Some(error) = &ended.error {
+        context.reporter.error(error);
+    }
+    context.reporter.summary(&ended.summary);
+    Ok(code)
+}
+
+fn job(
+    command: &str,
+    source: Endpoint,
+    mapping: Option<&Path>,
+    read: &ReadArgs,
+) -> Result<Job> {
+    let mapping = mapping.map(read_mapping).transpose()?;
+    Ok(Job {
+        command: command.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        asked: jiff::Timestamp::now().to_string(),
+        source: place(source)?,
+        target: None,
+        selection: Selection::default(),
+        read: ReadOptions {
+            encoding: read.encoding.clone(),
+            delimiter: read.delimiter,
+            list_separator: read.list_separator,
+            spreadsheet_safe: read.spreadsheet_safe,
+        },
+        write: WriteOptions { list_separator: read.list_separator, spreadsheet_safe: read.spreadsheet_safe },
+        only_filled: false,
+        mapping,
+        load: LoadOptions::default(),
+    })
+}
+
+/// An endpoint with what a run has to remember of it. A stream's account is only asked for when the run's
+/// folder is there.
+fn place(endpoint: Endpoint) -> Result<Place> {
+    match endpoint {
+        Endpoint::File(mut endpoint) => {
+            let mut sha256 = None;
+            if !endpoint.is_standard_stream() {
+                sha256 = Some(hash_file(&endpoint.path)?);
+                endpoint.path = absolute(&endpoint.path)?;
+            }
+            Ok(Place::File { endpoint, sha256 })
+        }
+        Endpoint::Stream { connection, stream } => Ok(Place::Stream { connection, stream, account: None }),
+    }
+}
+
+/// Reads a mapping; what is wrong with it by itself is said before anything is asked of a service.
+fn read_mapping(path: &Path) -> Result<MappingText> {
+    let text = Mapping::load(path)?.text().to_owned();
+    Ok(MappingText { path: absolute(path)?, text })
+}
+
+fn require_stream(job: &Job) -> Result<()> {
+    match &job.target {
+        Some(Place::Stream { .. }) => Ok(()),
+        Some(Place::File { endpoint, .. }) => {
+            Err(Error::input(format!("`{}` is a file, not a stream of a service", endpoint.path.display()))
+                .hint("to write a file use `ferry export`"))
+        }
+        None => Err(Error::input("there is no target")),
+    }
+}
+
+fn open(context: &Context, part: &str) -> Result<(RunFolder, Job)> {
+    let folder = context.runs.open(&context.runs.find(part)?)?;
+    let job = folder.job()?;
+    Ok((folder, job))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|cause| {
+        Error::input(format!("`{}` is no path", path.display())).because(cause)
+    })
+}
