@@ -102,7 +102,7 @@ pub fn tame(text: &str) -> String {
 /// A value on one line and at most `most` characters long: `…` stands for what is cut off, `⏎` for a line break.
 #[must_use]
 pub fn shortened(text: &str, most: usize) -> String {
-    let line = tame(text).replace("\r\n", "⏎").replace('\n', "⏎").replace('\t', " ");
+    let line = tame(&text.replace("\r\n", "⏎")).replace('\n', "⏎").replace('\t', " ");
     if line.chars().count() <= most {
         return line;
     }

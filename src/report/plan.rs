@@ -276,7 +276,7 @@ mod tests {
 
     fn sample() -> PlanView {
         let folder = tempfile::tempdir().unwrap();
-        let journal = journal(folder.path());
+        let mut journal = journal(folder.path());
         let mut rejects = Rejects::open(folder.path()).unwrap();
         let email = change("email[work]", &["a@x.org"], &["b@x.org"]);
         let phone = change("phone", &[], &["+44 20 7946 0000", "+44 20 7946 0001"]);
@@ -288,9 +288,10 @@ mod tests {
         journal.add(&open(13, Create, fields)).unwrap();
         journal.add(&settled(14, Outcome::Rejected)).unwrap();
         journal.add(&settled(15, Outcome::Conflict)).unwrap();
-        for row in 1_000..2_200 {
-            journal.add(&settled(row, Outcome::Unchanged)).unwrap();
-        }
+        let unchanged = |journal: &Journal| {
+            (1_000..2_200).try_for_each(|row| journal.add(&settled(row, Outcome::Unchanged)))
+        };
+        journal.transaction(unchanged).unwrap();
         plan_view("nimble:contacts", &journal, &mut rejects, "1/min".parse().unwrap()).unwrap()
     }
 

@@ -287,13 +287,13 @@ impl Summary {
     pub fn render(&self) -> String {
         let time = duration(Duration::try_from_secs_f64(self.seconds).unwrap_or_default());
         let ended = match self.status {
-            Status::Done => "done",
-            Status::Partial => "done in part",
-            Status::Stopped => "stopped",
-            Status::Failed => "failed",
-            Status::Planned => "planned, nothing sent",
+            Status::Done => format!("done in {time}"),
+            Status::Partial => format!("done in {time}, but not everything went through"),
+            Status::Stopped => format!("stopped after {time}"),
+            Status::Failed => format!("failed after {time}"),
+            Status::Planned => format!("planned in {time}, nothing was sent"),
         };
-        let mut lines = vec![format!("{} {ended} after {time}", self.command)];
+        let mut lines = vec![format!("{}: {ended}", self.command)];
         let would = if self.status == Status::Planned { "to be " } else { "" };
         lines.push(format!("  read {}: {}", count(self.read), self.ways_of_read()));
         let outcomes = [
@@ -405,7 +405,7 @@ mod tests {
     fn people_read_what_counts_and_nothing_that_is_zero() {
         assert_eq!(
             import().render(),
-            "import done in part after 8 min 5 s\n\
+            "import: done in 8 min 5 s, but not everything went through\n\
              \x20 read 1,000: 12 rejected, 988 mapped\n\
              \x20 400 created, 300 updated, 288 unchanged\n\
              \x20 712 requests, 2 repeated\n\
