@@ -1,6 +1,7 @@
 //! Ferry moves whole contact and record sets between CRMs and files.
 
 pub mod account;
+pub mod cli;
 pub mod config;
 pub mod connect;
 pub mod error;

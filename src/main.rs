@@ -1,3 +1,7 @@
 //! The `ferry` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(crm_ferry::cli::main())
+}

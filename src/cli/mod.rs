@@ -52,10 +52,10 @@ struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FERRY_VERBOSE")]
     verbose: u8,
     /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t, env = "FERRY_COLOR", value_name = "WHEN")]
+    #[arg(long, global = true, default_value = "auto", env = "FERRY_COLOR", value_name = "WHEN")]
     color: Color,
     /// How to show progress
-    #[arg(long, global = true, value_enum, default_value_t, env = "FERRY_PROGRESS", value_name = "HOW")]
+    #[arg(long, global = true, default_value = "auto", env = "FERRY_PROGRESS", value_name = "HOW")]
     progress: ProgressMode,
     /// Where runs are kept
     #[arg(long, global = true, default_value = ".ferry", env = "FERRY_STATE_DIR", value_name = "FOLDER")]
@@ -154,7 +154,8 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
             sim::run(args, json, &mut context.reporter.data()).map(|()| 0).map_err(Error::input)
         }
         Command::Mapping(command) => {
-            mapping::run(command, &mut context.reporter.data()).map(|good| u8::from(!good))
+            let known = |endpoint: &str| look::schema(context, endpoint);
+            mapping::run(&command, &known, json, &mut context.reporter.data()).map(|good| u8::from(!good))
         }
     }
 }
@@ -205,7 +206,12 @@ impl Command {
     fn has_run(&self) -> bool {
         matches!(
             self,
-            Self::Export(_) | Self::Import(_) | Self::Extract(_) | Self::Transform(_) | Self::Load(_) | Self::Resume(_)
+            Self::Export(_)
+                | Self::Import(_)
+                | Self::Extract(_)
+                | Self::Transform(_)
+                | Self::Load(_)
+                | Self::Resume(_)
         )
     }
 

@@ -286,12 +286,7 @@ pub(super) fn finish(context: &Context, ended: Ended) -> Result<u8> {
     Ok(code)
 }
 
-fn job(
-    command: &str,
-    source: Endpoint,
-    mapping: Option<&Path>,
-    read: &ReadArgs,
-) -> Result<Job> {
+fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs) -> Result<Job> {
     let mapping = mapping.map(read_mapping).transpose()?;
     Ok(Job {
         command: command.to_owned(),
@@ -353,7 +348,6 @@ fn open(context: &Context, part: &str) -> Result<(RunFolder, Job)> {
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|cause| {
-        Error::input(format!("`{}` is no path", path.display())).because(cause)
-    })
+    std::path::absolute(path)
+        .map_err(|cause| Error::input(format!("`{}` is no path", path.display())).because(cause))
 }

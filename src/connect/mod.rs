@@ -90,8 +90,9 @@ impl Endpoint {
             }
             return Ok(Self::Stream { connection: connection.to_owned(), stream: stream.to_owned() });
         }
-        Err(Error::input(format!("`{text}` is neither a file that Ferry reads nor a stream"))
-            .hint("write `people.csv`, `nimble:contacts` or `nethunt:FOLDER`; `--format` names a file's format"))
+        Err(Error::input(format!("`{text}` is neither a file that Ferry reads nor a stream")).hint(
+            "write `people.csv`, `nimble:contacts` or `nethunt:FOLDER`; `--format` names a file's format",
+        ))
     }
 
     /// The service and the kind of stream, for comparing what a mapping was written for with what it is used
@@ -169,6 +170,14 @@ pub fn check(connection: &Connection, stop: &Stop) -> Result<Access> {
             })
         }
     }
+}
+
+/// Whether there is a connection of that name.
+///
+/// # Errors
+/// When there is none, with the nearest name (class `Input`).
+pub fn known(name: &str) -> Result<()> {
+    service(name).map(|_| ())
 }
 
 /// The fields that a connection's stream has without asking the service, for checks offline.

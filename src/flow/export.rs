@@ -5,9 +5,9 @@ use super::input::Input;
 use super::job::Job;
 use super::mapped::{self, Transform};
 use super::output::{self, STAGE};
-use super::read_input;
-use crate::connect::files::FileEndpoint;
+use super::{read_input, results};
 use crate::connect::Endpoint;
+use crate::connect::files::FileEndpoint;
 use crate::error::{Error, Result};
 use crate::record::columns::Column;
 use crate::report::{Rejects, Summary};
@@ -37,7 +37,7 @@ pub(super) fn run(
     summary.written = written.written;
     summary.files.insert("output".into(), endpoint.path.display().to_string());
     if summary.rejected > 0 {
-        crate::report::results::write_rejects(folder, &input.originals(job), &mut rejects, summary)?;
+        results::write(folder, &input, job, &mut rejects, None, summary)?;
     }
     summary.conclude();
     Ok(())
@@ -65,5 +65,8 @@ fn wanted(columns: Vec<Column>, fields: &[String]) -> Result<Vec<Column>> {
         });
     }
     let head = |column: &Column| crate::record::schema::HEAD_COLUMNS.contains(&column.header.as_str());
-    Ok(columns.into_iter().filter(|column| head(column) || fields.iter().any(|field| named(column, field))).collect())
+    Ok(columns
+        .into_iter()
+        .filter(|column| head(column) || fields.iter().any(|field| named(column, field)))
+        .collect())
 }

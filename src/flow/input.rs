@@ -2,8 +2,8 @@
 
 use super::context::Context;
 use super::job::{Job, Place};
-use crate::connect::files::{self, FileEndpoint, Format, Row, RowDecoder, TableReader};
 use crate::connect::Stream;
+use crate::connect::files::{self, FileEndpoint, Format, Row, RowDecoder, TableReader};
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection};
@@ -11,8 +11,7 @@ use crate::record::census::Census;
 use crate::record::columns::{self, Coding, Column};
 use crate::record::schema::{Kind, Schema};
 use crate::record::{RawRecord, Record};
-use crate::report::Rejects;
-use crate::report::rejects::RejectedRow;
+use crate::report::{RejectedRow, Rejects};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::mapping::SourceSide;
@@ -32,14 +31,49 @@ pub struct Input {
     schema: Arc<Schema>,
     doubled: Vec<String>,
     kind: Source,
+    reads: Reads,
     staging: Staging,
     /// Whether text files are counted too: only then is it known which of their columns are filled.
     counts_text: bool,
 }
 
 enum Source {
-    Stream { stream: Stream, decode: Arc<dyn Decode> },
-    File { endpoint: FileEndpoint, decoder: RowDecoder, reader: Option<Box<dyn TableReader>> },
+    Stream(Stream),
+    File { endpoint: FileEndpoint, reader: Option<Box<dyn TableReader>> },
+}
+
+/// Decodes what was extracted. Pure, so that all cores can.
+#[derive(Clone)]
+pub enum Reads {
+    /// Records of a service.
+    Stream(Arc<dyn Decode>),
+    /// Rows of a file.
+    File(RowDecoder),
+}
+
+impl Reads {
+    /// A record from what was extracted.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for a reject file.
+    pub fn decode(&self, staged: &StagedRow) -> Result<Record, String> {
+        match self {
+            Self::Stream(decode) => decode.decode(&staged.record.raw),
+            Self::File(decoder) => decoder.decode(&staged.record.raw).map_err(|error| error.chain()),
+        }
+    }
+
+    /// The cells of a row as it came: a file's own, or a service's record in the columns of a plain export.
+    #[must_use]
+    pub fn cells(&self, staged: &StagedRow, columns: &[Column], separator: char) -> Vec<String> {
+        match self {
+            Self::File(decoder) => decoder.original(&staged.record.raw),
+            Self::Stream(decode) => match decode.decode(&staged.record.raw) {
+                Ok(record) => columns.iter().map(|column| column.text(&record, separator)).collect(),
+                Err(_) => vec![String::new(); columns.len()],
+            },
+        }
+    }
 }
 
 impl Input {
@@ -53,9 +87,10 @@ impl Input {
             Place::Stream { .. } => {
                 let stream = context.reopen(&job.source)?;
                 let staging = Staging::open(folder.path(), STAGE)?;
-                let (schema, decode) = (stream.source.schema()?, stream.source.decoder());
-                let kind = Source::Stream { stream, decode };
-                Ok(Self { schema, doubled: Vec::new(), kind, staging, counts_text: false })
+                let schema = stream.source.schema()?;
+                let reads = Reads::Stream(stream.source.decoder());
+                let kind = Source::Stream(stream);
+                Ok(Self { schema, doubled: Vec::new(), kind, reads, staging, counts_text: false })
             }
             Place::File { endpoint, sha256 } => open_file(context, folder, endpoint, sha256.as_deref(), job),
         }
@@ -87,18 +122,18 @@ impl Input {
             return Ok(completeness);
         }
         let completeness = match &mut self.kind {
-            Source::Stream { stream, .. } => {
-                context.reporter.note(&format!("extract {}", stream.source.name()));
+            Source::Stream(stream) => {
+                context.reporter.note(format!("extract {}", stream.source.name()));
                 stream.source.extract(selection, &mut self.staging)?
             }
-            Source::File { endpoint, decoder, reader } => {
+            Source::File { endpoint, reader } => {
                 let mut reader = match reader.take() {
                     Some(reader) => reader,
                     None => return Err(Error::input(format!("`{}` cannot be read again", endpoint.name()))),
                 };
                 // Text files hold text alone; only typed ones have something to count.
                 let typed = matches!(endpoint.format, Format::Jsonl | Format::Parquet);
-                let counted = (typed || self.counts_text).then_some(&*decoder);
+                let counted = (typed || self.counts_text).then_some(&self.reads);
                 read_file(context, reader.as_mut(), counted, selection.limit, &mut self.staging, rejects)?;
                 rejects.commit()?;
                 Completeness::Complete
@@ -114,20 +149,10 @@ impl Input {
         &self.staging
     }
 
-    /// What was extracted, for questions that need it to be changed.
-    pub fn staging_mut(&mut self) -> &mut Staging {
-        &mut self.staging
-    }
-
-    /// A record from what was extracted. Pure, so that all cores can.
-    ///
-    /// # Errors
-    /// Why it cannot be read, for a reject file.
-    pub fn decode(&self, staged: &StagedRow) -> Result<Record, String> {
-        match &self.kind {
-            Source::Stream { decode, .. } => decode.decode(&staged.record.raw),
-            Source::File { decoder, .. } => decoder.decode(&staged.record.raw).map_err(|error| error.chain()),
-        }
+    /// Decodes what was extracted.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// What a mapping reads from: text files have lists as cells, everything else has real ones.
@@ -146,7 +171,7 @@ impl Input {
     pub fn columns(&self, only_filled: bool) -> Vec<Column> {
         let census = self.staging.census();
         match &self.kind {
-            Source::Stream { .. } => columns::plan(&self.schema, census, only_filled),
+            Source::Stream(_) => columns::plan(&self.schema, census, only_filled),
             Source::File { .. } => file_columns(&self.schema, census, only_filled),
         }
     }
@@ -155,20 +180,8 @@ impl Input {
     #[must_use]
     pub fn headers(&self) -> Vec<String> {
         match &self.kind {
-            Source::Stream { .. } => self.columns(false).into_iter().map(|column| column.header).collect(),
+            Source::Stream(_) => self.columns(false).into_iter().map(|column| column.header).collect(),
             Source::File { .. } => self.schema.fields.iter().map(|field| field.name.clone()).collect(),
-        }
-    }
-
-    /// The cells of a row under [`Input::headers`].
-    #[must_use]
-    pub fn cells(&self, staged: &StagedRow, columns: &[Column], separator: char) -> Vec<String> {
-        match &self.kind {
-            Source::File { decoder, .. } => decoder.original(&staged.record.raw),
-            Source::Stream { decode, .. } => match decode.decode(&staged.record.raw) {
-                Ok(record) => columns.iter().map(|column| column.text(&record, separator)).collect(),
-                Err(_) => vec![String::new(); columns.len()],
-            },
         }
     }
 }
@@ -206,16 +219,19 @@ fn open_file(
         let note = |key| -> Result<String> { Ok(staging.note(key)?.unwrap_or_default()) };
         let schema: Schema = serde_json::from_str(&note("schema")?).map_err(damaged)?;
         let doubled = serde_json::from_str(&note("doubled")?).map_err(damaged)?;
-        let decoder = RowDecoder::new(endpoint.format, &schema, options);
-        let kind = Source::File { endpoint: endpoint.clone(), decoder, reader: None };
-        return Ok(Input { schema: Arc::new(schema), doubled, kind, staging, counts_text });
+        let reads = Reads::File(RowDecoder::new(endpoint.format, &schema, options));
+        let kind = Source::File { endpoint: endpoint.clone(), reader: None };
+        return Ok(Input { schema: Arc::new(schema), doubled, kind, reads, staging, counts_text });
     }
     drop(staging);
     if let Some(expected) = sha256
         && hash_file(&endpoint.path)? != expected
     {
-        return Err(Error::input(format!("`{}` has changed since the run was begun", endpoint.path.display()))
-            .hint("begin a new run with the file as it is now"));
+        return Err(Error::input(format!(
+            "`{}` has changed since the run was begun",
+            endpoint.path.display()
+        ))
+        .hint("begin a new run with the file as it is now"));
     }
     let reader = files::open(endpoint, options)?;
     for notice in reader.notices() {
@@ -227,15 +243,15 @@ fn open_file(
     let failed = |cause| Error::stopped("cannot note the file's columns").because(cause);
     staging.set_note("schema", serde_json::to_string(&schema).map_err(failed)?);
     staging.set_note("doubled", serde_json::to_string(&doubled).map_err(failed)?);
-    let decoder = RowDecoder::new(endpoint.format, &schema, options);
-    let kind = Source::File { endpoint: endpoint.clone(), decoder, reader: Some(reader) };
-    Ok(Input { schema: Arc::new(schema), doubled, kind, staging, counts_text })
+    let reads = Reads::File(RowDecoder::new(endpoint.format, &schema, options));
+    let kind = Source::File { endpoint: endpoint.clone(), reader: Some(reader) };
+    Ok(Input { schema: Arc::new(schema), doubled, kind, reads, staging, counts_text })
 }
 
 fn read_file(
     context: &Context,
     reader: &mut dyn TableReader,
-    counted: Option<&RowDecoder>,
+    counted: Option<&Reads>,
     limit: Option<u64>,
     staging: &mut Staging,
     rejects: &mut Rejects,
@@ -258,13 +274,12 @@ fn read_file(
         for row in rows {
             match row {
                 Row::Good { row, line, raw } => {
-                    if let Some(decoder) = counted
-                        && let Ok(record) = decoder.decode(&raw)
-                    {
+                    let record = RawRecord { id: None, kind: None, created: None, updated: None, raw };
+                    let staged = StagedRow { row, line: Some(line), record };
+                    if let Some(Ok(record)) = counted.map(|reads| reads.decode(&staged)) {
                         census.add(&record);
                     }
-                    let record = RawRecord { id: None, kind: None, created: None, updated: None, raw };
-                    good.push(StagedRow { row, line: Some(line), record });
+                    good.push(staged);
                 }
                 Row::Bad { row, line, reason, raw } => {
                     let (line, stage, raw) = (Some(line), STAGE.to_owned(), Some(raw));

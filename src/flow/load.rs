@@ -5,7 +5,8 @@ use super::input::Input;
 use super::job::Job;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::read_input;
+use super::{read_input, results};
+use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
@@ -13,6 +14,7 @@ use crate::load::journal::{Journal, Pending};
 use crate::load::keys;
 use crate::record::schema::FieldRef;
 use crate::report::counts::{load_counts, planned_counts};
+use crate::report::plan::plan_view;
 use crate::report::summary::Status;
 use crate::report::{Budget, Rejects, Summary};
 use crate::run::checkpoint;
@@ -50,15 +52,15 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     })?;
     planning::note_target(summary, &saved);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
-    crate::report::plan::show(&context.reporter, &journal, &mut rejects, stream.client.pace().rate())?;
+    let rate = stream.client.pace().rate();
+    context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
     if job.load.dry_run {
         summary.status = Status::Planned;
         return Ok(());
     }
     let sent = send(context, &prepared, job, &saved, &mut journal);
     summary.take_load(&load_counts(&journal, &mut rejects)?);
-    let originals = input.originals(job);
-    crate::report::results::write(folder, &originals, &journal, &mut rejects, summary)?;
+    results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     sent?;
     summary.conclude();
     Ok(())
@@ -79,12 +81,13 @@ fn send(
         return Err(Error::stopped("nothing was sent: the plan was not confirmed"));
     }
     let stream = prepared.stream;
+    let others = prepared.others;
     let keys = planning::keys(prepared, job)?;
     let decode = stream.source.decoder();
-    let look = |pending: &Pending| look_first(prepared, &keys, pending);
+    let look = |pending: &Pending| look_first(stream, &keys, pending);
     let unproven = matches!(saved.completeness, Completeness::Unproven(_));
     let (creates, updates) = journal.to_do()?;
-    let budget = Budget { rate: stream.client.pace().rate(), requests: open };
+    let budget = Budget::from(stream.client.pace().rate());
     let progress = context.reporter.progress("send", Some(creates + updates), Some(budget));
     let apply = Apply {
         target: &*stream.target,
@@ -94,7 +97,7 @@ fn send(
         concurrency: stream.client.pace().concurrency(),
         stop: &context.stop,
         server_now: &|| stream.client.server_now(),
-        made_elsewhere: &|id| prepared.others.made(id),
+        made_elsewhere: &|id| others.made(id),
         look_first: unproven.then_some(&look),
         progress: &|rows| progress.add(rows),
     };
@@ -105,13 +108,17 @@ fn send(
 
 /// The record that already has a create's key, although the plan's read, which is not proven to be complete,
 /// did not show it.
-fn look_first(prepared: &Prepared<'_>, keys: &[Vec<FieldRef>], pending: &Pending) -> Result<Option<String>> {
-    let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else { return Ok(None) };
+fn look_first(stream: &Stream, keys: &[Vec<FieldRef>], pending: &Pending) -> Result<Option<String>> {
+    let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else {
+        return Ok(None);
+    };
     let Some((alternative, key)) = class.split_once(' ') else { return Ok(None) };
-    let Some(places) = alternative.parse().ok().and_then(|index: usize| keys.get(index)) else { return Ok(None) };
+    let Some(places) = alternative.parse().ok().and_then(|index: usize| keys.get(index)) else {
+        return Ok(None);
+    };
     let (Some(place), Some(first)) = (places.first(), key.split('\u{1f}').next()) else { return Ok(None) };
-    let decode = prepared.stream.source.decoder();
-    for raw in prepared.stream.target.look_up(place, &Value::from(first))? {
+    let decode = stream.source.decoder();
+    for raw in stream.target.look_up(place, &Value::from(first))? {
         let Ok(record) = decode.decode(&raw.raw) else { continue };
         if keys::of_record(&record, places).iter().any(|found| found == key) {
             return Ok(raw.id);

@@ -8,11 +8,11 @@ use crate::connect::Endpoint;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::extract::staging::Staging;
+use crate::record::RawRecord;
 use crate::record::Record;
 use crate::record::census::Census;
 use crate::record::columns::Column;
 use crate::record::schema::Schema;
-use crate::record::RawRecord;
 use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use std::path::Path;
 
 /// What turns a record into a draft. Pure.
-pub enum Transform {
+pub(super) enum Transform {
     /// A mapping file.
     Mapped(Box<Bound>),
     /// The columns of a plain export.
@@ -33,7 +33,7 @@ pub enum Transform {
 impl Transform {
     /// Places that drafts write to.
     #[must_use]
-    pub fn targets(&self) -> &[TargetField] {
+    pub(super) fn targets(&self) -> &[TargetField] {
         match self {
             Self::Mapped(bound) => bound.targets(),
             Self::Plain(plain) => plain.targets(),
@@ -42,7 +42,7 @@ impl Transform {
 
     /// What becomes of a record.
     #[must_use]
-    pub fn apply(&self, record: &Record, _row: u64) -> Outcome {
+    pub(super) fn apply(&self, record: &Record, _row: u64) -> Outcome {
         match self {
             Self::Mapped(bound) => bound.apply(record),
             Self::Plain(plain) => Outcome::Draft(plain.apply(record)),
@@ -51,7 +51,7 @@ impl Transform {
 
     /// Columns of a file that drafts are written to.
     #[must_use]
-    pub fn columns(&self) -> Vec<Column> {
+    pub(super) fn columns(&self) -> Vec<Column> {
         match self {
             Self::Mapped(bound) => bound.columns(),
             Self::Plain(_) => Vec::new(),
@@ -60,7 +60,7 @@ impl Transform {
 
     /// A draft as a record of such a file.
     #[must_use]
-    pub fn to_record(&self, draft: &Draft) -> Record {
+    pub(super) fn to_record(&self, draft: &Draft) -> Record {
         match self {
             Self::Mapped(bound) => bound.to_record(draft),
             Self::Plain(_) => Record::default(),
@@ -70,7 +70,7 @@ impl Transform {
 
 /// A run's place as an endpoint.
 #[must_use]
-pub fn endpoint(place: &Place) -> Endpoint {
+pub(super) fn endpoint(place: &Place) -> Endpoint {
     match place {
         Place::File { endpoint, .. } => Endpoint::File(endpoint.clone()),
         Place::Stream { connection, stream, .. } => {
@@ -84,7 +84,12 @@ pub fn endpoint(place: &Place) -> Endpoint {
 ///
 /// # Errors
 /// When the run has not extracted anything yet, or as the stage itself.
-pub fn transform(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+pub(super) fn transform(
+    context: &Context,
+    folder: &RunFolder,
+    job: &Job,
+    summary: &mut Summary,
+) -> Result<()> {
     let mut rejects = Rejects::open(folder.path())?;
     let input = Input::open(context, folder, job)?;
     let Some(completeness) = input.staging().finished()? else {
@@ -107,7 +112,7 @@ pub fn transform(context: &Context, folder: &RunFolder, job: &Job, summary: &mut
     summary.mapped = counts.mapped;
     summary.written = counts.mapped;
     if summary.rejected > 0 {
-        crate::report::results::write_rejects(folder, &input.originals(job), &mut rejects, summary)?;
+        super::results::write(folder, &input, job, &mut rejects, None, summary)?;
     }
     summary.conclude();
     Ok(())
@@ -122,9 +127,10 @@ fn folder_of(text: &MappingText) -> &Path {
 ///
 /// # Errors
 /// Everything that is wrong with the mapping, or that it is for something else (class `Input`).
-pub fn mapping(text: &MappingText, source: &Endpoint, target: &Endpoint) -> Result<Mapping> {
+pub(super) fn mapping(text: &MappingText, source: &Endpoint, target: &Endpoint) -> Result<Mapping> {
     let mapping = Mapping::parse(&text.text, &text.path.display().to_string(), folder_of(text))?;
-    for (written, used, side) in [(mapping.source(), source, "source"), (mapping.target(), target, "target")] {
+    for (written, used, side) in [(mapping.source(), source, "source"), (mapping.target(), target, "target")]
+    {
         let Some(written) = written else { continue };
         let meant = Endpoint::parse(written, None)?;
         if meant.kind() != used.kind() {
@@ -143,17 +149,17 @@ pub fn mapping(text: &MappingText, source: &Endpoint, target: &Endpoint) -> Resu
 ///
 /// # Errors
 /// When a column means no field of the target.
-pub fn plain(input: &Input, job: &Job, target: &Schema, census: &Census) -> Result<Transform> {
+pub(super) fn plain(input: &Input, job: &Job, target: &Schema, census: &Census) -> Result<Transform> {
     Plain::new(input.schema(), target, census, job.read.list_separator).map(Transform::Plain)
 }
 
 /// How many rows the transform stage left out, and how many it mapped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(super) struct Counts {
     /// Left out by a filter.
-    pub filtered: u64,
+    pub(super) filtered: u64,
     /// Mapped into the stage's parts.
-    pub mapped: u64,
+    pub(super) mapped: u64,
 }
 
 /// Maps every extracted record into the parts of the transform stage. Begins anew whatever an earlier life did:
@@ -161,7 +167,7 @@ pub struct Counts {
 ///
 /// # Errors
 /// When a part is damaged or the disk is full.
-pub fn run(
+pub(super) fn run(
     context: &Context,
     folder: &RunFolder,
     input: &Input,
@@ -171,6 +177,7 @@ pub fn run(
     rejects.forget(STAGE)?;
     let mut staging = Staging::restart(folder.path(), STAGE)?;
     let mut counts = Counts::default();
+    let reads = input.reads();
     let mut rows = input.staging().read()?;
     while let Some(batch) = rows.next_rows()? {
         if context.stop.is_requested() {
@@ -178,7 +185,7 @@ pub fn run(
         }
         let outcomes: Vec<_> = batch
             .par_iter()
-            .map(|staged| match input.decode(staged) {
+            .map(|staged| match reads.decode(staged) {
                 Ok(record) => transform.apply(&record, staged.row),
                 Err(why) => Outcome::Rejected(vec![unreadable(&why)]),
             })

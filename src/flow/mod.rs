@@ -13,6 +13,7 @@ mod mapped;
 mod others;
 mod output;
 mod planning;
+mod results;
 pub mod resume;
 
 use crate::error::{Class, Error, Result};
@@ -45,7 +46,8 @@ impl Ended {
 pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
     let mut summary = Summary::new(folder.name(), &job.command);
     if let Ok(Some(earlier)) = Summary::stored(folder.path()) {
-        (summary.requests, summary.retries, summary.seconds) = (earlier.requests, earlier.retries, earlier.seconds);
+        (summary.requests, summary.retries, summary.seconds) =
+            (earlier.requests, earlier.retries, earlier.seconds);
     }
     let asked = with_accounts(context, folder, job);
     let result = asked.and_then(|job| carry_out(context, folder, &job, &mut summary));

@@ -19,7 +19,8 @@ impl OtherRuns {
         let mut journals = Vec::new();
         for entry in context.runs.list()? {
             let job: Option<Job> = entry.job().ok();
-            let same = job.is_some_and(|job| job.target.is_some_and(|target| target.account() == Some(account)));
+            let same =
+                job.is_some_and(|job| job.target.is_some_and(|target| target.account() == Some(account)));
             if same && entry.name != this && entry.checkpoint().is_file() {
                 journals.push((entry.name.clone(), Journal::new(checkpoint::open(&entry.checkpoint())?)?));
             }

@@ -1,14 +1,13 @@
 //! The end of the way into a file: staged records decoded, mapped and encoded on all cores, written in order.
 
 use super::context::Context;
-use super::input::Input;
+use super::input::{Input, Reads};
 use super::mapped::Transform;
 use crate::connect::files::{Chunk, FileEndpoint, TableFormat, TableWriter, WriteOptions};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::record::columns::Column;
-use crate::report::Rejects;
-use crate::report::rejects::RejectedRow;
+use crate::report::{RejectedRow, Rejects};
 use crate::run::parts::StagedRow;
 use crate::transform::draft::Reject;
 use crate::transform::mapping::Outcome;
@@ -16,17 +15,17 @@ use crossbeam_channel::bounded;
 use rayon::prelude::*;
 
 /// The stage's name in reject files.
-pub const STAGE: &str = "transform";
+pub(super) const STAGE: &str = "transform";
 
 /// What became of the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Written {
+pub(super) struct Written {
     /// Rows that a filter of the mapping left out.
-    pub filtered: u64,
+    pub(super) filtered: u64,
     /// Rows that could not be read or mapped.
-    pub rejected: u64,
+    pub(super) rejected: u64,
     /// Rows in the file.
-    pub written: u64,
+    pub(super) written: u64,
 }
 
 /// A batch on its way to the file.
@@ -44,7 +43,7 @@ const SIDE_BY_SIDE: usize = 8;
 ///
 /// # Errors
 /// When a part is damaged or the disk is full.
-pub fn write(
+pub(super) fn write(
     context: &Context,
     input: &Input,
     endpoint: &FileEndpoint,
@@ -58,6 +57,7 @@ pub fn write(
     let progress = context.reporter.progress("write", Some(input.staging().staged()), None);
     let mut total = Written::default();
     let mut rows = input.staging().read()?;
+    let reads = input.reads();
     std::thread::scope(|scope| {
         let (to_write, written) = bounded::<Result<Encoded>>(SIDE_BY_SIDE);
         let format = &*format;
@@ -78,7 +78,7 @@ pub fn write(
                     }
                 };
                 let encoded: Vec<_> =
-                    batches.into_par_iter().map(|batch| encode(input, transform, format, &batch)).collect();
+                    batches.into_par_iter().map(|batch| encode(reads, transform, format, &batch)).collect();
                 for batch in encoded {
                     if to_write.send(batch).is_err() {
                         return;
@@ -112,7 +112,7 @@ pub fn write(
 }
 
 fn encode(
-    input: &Input,
+    reads: &Reads,
     transform: Option<&Transform>,
     format: &dyn TableFormat,
     batch: &[StagedRow],
@@ -121,7 +121,7 @@ fn encode(
     let mut filtered = 0;
     let mut rejected = Vec::new();
     for staged in batch {
-        let record = match input.decode(staged) {
+        let record = match reads.decode(staged) {
             Ok(record) => record,
             Err(why) => {
                 rejected.push((staged.row, staged.line, unreadable(&why)));
@@ -146,20 +146,20 @@ fn encode(
 
 /// A reject of this stage as it is kept.
 #[must_use]
-pub fn rejected_row(row: u64, line: Option<u64>, reject: Reject) -> RejectedRow {
+pub(super) fn rejected_row(row: u64, line: Option<u64>, reject: Reject) -> RejectedRow {
     let Reject { field, value, reason } = reject;
     RejectedRow { row, line, stage: STAGE.to_owned(), field, value, reason, raw: None }
 }
 
 /// The reject of a row that cannot be decoded.
 #[must_use]
-pub fn unreadable(why: &str) -> Reject {
+pub(super) fn unreadable(why: &str) -> Reject {
     Reject { field: None, value: None, reason: format!("the record cannot be read: {why}") }
 }
 
 /// Several findings on a row as one line of a reject file: the first one's field, all reasons.
 #[must_use]
-pub fn joined(rejects: Vec<Reject>) -> Reject {
+pub(super) fn joined(rejects: Vec<Reject>) -> Reject {
     let reasons: Vec<_> = rejects.iter().map(|reject| reject.reason.clone()).collect();
     let first = rejects.into_iter().next();
     let (field, value) = first.map_or((None, None), |reject| (reject.field, reject.value));

@@ -65,8 +65,7 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
 /// The key alternatives of a load: the command line's over the mapping's.
 pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRef>>> {
     if let Some(bound) = &prepared.bound {
-        let places = |key: &Vec<crate::transform::mapping::KeyField>| key.iter().map(|field| field.place.clone()).collect();
-        return Ok(bound.keys().iter().map(places).collect());
+        return Ok(bound.keys().to_vec());
     }
     let schema = prepared.stream.source.schema()?;
     let resolve = |name: &String| {
@@ -110,7 +109,7 @@ pub(super) fn make(
     let keys = keys(prepared, job)?;
     let matching = matching(prepared, job, keys)?;
     wait_for_open_intents(context, prepared, job)?;
-    let (target, completeness) = read_target(context, folder, job, prepared)?;
+    let (mut target, completeness) = read_target(context, folder, job, prepared)?;
     let census = target.1.clone();
     let schema = prepared.stream.source.schema()?;
     let transform = match prepared.bound.take() {
@@ -142,7 +141,7 @@ pub(super) fn make(
     if let Transform::Mapped(bound) = transform {
         prepared.bound = Some(*bound);
     }
-    save(journal, mark(&target.0, prepared, target.2)?, completeness, counts.filtered)
+    save(journal, mark(&mut target.0, prepared, target.2)?, completeness, counts.filtered)
 }
 
 fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filtered: u64) -> Result<Saved> {
@@ -220,7 +219,7 @@ fn read_target(
     Ok(((staging, census, Some(began)), completeness))
 }
 
-fn mark(target: &Staging, prepared: &Prepared<'_>, began: Option<Timestamp>) -> Result<ReadMark> {
+fn mark(target: &mut Staging, prepared: &Prepared<'_>, began: Option<Timestamp>) -> Result<ReadMark> {
     let noted = target.note("first_reply")?.as_deref().and_then(instant::parse);
     let newest = target.newest_created()?.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     Ok(ReadMark {

@@ -39,8 +39,6 @@ pub struct Matching {
     pub blank_key_creates: bool,
     /// Whether a record that changed after the row's `_updated` is a conflict (unmapped imports, design 9.8).
     pub guard_newer: bool,
-    /// At most so many rows.
-    pub limit: Option<u64>,
     /// Whether updates by `_id` may go on although the target's read is incomplete.
     pub allow_incomplete: bool,
 }
@@ -82,10 +80,7 @@ pub fn plan(
     mut drafts: StagedRows,
     journal: &mut Journal,
 ) -> Result<()> {
-    let mut left = materials.matching.limit.unwrap_or(u64::MAX);
     while let Some(rows) = drafts.next_rows()? {
-        let rows: Vec<_> = rows.into_iter().take(usize::try_from(left).unwrap_or(usize::MAX)).collect();
-        left -= rows.len() as u64;
         current.begin()?;
         let mut matched = Vec::with_capacity(rows.len());
         for staged in &rows {
@@ -101,9 +96,6 @@ pub fn plan(
             .map(|(row, draft, found)| plan_row(materials, row, &draft, found))
             .collect();
         journal.transaction(|journal| planned.iter().try_for_each(|row| journal.add(row)))?;
-        if left == 0 {
-            break;
-        }
     }
     Ok(())
 }

@@ -157,7 +157,7 @@ pub fn coding(field: &FieldSpec, tally: Option<&Tally>) -> Coding {
     let several = tally.is_some_and(|tally| tally.most > 1);
     if field.prose || !field.parts.is_empty() {
         Coding::Prose
-    } else if field.several || (lists && field.modifiers.is_empty()) {
+    } else if field.several || (lists && field.modifiers.iter().all(String::is_empty)) {
         Coding::List
     } else if several {
         Coding::Prose

@@ -15,6 +15,10 @@ pub struct Schema {
     pub has_modifiers: bool,
     /// Whether records have `_id`, `_type`, `_created`, `_updated` of their own (services do, files do not).
     pub has_head: bool,
+    /// Whether there may be fields that are not listed, because the service was not asked. A name is then only
+    /// wrong when it looks like a misspelt one.
+    #[serde(default)]
+    pub open: bool,
     /// Fields, Ferry's own (`_tags`) first, then the service's in its order.
     pub fields: Vec<FieldSpec>,
 }
@@ -142,7 +146,13 @@ impl Schema {
                 return with_modifier(field, modifier, part, side);
             }
         }
-        Err(self.unknown(written))
+        match self.unknown(written) {
+            unknown if self.open && unknown.hint.is_none() => {
+                let modifier = Modifier::Named(String::new());
+                Ok(FieldRef { name: written.to_owned(), modifier, part: None })
+            }
+            unknown => Err(unknown),
+        }
     }
 
     fn bare(&self, field: &FieldSpec, part: Option<&str>, side: Side) -> Result<FieldRef, UnknownName> {
@@ -245,6 +255,7 @@ mod tests {
             of: "nimble:contacts".into(),
             has_modifiers: true,
             has_head: true,
+            open: false,
             fields: vec![
                 field("first name", &[""], &[]),
                 field("email", &["work", "personal"], &[]),

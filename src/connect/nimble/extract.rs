@@ -11,7 +11,7 @@ use super::walks::Walks;
 use super::{edits, edits::Edits};
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
-use crate::extract::{FIRST_REPLY, Completeness, Selection};
+use crate::extract::{Completeness, FIRST_REPLY, Selection};
 use crate::http::Failure;
 use crate::record::instant;
 use crossbeam_channel::{Receiver, Sender, unbounded};

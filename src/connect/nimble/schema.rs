@@ -70,7 +70,7 @@ pub fn offline_schema() -> Schema {
             ..FieldSpec::default()
         }));
     }
-    whole(fields)
+    Schema { open: true, ..whole(fields) }
 }
 
 /// Reads `/contacts/metadata`: at top level, or under `contacts_meta`.
@@ -110,7 +110,7 @@ pub(super) fn from_tabs(answer: &Value) -> Option<Schema> {
 }
 
 fn whole(fields: Vec<FieldSpec>) -> Schema {
-    Schema { of: CONTACTS.to_owned(), has_modifiers: true, has_head: true, fields }
+    Schema { of: CONTACTS.to_owned(), has_modifiers: true, has_head: true, open: false, fields }
 }
 
 fn own_fields() -> Vec<FieldSpec> {

@@ -47,7 +47,7 @@ pub struct Bound {
     /// By rule: whether the place holds several values.
     pub(super) several: Vec<bool>,
     targets: Vec<TargetField>,
-    keys: Vec<Vec<KeyField>>,
+    keys: Vec<Vec<FieldRef>>,
     settings: Settings,
 }
 
@@ -56,15 +56,6 @@ pub struct Bound {
 pub(super) struct Place {
     pub(super) field: FieldRef,
     pub(super) hint: usize,
-}
-
-/// One field of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyField {
-    /// The place at the target; [`Modifier::Any`] where any modifier may match.
-    pub place: FieldRef,
-    /// Positions in [`Bound::targets`] whose values are the key's, at least one.
-    pub positions: Vec<usize>,
 }
 
 impl Mapping {
@@ -109,9 +100,10 @@ impl Bound {
         &self.targets
     }
 
-    /// The keys: alternatives in order, each of one field or several.
+    /// The keys: alternatives in order, each of one field or several. Every one is among the targets; a bare
+    /// name of a field with modifiers is [`Modifier::Any`], so that any of its values may match.
     #[must_use]
-    pub fn keys(&self) -> &[Vec<KeyField>] {
+    pub fn keys(&self) -> &[Vec<FieldRef>] {
         &self.keys
     }
 
@@ -221,37 +213,30 @@ fn keys(
     rules: &[Rule<Place>],
     target: Option<&Schema>,
     findings: &mut Findings<'_>,
-) -> Vec<Vec<KeyField>> {
+) -> Vec<Vec<FieldRef>> {
     let mut field = |name: &Written| {
         let place = match target {
             None => plain(&name.text),
-            // A bare name means any modifier here: any value of a field may be the one that matches.
             Some(target) => {
                 let exact = target.resolve(&name.text, Side::To);
                 match exact.or_else(|_| target.resolve(&name.text, Side::From)) {
                     Ok(place) => place,
                     Err(unknown) => {
                         findings.add(name.at, format!("key: {}", unknown.what), unknown.hint);
-                        return KeyField { place: plain(&name.text), positions: Vec::new() };
+                        return plain(&name.text);
                     }
                 }
             }
         };
-        let fits = |to: &FieldRef| {
+        let fills = |to: &FieldRef| {
             let modifier = to.modifier == place.modifier || !matches!(place.modifier, Modifier::Named(_));
             to.name == place.name && modifier && to.part == place.part
         };
-        let positions: Vec<_> = rules
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| fits(&rule.to.field))
-            .map(|(index, _)| index)
-            .collect();
-        if positions.is_empty() {
+        if !rules.iter().any(|rule| fills(&rule.to.field)) {
             let hint = Some(format!("add a [[field]] with to = \"{}\"", name.text));
             findings.add(name.at, format!("no [[field]] fills the key `{}`", name.text), hint);
         }
-        KeyField { place, positions }
+        place
     };
     written.iter().map(|key| key.iter().map(&mut field).collect()).collect()
 }

@@ -77,7 +77,7 @@ impl Condition<Written> {
             }
             tests.extend(test);
         }
-        if tests.is_empty() {
+        if !table.keys().any(|(key, ..)| TESTS[1..].contains(&key)) {
             let hint = format!("add one of {}", TESTS[1..].join(", "));
             findings.add(table.at, format!("{} tests nothing", table.of), Some(hint));
         }

@@ -117,6 +117,7 @@ impl Mapping {
     fn assumed_source(&self) -> Schema {
         let service = self.source().is_some_and(is_service);
         let mut schema = Schema {
+            open: false,
             of: self.source().unwrap_or("the source").to_owned(),
             has_modifiers: service,
             has_head: service,
@@ -168,10 +169,10 @@ fn assume(schema: &mut Schema, written: &str) {
         schema.fields.len() - 1
     });
     let field = &mut schema.fields[index];
-    if let Some(modifier) = modifier.filter(|modifier| !matches!(*modifier, "*" | "first")) {
-        if !field.modifiers.iter().any(|known| known == modifier) {
-            field.modifiers.push(modifier.to_owned());
-        }
+    if let Some(modifier) = modifier.filter(|modifier| !matches!(*modifier, "*" | "first"))
+        && !field.modifiers.iter().any(|known| known == modifier)
+    {
+        field.modifiers.push(modifier.to_owned());
     }
     if let Some(part) = part.filter(|part| !field.parts.contains(part)) {
         field.parts.push(part);

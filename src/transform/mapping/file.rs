@@ -6,6 +6,9 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Stands for the place of a key that was given on the command line.
+pub(super) const COMMAND_LINE: usize = usize::MAX;
+
 /// A text of the file and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Written {
@@ -56,7 +59,10 @@ impl<'t> Findings<'t> {
         list.sort_by_key(|(at, ..)| *at);
         list.dedup();
         let place = |at: usize| {
-            let at = at.min(self.text.len());
+            if at == COMMAND_LINE {
+                return "--key".to_owned();
+            }
+            let at = self.text.floor_char_boundary(at);
             let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
             let column = self.text[start..at].chars().count() + 1;
             format!("{}:{}:{column}", self.name, line(self.text, at))

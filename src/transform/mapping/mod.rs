@@ -2,7 +2,7 @@
 //!
 //! Three steps. [`Mapping::load`] reads the TOML and compiles it: everything that is wrong with the file by
 //! itself is said at once, with line and column. [`Mapping::bind`] finds its names in the fields of a source
-//! and a target. [`Bound::apply`] then makes a [`Draft`](super::draft::Draft) of a record; it is pure, so
+//! and a target. [`Bound::apply`] then makes a [`Draft`] of a record; it is pure, so
 //! threads may share it, and its answer depends on the record alone.
 //!
 //! Not here: reading records, comparing drafts with what the target holds, and what a key means (`load`).
@@ -17,14 +17,14 @@ mod operations;
 mod rule;
 mod template;
 
-pub use bind::{Bound, KeyField, SourceSide};
+pub use bind::{Bound, SourceSide};
 pub use example::{Difference, Tried};
 
 use super::draft::{Draft, Reject};
 use crate::error::{Error, Result};
 use condition::Condition;
 use example::Example;
-use file::Written;
+use file::{COMMAND_LINE, Written};
 use rule::Rule;
 use std::path::Path;
 
@@ -151,12 +151,29 @@ impl Mapping {
         self.settings.time_zone.as_deref()
     }
 
+    /// How many fields it maps.
+    #[must_use]
+    pub fn field_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// How many examples it has.
+    #[must_use]
+    pub fn example_count(&self) -> usize {
+        self.examples.len()
+    }
+
     /// The same mapping with other keys: the command line wins over the file.
     #[must_use]
     pub fn with_keys(mut self, keys: Vec<Vec<String>>) -> Self {
-        let written = |text: &String| Written { text: text.clone(), at: 0 };
+        let written = |text: &String| Written { text: text.clone(), at: COMMAND_LINE };
         self.settings.keys = keys.iter().map(|key| key.iter().map(written).collect()).collect();
         self.settings.key_texts = keys;
         self
     }
 }
+
+#[cfg(test)]
+mod message_tests;
+#[cfg(test)]
+mod tests;

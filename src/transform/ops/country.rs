@@ -143,9 +143,10 @@ fn other_readings(text: &str) -> impl Iterator<Item = String> {
 #[must_use]
 pub fn near(text: &str) -> Option<&'static str> {
     let folded = fold(text);
-    let english = TABLE.countries.values().filter_map(|country| country.names.get("en").copied());
-    english
-        .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), name))
+    TABLE
+        .english
+        .iter()
+        .map(|(known, name)| (strsim::damerau_levenshtein(&folded, known), *name))
         .filter(|(distance, name)| *distance <= (name.len() / 4).max(1))
         .min()
         .map(|(_, name)| name)
@@ -170,10 +171,17 @@ struct Table {
     codes: HashMap<&'static str, &'static str>,
     /// Folded names; several codes where a name is ambiguous.
     names: HashMap<String, Vec<&'static str>>,
+    /// English names, folded and as they are.
+    english: Vec<(String, &'static str)>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let mut table = Table { countries: HashMap::new(), codes: HashMap::new(), names: HashMap::new() };
+    let mut table = Table {
+        countries: HashMap::new(),
+        codes: HashMap::new(),
+        names: HashMap::new(),
+        english: Vec::new(),
+    };
     for row in rows(CODES) {
         if let [alpha2, alpha3, numeric] = row[..] {
             for code in [alpha2, alpha3, numeric].into_iter().filter(|code| !code.is_empty()) {
@@ -186,6 +194,9 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         if let [language, code, ref names @ ..] = row[..] {
             let Some(country) = table.countries.get_mut(code) else { continue };
             country.names.insert(language, names[0]);
+            if language == "en" {
+                table.english.push((fold(names[0]), names[0]));
+            }
             for name in names {
                 add(&mut table.names, fold(name), &[code]);
                 if language == "en" && name.contains("St. ") {
@@ -221,6 +232,17 @@ fn add(names: &mut HashMap<String, Vec<&'static str>>, name: String, codes: &[&'
 /// `Cote dIvoire` are one; `&` is `and`.
 fn fold(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
+    // Most cells are plain English names and codes, which need no decomposition.
+    if name.is_ascii() {
+        for c in name.chars() {
+            match c {
+                '&' => folded.push_str("and"),
+                c if c.is_ascii_alphanumeric() => folded.push(c.to_ascii_lowercase()),
+                _ => {}
+            }
+        }
+        return folded;
+    }
     for c in name.nfkd().flat_map(char::to_lowercase) {
         match c {
             '&' => folded.push_str("and"),

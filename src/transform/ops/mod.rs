@@ -176,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// One operation of every kind, with arguments that make it work hard.
-    pub(crate) fn one_of_each() -> Vec<Operation> {
+    fn one_of_each() -> Vec<Operation> {
         let zone = zone::parse("Europe/London").unwrap();
         vec![
             Operation::Trim,

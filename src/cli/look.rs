@@ -1,0 +1,175 @@
+//! `check` and `discover`: what a connection is good for, and what it holds.
+
+use crate::connect::{self, Access, Endpoint};
+use crate::error::{Class, Result};
+use crate::flow::context::Context;
+use crate::flow::discover::{FieldView, discover_stream};
+use crate::record::schema::Schema;
+use crate::report::figures::count;
+use crate::report::table::{Align, Table};
+
+/// Are the credentials good, and what may they read and write
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// `nimble` or `nethunt`; both, as far as they are set up, when left out
+    connection: Option<String>,
+}
+
+/// List streams, or a stream's fields: modifiers, types, how filled, examples
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry discover                    all streams of all connections
+  ferry discover nimble:contacts    its fields, with a look at 200 records")]
+pub(crate) struct DiscoverArgs {
+    /// A connection or a stream
+    what: Option<String>,
+    /// Records to look at for types, fill rates and examples
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    sample: u64,
+}
+
+pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8> {
+    let mut worst = 0;
+    for access in accesses(context, args.connection.as_deref())? {
+        match access {
+            Ok(access) if context.reporter.is_json() => context.reporter.object(&access),
+            Ok(access) => context.reporter.print(described(&access)),
+            Err(error) => {
+                context.reporter.error(&error);
+                worst = worst.max(error.class().exit_code());
+            }
+        }
+    }
+    Ok(worst)
+}
+
+pub(crate) fn discover(context: &Context, args: &DiscoverArgs) -> Result<u8> {
+    match args.what.as_deref() {
+        Some(stream) if stream.contains(':') => fields(context, stream, args.sample),
+        connection => streams(context, connection),
+    }
+}
+
+/// The fields behind an endpoint that a mapping names: the service's own where the connection is set up, else
+/// those that every account has.
+pub(super) fn schema(context: &Context, endpoint: &str) -> Option<Schema> {
+    let Ok(Endpoint::Stream { connection, stream }) = Endpoint::parse(endpoint, None) else { return None };
+    let live = context.open(&connection, &stream).and_then(|opened| opened.source.schema());
+    match live {
+        Ok(schema) => Some((*schema).clone()),
+        Err(error) => {
+            context.reporter.note(format!("{endpoint} is not asked for its fields: {error}"));
+            connect::offline_schema(&connection)
+        }
+    }
+}
+
+/// The access of one connection, or of all that are set up.
+fn accesses(context: &Context, connection: Option<&str>) -> Result<Vec<Result<Access>>> {
+    if let Some(name) = connection {
+        connect::known(name)?;
+        return Ok(vec![Ok(connect::check(&context.connection(name)?, &context.stop)?)]);
+    }
+    let mut found = Vec::new();
+    let mut not_set_up = None;
+    for name in connect::connections() {
+        match context.connection(name).and_then(|connection| connect::check(&connection, &context.stop)) {
+            Err(error) if error.class() == Class::Input => {
+                context.reporter.note(format!("{name}: {error}"));
+                not_set_up.get_or_insert(error);
+            }
+            other => found.push(other),
+        }
+    }
+    match not_set_up {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
+}
+
+fn described(access: &Access) -> String {
+    let list =
+        |streams: &[String]| if streams.is_empty() { "nothing".to_owned() } else { streams.join(", ") };
+    format!(
+        "{}: {} ({})\n  reads  {}\n  writes {}\n",
+        access.connection,
+        access.user,
+        access.account,
+        list(&access.readable),
+        list(&access.writable)
+    )
+}
+
+fn streams(context: &Context, connection: Option<&str>) -> Result<u8> {
+    let mut table = Table::new(&[("stream", Align::Left), ("can be", Align::Left)]);
+    let mut worst = 0;
+    for access in accesses(context, connection)? {
+        let access = match access {
+            Ok(access) => access,
+            Err(error) => {
+                context.reporter.error(&error);
+                worst = worst.max(error.class().exit_code());
+                continue;
+            }
+        };
+        for stream in &access.readable {
+            let writable = access.writable.contains(stream);
+            context
+                .reporter
+                .object(&serde_json::json!({"stream": stream, "readable": true, "writable": writable}));
+            table.row([stream.as_str(), if writable { "read and written" } else { "read" }]);
+        }
+    }
+    if !context.reporter.is_json() {
+        context.reporter.table(&table);
+    }
+    Ok(worst)
+}
+
+fn fields(context: &Context, stream: &str, sample: u64) -> Result<u8> {
+    let Endpoint::Stream { connection, stream } = Endpoint::parse(stream, None)? else {
+        return Err(crate::error::Error::input(format!("`{stream}` is a file, not a stream")));
+    };
+    let view = discover_stream(context, &connection, &stream, sample)?;
+    if context.reporter.is_json() {
+        for field in &view.fields {
+            context.reporter.object(field);
+        }
+        return Ok(0);
+    }
+    let mut table = Table::new(&[
+        ("field", Align::Left),
+        ("holds", Align::Left),
+        ("filled", Align::Right),
+        ("examples", Align::Left),
+    ]);
+    for field in &view.fields {
+        let filled = match view.records {
+            0 => String::new(),
+            records => format!("{} %", field.filled * 100 / records),
+        };
+        table.row([field.name.clone(), holds(field), filled, field.examples.join(" · ")]);
+    }
+    context.reporter.say(format!(
+        "{}: {} fields, a look at {} records",
+        view.stream,
+        view.fields.len(),
+        count(view.records)
+    ));
+    context.reporter.table(&table);
+    Ok(0)
+}
+
+fn holds(field: &FieldView) -> String {
+    let mut words = vec![field.kind.to_owned()];
+    if field.several {
+        words.push("several".to_owned());
+    }
+    if field.read_only {
+        words.push("read-only".to_owned());
+    }
+    if !field.choices.is_empty() {
+        words.push(format!("one of {}", field.choices.join(", ")));
+    }
+    words.join(", ")
+}

@@ -1,0 +1,30 @@
+//! The result files at the end of a run: what became of each row, beside the row as it came.
+
+use super::input::Input;
+use super::job::Job;
+use crate::error::Result;
+use crate::load::journal::Journal;
+use crate::report::results::{Origin, write_results};
+use crate::report::{Rejects, Summary};
+use crate::run::folder::RunFolder;
+use crate::run::parts::StagedRow;
+
+/// Writes them and names them in the summary. `journal` is `None` where nothing is loaded.
+pub(super) fn write(
+    folder: &RunFolder,
+    input: &Input,
+    job: &Job,
+    rejects: &mut Rejects,
+    journal: Option<&Journal>,
+    summary: &mut Summary,
+) -> Result<()> {
+    let columns = input.columns(false);
+    let headers = input.headers();
+    let separator = job.read.list_separator;
+    let original = |staged: &StagedRow| (staged.line, input.reads().cells(staged, &columns, separator));
+    let origin = Origin { file: &job.source.name(), headers: &headers, original: &original };
+    for (kind, path) in write_results(folder.path(), &origin, input.staging().read()?, rejects, journal)? {
+        summary.files.insert(kind, path.display().to_string());
+    }
+    Ok(())
+}
