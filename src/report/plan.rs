@@ -4,7 +4,7 @@
 //!
 //! Everything comes from the saved plan, so that what is shown is what will be sent.
 
-use super::figures::{count, counted, duration, short_id, shortened};
+use super::figures::{contrasted, count, counted, duration, short_id, shortened};
 use super::rejects::Rejects;
 use crate::error::Result;
 use crate::http::pace::RateLimit;
@@ -179,7 +179,7 @@ impl Difference {
                 .changes
                 .iter()
                 .take(CREATE_FIELDS)
-                .map(|change| format!("{}: {}", change.field, values(&change.after)))
+                .map(|change| format!("{}: {}", change.field, shortened(&values(&change.after), VALUE)))
                 .collect();
             if self.changes.len() > CREATE_FIELDS {
                 fields.push(format!("{} more", self.changes.len() - CREATE_FIELDS));
@@ -190,7 +190,10 @@ impl Difference {
             .changes
             .iter()
             .take(FIELDS)
-            .map(|change| format!("{}: {} → {}", change.field, values(&change.before), values(&change.after)))
+            .map(|change| {
+                let (before, after) = contrasted(&values(&change.before), &values(&change.after), VALUE);
+                format!("{}: {before} → {after}", change.field)
+            })
             .collect();
         if self.changes.len() > FIELDS {
             fields.push(format!("… and {}", counted((self.changes.len() - FIELDS) as u64, "more field")));
@@ -218,7 +221,7 @@ fn values(values: &[String]) -> String {
     if values.iter().all(String::is_empty) {
         return "(empty)".to_owned();
     }
-    shortened(&values.join("; "), VALUE)
+    values.join("; ")
 }
 
 fn differences(journal: &Journal, action: &'static str, most: usize) -> Result<Vec<Difference>> {

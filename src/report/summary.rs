@@ -60,7 +60,8 @@ pub struct Summary {
     pub requests: u64,
     /// Of these, repetitions.
     pub retries: u64,
-    /// How long it took, in seconds.
+    /// How long it took, in seconds; told to the millisecond.
+    #[serde(serialize_with = "to_the_millisecond")]
     pub seconds: f64,
     /// Whether the read has everything.
     pub complete: Complete,
@@ -356,6 +357,10 @@ impl Summary {
             .collect();
         told.join(", ")
     }
+}
+
+fn to_the_millisecond<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((seconds * 1_000.0).round() / 1_000.0)
 }
 
 /// The code that counts where several apply: the first of 5, 2, 3, 4, 1 (design section 4), else 0.
