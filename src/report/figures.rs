@@ -99,12 +99,42 @@ pub fn tame(text: &str) -> String {
     tamed
 }
 
-/// A value on one line and at most `most` characters long: `…` stands for what is cut off, `⏎` for a line break.
+/// A value on one line and at most `most` characters long: `…` stands for what is cut off, `⏎` for a line feed,
+/// `␍` for a carriage return, `⇥` for a tab.
 #[must_use]
 pub fn shortened(text: &str, most: usize) -> String {
-    let line = tame(text).replace("\r\n", "⏎").replace('\n', "⏎").replace('\t', " ");
+    cut(&one_line(text), most)
+}
+
+/// Two values, each as [`shortened`] does it, but cut so that the place where they begin to differ is in sight.
+#[must_use]
+pub fn contrasted(before: &str, after: &str, most: usize) -> (String, String) {
+    let (before, after) = (one_line(before), one_line(after));
+    let same = before.chars().zip(after.chars()).take_while(|(one, other)| one == other).count();
+    let fits = before.chars().count().max(after.chars().count()) <= most;
+    if fits || same < most / 2 {
+        return (cut(&before, most), cut(&after, most));
+    }
+    let from = |text: &str| {
+        let rest: String = text.chars().skip(same - most / 4).collect();
+        cut(&format!("…{rest}"), most)
+    };
+    (from(&before), from(&after))
+}
+
+fn one_line(text: &str) -> String {
+    let visible = |c| match c {
+        '\n' => '⏎',
+        '\r' => '␍',
+        '\t' => '⇥',
+        other => other,
+    };
+    tame(&text.chars().map(visible).collect::<String>())
+}
+
+fn cut(line: &str, most: usize) -> String {
     if line.chars().count() <= most {
-        return line;
+        return line.to_owned();
     }
     let mut short: String = line.chars().take(most.saturating_sub(1)).collect();
     short.push('…');
@@ -175,9 +205,25 @@ mod tests {
     fn foreign_text_cannot_steer_the_terminal() {
         assert_eq!(tame("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(tame("Zoë\u{202e}gpj"), "Zoë\\u{202e}gpj");
-        assert_eq!(shortened("one\r\ntwo\nthree", 40), "one⏎two⏎three");
+        assert_eq!(shortened("one\r\ntwo\n\tthree", 40), "one␍⏎two⏎⇥three");
         assert_eq!(shortened("Zoë Müller", 5), "Zoë …");
         assert_eq!(short_id("64b0c1f2a3d4e5f60718293a"), "64b0…293a");
         assert_eq!(short_id("rec-12"), "rec-12");
+    }
+
+    #[test]
+    fn a_difference_far_behind_is_brought_into_sight() {
+        let both = |before: &str, after: &str| contrasted(before, after, 20);
+        let pair = |before: &str, after: &str| (before.to_owned(), after.to_owned());
+        assert_eq!(both("a@x", "b@x"), pair("a@x", "b@x"));
+        assert_eq!(
+            both("a long text with a red end", "a long text with a blue end"),
+            pair("…th a red end", "…th a blue end")
+        );
+        assert_eq!(both("quite other than before it was", "a"), pair("quite other than be…", "a"));
+        assert_eq!(
+            both("the same for long, then no more", "the same for long, then"),
+            pair("… then no more", "… then")
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! counts handed over; nothing here decides what becomes of a row, sends, or changes a record. Only this module
 //! and `cli` print, so that progress bars, `--json`, `-q` and a reader that went away are dealt with once.
 //!
-//! - [`reporter`] owns both outputs; [`progress`] shows how far a piece of work is.
+//! - [`reporter`] owns both outputs and follows the [`settings`]; [`progress`] shows how far a piece of work is.
 //! - [`plan`] is what a load is about to do, [`summary`] and [`counts`] what a run did.
 //! - [`rejects`] keeps rows that have no way on, [`results`] writes the row-true result files.
 //! - [`table`] and [`figures`] are how lists, numbers and times look.
@@ -17,10 +17,12 @@ pub mod progress;
 pub mod rejects;
 pub mod reporter;
 pub mod results;
+pub mod settings;
 pub mod summary;
 pub mod table;
 
 pub use progress::{Budget, Progress};
 pub use rejects::{RejectedRow, Rejects};
-pub use reporter::{Color, ProgressMode, Reporter, Settings};
+pub use reporter::Reporter;
+pub use settings::{Color, ProgressMode, Settings};
 pub use summary::Summary;

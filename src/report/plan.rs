@@ -4,7 +4,7 @@
 //!
 //! Everything comes from the saved plan, so that what is shown is what will be sent.
 
-use super::figures::{count, counted, duration, short_id, shortened};
+use super::figures::{contrasted, count, counted, duration, short_id, shortened};
 use super::rejects::Rejects;
 use crate::error::Result;
 use crate::http::pace::RateLimit;
@@ -179,7 +179,7 @@ impl Difference {
                 .changes
                 .iter()
                 .take(CREATE_FIELDS)
-                .map(|change| format!("{}: {}", change.field, values(&change.after)))
+                .map(|change| format!("{}: {}", change.field, shortened(&values(&change.after), VALUE)))
                 .collect();
             if self.changes.len() > CREATE_FIELDS {
                 fields.push(format!("{} more", self.changes.len() - CREATE_FIELDS));
@@ -190,7 +190,10 @@ impl Difference {
             .changes
             .iter()
             .take(FIELDS)
-            .map(|change| format!("{}: {} → {}", change.field, values(&change.before), values(&change.after)))
+            .map(|change| {
+                let (before, after) = contrasted(&values(&change.before), &values(&change.after), VALUE);
+                format!("{}: {before} → {after}", change.field)
+            })
             .collect();
         if self.changes.len() > FIELDS {
             fields.push(format!("… and {}", counted((self.changes.len() - FIELDS) as u64, "more field")));
@@ -218,7 +221,7 @@ fn values(values: &[String]) -> String {
     if values.iter().all(String::is_empty) {
         return "(empty)".to_owned();
     }
-    shortened(&values.join("; "), VALUE)
+    values.join("; ")
 }
 
 fn differences(journal: &Journal, action: &'static str, most: usize) -> Result<Vec<Difference>> {
@@ -276,7 +279,7 @@ mod tests {
 
     fn sample() -> PlanView {
         let folder = tempfile::tempdir().unwrap();
-        let journal = journal(folder.path());
+        let mut journal = journal(folder.path());
         let mut rejects = Rejects::open(folder.path()).unwrap();
         let email = change("email[work]", &["a@x.org"], &["b@x.org"]);
         let phone = change("phone", &[], &["+44 20 7946 0000", "+44 20 7946 0001"]);
@@ -288,9 +291,10 @@ mod tests {
         journal.add(&open(13, Create, fields)).unwrap();
         journal.add(&settled(14, Outcome::Rejected)).unwrap();
         journal.add(&settled(15, Outcome::Conflict)).unwrap();
-        for row in 1_000..2_200 {
-            journal.add(&settled(row, Outcome::Unchanged)).unwrap();
-        }
+        let unchanged = |journal: &Journal| {
+            (1_000..2_200).try_for_each(|row| journal.add(&settled(row, Outcome::Unchanged)))
+        };
+        journal.transaction(unchanged).unwrap();
         plan_view("nimble:contacts", &journal, &mut rejects, "1/min".parse().unwrap()).unwrap()
     }
 

@@ -140,8 +140,8 @@ impl Progress {
     pub fn set_total(&self, n: u64) {
         self.meter.total.store(n, Ordering::Relaxed);
         if let Display::Bar(bar) = &self.display {
-            bar.set_length(n);
             bar.set_style(style(&self.shared, &self.meter));
+            bar.set_length(n);
         }
     }
 
@@ -300,7 +300,7 @@ mod tests {
     use super::*;
     use crate::report::ends::Terminals;
     use crate::report::ends::captured::Captured;
-    use crate::report::reporter::{ProgressMode, Reporter, Settings};
+    use crate::report::{ProgressMode, Reporter, Settings};
 
     fn reporter(settings: Settings) -> (Reporter, Captured) {
         let captured = Captured::default();

@@ -4,89 +4,22 @@
 //! questions, errors. A reporter is shared by all threads; what it prints never tears a progress bar, and text
 //! that came from elsewhere cannot steer the terminal.
 //!
-//! A reader of stdout that goes away (`ferry … | head`) is no error: nothing more is written there, and
-//! [`Reporter::is_silent_end`] tells an export that failed for this reason alone. Any other failure to write to
-//! stdout is told once, by [`Reporter::close`]. What cannot be said on stderr is lost: there is nowhere left.
+//! A reader of stdout that goes away (`ferry … | head`) is no error: nothing more is written there, and a command
+//! that failed for this reason alone ends silently and with success. Any other failure to write to stdout is told
+//! once, by [`Reporter::close`]. What cannot be said on stderr is lost: there is nowhere left.
 
 use super::ends::{Clock, Ends, Terminals};
 use super::figures::tame;
 use super::plan::PlanView;
 use super::progress::{Budget, Progress, Shape};
+use super::settings::{Color, ProgressMode, Settings};
 use super::summary::{Status, Summary, worst_exit_code};
 use super::table::Table;
 use crate::error::{Class, Error, IoContext, Result};
 use indicatif::MultiProgress;
 use serde::Serialize;
 use std::io::{self, BufRead, Write};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// How a command wants to be heard.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// One JSON object a line on stdout (`--json`).
-    pub json: bool,
-    /// No talk but warnings, errors and questions (`-q`).
-    pub quiet: bool,
-    /// How much more talk (`-v`).
-    pub verbose: u8,
-    /// Colour on stderr (`--color`).
-    pub color: Color,
-    /// How progress is shown (`--progress`).
-    pub progress: ProgressMode,
-    /// Whether records go to stdout (`-o -`); objects then go to stderr.
-    pub data_to_stdout: bool,
-}
-
-/// When stderr is coloured. Nothing is ever told by colour alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ProgressMode {
-    /// Bars on a terminal, otherwise a plain line every 30 seconds.
-    #[default]
-    Auto,
-    /// JSON objects on stderr.
-    Json,
-    /// Not at all.
-    None,
-}
-
-impl FromStr for Color {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "always" => Ok(Self::Always),
-            "never" => Ok(Self::Never),
-            _ => Err(format!("`{text}` is none of `auto`, `always`, `never`")),
-        }
-    }
-}
-
-impl FromStr for ProgressMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "json" => Ok(Self::Json),
-            "none" => Ok(Self::None),
-            _ => Err(format!("`{text}` is none of `auto`, `json`, `none`")),
-        }
-    }
-}
 
 /// Says things; clones share the outputs.
 #[derive(Clone)]
@@ -109,6 +42,8 @@ pub(super) struct Shared {
 struct Out {
     sink: Box<dyn Write + Send>,
     failure: Option<io::Error>,
+    /// Whether the command ended because its reader went away.
+    ended_silently: bool,
 }
 
 /// stdout as a writer of records.
@@ -135,7 +70,7 @@ impl Reporter {
                 settings,
                 terminals,
                 colored,
-                out: Mutex::new(Out { sink: out, failure: None }),
+                out: Mutex::new(Out { sink: out, failure: None, ended_silently: false }),
                 err: Mutex::new(err),
                 input: Mutex::new(input),
                 bars: MultiProgress::with_draw_target(bars),
@@ -174,6 +109,7 @@ impl Reporter {
     /// stdout went away stays silent.
     pub fn error(&self, error: &Error) {
         if self.is_silent_end(error) {
+            lock(&self.shared.out).ended_silently = true;
             return;
         }
         let mut text = format!("{} {}", self.shared.paint("31", "error:"), tame(&error.to_string()));
@@ -200,9 +136,10 @@ impl Reporter {
         }
     }
 
-    /// Prints text that was asked for, such as a schema or an example, on stdout as it is.
+    /// Prints text that was asked for, such as a schema or an example, on stdout; ends it with a line feed.
     pub fn print(&self, text: impl AsRef<str>) {
-        self.shared.out_text(text.as_ref());
+        let text = text.as_ref();
+        self.shared.out_text(&format!("{}\n", text.strip_suffix('\n').unwrap_or(text)));
     }
 
     /// Prints a list on stdout, no wider than its terminal.
@@ -237,7 +174,7 @@ impl Reporter {
                 self.say(summary.way_on());
             }
             self.object(summary);
-        } else if !(self.shared.settings.data_to_stdout && self.is_reader_gone()) {
+        } else if !lock(&self.shared.out).ended_silently {
             self.say(summary.render());
         }
     }
@@ -284,38 +221,34 @@ impl Reporter {
         out.failure.as_ref().is_some_and(|failure| failure.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Whether an error only says that the reader of stdout went away: a success that ends early, exit 0.
+    /// Whether an error only says that the reader of stdout went away: a success that ends early.
     #[must_use]
     pub fn is_silent_end(&self, error: &Error) -> bool {
-        if !self.is_reader_gone() {
-            return false;
-        }
-        let mut cause = std::error::Error::source(error);
-        while let Some(inner) = cause {
-            let io = inner.downcast_ref::<io::Error>();
-            if io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
-                return true;
-            }
-            cause = inner.source();
-        }
-        // Writers of some formats do not pass the cause on.
-        self.shared.settings.data_to_stdout && error.class() == Class::Stopped
+        let records = self.shared.settings.data_to_stdout;
+        let gone = self.is_reader_gone();
+        // Records may have been written past this reporter. Writers of some formats do not pass the cause on.
+        (records || gone) && is_broken_pipe(error) || (records && gone && error.class() == Class::Stopped)
     }
 
-    /// Ends all talk and returns the exit code: `code`, or 3 where stdout could not be written to, which is said
-    /// here. A reader that went away changes nothing.
+    /// Ends all talk and returns the exit code: `code`, but 0 after a silent end, and 3 where stdout could not be
+    /// written to, which is said here.
     #[must_use]
     pub fn close(&self, code: u8) -> u8 {
-        let failure = {
+        let (failure, ended_silently) = {
             let mut out = lock(&self.shared.out);
             if out.failure.is_none() {
                 out.failure = out.sink.flush().err();
             }
-            out.failure.take_if(|failure| failure.kind() != io::ErrorKind::BrokenPipe)
+            (out.failure.take_if(|failure| failure.kind() != io::ErrorKind::BrokenPipe), out.ended_silently)
         };
-        let Some(failure) = failure else { return code };
-        self.error(&Error::stopped("cannot write to standard output").because(failure));
-        worst_exit_code([code, 3])
+        match failure {
+            None if ended_silently => 0,
+            None => code,
+            Some(failure) => {
+                self.error(&Error::stopped("cannot write to standard output").because(failure));
+                worst_exit_code([code, 3])
+            }
+        }
     }
 }
 
@@ -372,6 +305,18 @@ impl Shared {
     fn paint(&self, code: &str, text: &str) -> String {
         if self.colored { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -469,14 +414,31 @@ mod tests {
         let settings = Settings { data_to_stdout: true, ..Settings::default() };
         let reporter = Reporter::with_ends(settings, ends);
         let failure = reporter.data().write_all(b"x").unwrap_err();
-        let error = Error::stopped("cannot write `-`").because(failure);
-        assert!(reporter.is_silent_end(&error));
-        reporter.error(&error);
-        reporter.summary(&Summary::default());
-        assert_eq!(reporter.close(0), 0);
+        assert!(!reporter.is_silent_end(&Error::input("no such field")));
+        reporter.error(&Error::stopped("cannot write `-`").because(failure));
+        reporter.summary(&Summary { status: Status::Stopped, ..Summary::default() });
+        assert_eq!(reporter.close(3), 0);
         assert_eq!(captured.err(), "");
-        let other = Error::input("no such field");
-        assert!(!reporter.is_silent_end(&other));
+    }
+
+    #[test]
+    fn records_written_past_the_reporter_can_end_silently_too() {
+        let broken =
+            || Error::stopped("cannot write `-`").because(io::Error::from(io::ErrorKind::BrokenPipe));
+        let (to_stdout, _) = pipes(Settings { data_to_stdout: true, ..Settings::default() });
+        to_stdout.error(&broken());
+        assert_eq!(to_stdout.close(3), 0);
+        let (to_a_file, captured) = pipes(Settings::default());
+        to_a_file.error(&broken());
+        assert_eq!(to_a_file.close(3), 3);
+        assert!(captured.err().starts_with("error: cannot write `-`"));
+    }
+
+    #[test]
+    fn all_threads_share_a_reporter_and_its_progress() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Reporter>();
+        shared::<Progress>();
     }
 
     #[test]

@@ -26,9 +26,12 @@ pub struct Origin<'a> {
     pub file: &'a str,
     /// Its columns.
     pub headers: &'a [String],
-    /// A staged row's physical line, where there is one, and its cells, one a header.
-    pub original: &'a dyn Fn(&StagedRow) -> (Option<u64>, Vec<String>),
+    /// How a row looked.
+    pub original: &'a Original<'a>,
 }
+
+/// A staged row's physical line, where there is one, and its cells, one a header.
+pub type Original<'a> = dyn Fn(&StagedRow) -> (Option<u64>, Vec<String>) + 'a;
 
 /// Ferry's own columns.
 const COLUMNS: [&str; 9] = [
@@ -67,6 +70,9 @@ struct Verdict {
     reason: Option<String>,
     raw: Option<String>,
 }
+
+/// Takes a row with what became of it.
+type Take<'a> = dyn FnMut(u64, Option<&StagedRow>, Kind, Verdict) -> Result<()> + 'a;
 
 /// A row of the load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +126,7 @@ fn merge(
     staged: impl Iterator<Item = Result<StagedRow>>,
     loaded: impl Iterator<Item = Result<LoadedRow>>,
     rejected: impl Iterator<Item = Result<RejectedRow>>,
-    take: &mut dyn FnMut(u64, Option<&StagedRow>, Kind, Verdict) -> Result<()>,
+    take: &mut Take<'_>,
 ) -> Result<()> {
     let (mut staged, mut loaded, mut rejected) = (staged.peekable(), loaded.peekable(), rejected.peekable());
     loop {

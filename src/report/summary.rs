@@ -60,7 +60,8 @@ pub struct Summary {
     pub requests: u64,
     /// Of these, repetitions.
     pub retries: u64,
-    /// How long it took, in seconds.
+    /// How long it took, in seconds; told to the millisecond.
+    #[serde(serialize_with = "to_the_millisecond")]
     pub seconds: f64,
     /// Whether the read has everything.
     pub complete: Complete,
@@ -287,13 +288,13 @@ impl Summary {
     pub fn render(&self) -> String {
         let time = duration(Duration::try_from_secs_f64(self.seconds).unwrap_or_default());
         let ended = match self.status {
-            Status::Done => "done",
-            Status::Partial => "done in part",
-            Status::Stopped => "stopped",
-            Status::Failed => "failed",
-            Status::Planned => "planned, nothing sent",
+            Status::Done => format!("done in {time}"),
+            Status::Partial => format!("done in {time}, but not everything went through"),
+            Status::Stopped => format!("stopped after {time}"),
+            Status::Failed => format!("failed after {time}"),
+            Status::Planned => format!("planned in {time}, nothing was sent"),
         };
-        let mut lines = vec![format!("{} {ended} after {time}", self.command)];
+        let mut lines = vec![format!("{}: {ended}", self.command)];
         let would = if self.status == Status::Planned { "to be " } else { "" };
         lines.push(format!("  read {}: {}", count(self.read), self.ways_of_read()));
         let outcomes = [
@@ -332,7 +333,9 @@ impl Summary {
         }
         let widest = self.files.keys().map(String::len).max().unwrap_or(0);
         lines.extend(self.files.iter().map(|(kind, path)| format!("  {kind:<widest$}  {}", tame(path))));
-        lines.push(format!("  run {}", self.run));
+        if !self.run.is_empty() {
+            lines.push(format!("  run {}", self.run));
+        }
         if self.status == Status::Stopped {
             lines.push(self.way_on());
         }
@@ -354,6 +357,10 @@ impl Summary {
             .collect();
         told.join(", ")
     }
+}
+
+fn to_the_millisecond<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((seconds * 1_000.0).round() / 1_000.0)
 }
 
 /// The code that counts where several apply: the first of 5, 2, 3, 4, 1 (design section 4), else 0.
@@ -403,7 +410,7 @@ mod tests {
     fn people_read_what_counts_and_nothing_that_is_zero() {
         assert_eq!(
             import().render(),
-            "import done in part after 8 min 5 s\n\
+            "import: done in 8 min 5 s, but not everything went through\n\
              \x20 read 1,000: 12 rejected, 988 mapped\n\
              \x20 400 created, 300 updated, 288 unchanged\n\
              \x20 712 requests, 2 repeated\n\
