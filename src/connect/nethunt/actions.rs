@@ -113,7 +113,7 @@ mod tests {
             (json!(["v"]), json!([]), false, Replace, json!({"overwrite": true})),
             (json!([]), json!([]), false, Replace, none.clone()),
             (json!(["v"]), json!(["v "]), false, Replace, none.clone()),
-            (json!([12.5]), json!(["12.50"]), false, Replace, none.clone()),
+            (json!([12.5]), json!(["12.5"]), false, Replace, none.clone()),
             (json!([]), json!(["x"]), false, Fill, json!({"overwrite": true, "add": "x"})),
             (json!(["v"]), json!(["x"]), false, Fill, none.clone()),
             (json!([]), json!(["x"]), false, Add, json!({"overwrite": true, "add": "x"})),

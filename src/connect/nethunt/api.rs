@@ -25,15 +25,15 @@ pub(super) struct Api {
 /// A request's parameters, in the order of sending.
 pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
 
-/// What became of a request for an array.
+/// Why a request for an array had no answer, with what was seen.
 #[derive(Debug)]
-pub(super) enum Stream {
-    /// It was read to its end.
-    Read,
-    /// The service has no such thing, and says so: 400, 404, 405, 410, or no body at all.
-    None(String),
+pub(super) enum NoAnswer {
+    /// There is nothing of the kind: 404, or no body at all.
+    Nothing(String),
+    /// The service does not take the request: 400, 405, 410.
+    Refused(String),
     /// The service stayed unable to answer.
-    GaveUp(String),
+    ForNow(String),
 }
 
 impl Api {
@@ -75,7 +75,7 @@ impl Api {
         mut begin: impl FnMut(Option<Timestamp>) -> Result<()>,
         work: impl Fn(&Batch) -> Result<T, Unreadable> + Sync,
         mut take: impl FnMut(T) -> Result<()> + Send,
-    ) -> Result<Stream> {
+    ) -> Result<Result<(), NoAnswer>> {
         let call = self.call("GET", path, query, None, WHOLE_FOLDER);
         let read = self.client.stream(&call, |head: &Head, body| {
             if let Err(error) = begin(head.date) {
@@ -84,12 +84,13 @@ impl Api {
             through(body, self.client.stop(), &work, &mut take)
         });
         match read {
-            Ok(Ok(Ended::Empty)) => Ok(Stream::None("the answer is empty".to_owned())),
-            Ok(read) => read.map(|_| Stream::Read),
+            Ok(Ok(Ended::Empty)) => Ok(Err(NoAnswer::Nothing("the answer is empty".to_owned()))),
+            Ok(read) => read.map(|_| Ok(())),
             Err(Failure::Refused { status: status @ (400 | 404 | 405 | 410), text }) => {
-                Ok(Stream::None(format!("NetHunt answers {status}{}", said(&text))))
+                let why = format!("NetHunt answers {status}{}", said(&text));
+                Ok(Err(if status == 404 { NoAnswer::Nothing(why) } else { NoAnswer::Refused(why) }))
             }
-            Err(Failure::GaveUp(why)) => Ok(Stream::GaveUp(why)),
+            Err(Failure::GaveUp(why)) => Ok(Err(NoAnswer::ForNow(why))),
             Err(failure) => Err(failed(&format!("read `{}`", path.join("/")), failure)),
         }
     }
@@ -119,6 +120,26 @@ impl Api {
             url.push_str(&format!("{}={}", encode(name), encode(value)));
         }
         Call { method, url, body, timeout }
+    }
+}
+
+impl NoAnswer {
+    /// What was seen.
+    pub(super) fn why(self) -> String {
+        match self {
+            Self::Nothing(why) | Self::Refused(why) | Self::ForNow(why) => why,
+        }
+    }
+
+    /// Nothing, as the answer of a stream that a service need not have (NetHunt facts, section 6.3).
+    ///
+    /// # Errors
+    /// When the service is only unable to answer for now: what it would have told must not be missed.
+    pub(super) fn optional(self, what: &str) -> Result<()> {
+        match self {
+            Self::Nothing(_) | Self::Refused(_) => Ok(()),
+            Self::ForNow(why) => Err(failed(what, Failure::GaveUp(why))),
+        }
     }
 }
 

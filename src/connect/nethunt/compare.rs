@@ -58,3 +58,64 @@ fn list(value: &Value) -> Vec<Value> {
         single => vec![single.clone()],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::target::OperationKind;
+    use crate::record::Field;
+    use serde_json::json;
+
+    fn record(fields: Vec<Field>) -> Record {
+        Record { fields, ..Record::default() }
+    }
+
+    fn create(fields: &Value) -> Operation {
+        let body = json!({"timeZone": "Europe/London", "fields": fields});
+        Operation { kind: OperationKind::Create, body, before: Value::Null }
+    }
+
+    #[test]
+    fn a_record_holds_a_create_in_canonical_form_whatever_else_it_has() {
+        let operation = create(&json!({"Name": "Ada ", "Email": ["ada@example.org"], "_odd": 12.50}));
+        let as_stored = |tag: &str| {
+            record(vec![
+                Field::single("Name", json!("Ada")),
+                Field::list("Email", vec![json!("<Ada@example.org>"), json!("<b@example.org>")]),
+                Field::single("__odd", json!(12.5)),
+                Field::single("Preset", json!(tag)),
+            ])
+        };
+        assert!(holds(&operation, &as_stored("x")));
+        assert!(!holds(&create(&json!({"Name": "Ada", "Missing": "x"})), &as_stored("x")));
+        let other = create(&json!({"_odd": 12.5, "Email": ["<ADA@example.org>"], "Name": "Ada"}));
+        assert_eq!(content(&operation), content(&other));
+        assert_ne!(content(&operation), content(&create(&json!({"Name": "Ada"}))));
+    }
+
+    #[test]
+    fn an_update_in_doubt_is_as_meant_as_before_or_neither() {
+        let actions = json!({
+            "Name": {"overwrite": true, "add": "Ada King"},
+            "Tags": {"overwrite": false, "add": ["z"]},
+            "VIP": {"overwrite": true},
+        });
+        let operation = Operation {
+            kind: OperationKind::Update,
+            body: json!({"fieldActions": actions}),
+            before: json!({"Name": "Ada", "Tags": ["x"], "VIP": true}),
+        };
+        let state = |name: &str, tags: &[&str], vip: bool| {
+            let tags = tags.iter().map(|tag| json!(tag)).collect();
+            let mut fields = vec![Field::single("Name", json!(name)), Field::list("Tags", tags)];
+            if vip {
+                fields.push(Field::single("VIP", json!(true)));
+            }
+            update_state(&operation, &record(fields))
+        };
+        assert_eq!(state("Ada King", &["z", "x"], false), UpdateState::AsMeant);
+        assert_eq!(state("Ada", &["x"], true), UpdateState::AsBefore);
+        assert_eq!(state("Ada King", &["x"], false), UpdateState::Otherwise);
+        assert_eq!(state("Ada King", &["x", "z", "y"], false), UpdateState::Otherwise);
+    }
+}

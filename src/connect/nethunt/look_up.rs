@@ -3,10 +3,10 @@
 //! `find-record` is a search box: hits by value are not exact and the caller verifies them; a hit by id counts
 //! only if it is that record. No match is `[]` or 404.
 
-use super::api::{Api, Stream, failed, since};
+use super::api::{Api, failed, since};
 use super::proof::EPOCH;
 use super::rows::{self, Row};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{Failure, Unreadable};
 use crate::record::{RawRecord, service_name, to_text};
 use serde_json::Value;
@@ -18,10 +18,22 @@ const ONE_BY_ONE: usize = 50;
 /// Hits of a search by value; at least 20 are needed to judge uniqueness (NetHunt facts, section 5).
 const HITS: &str = "25";
 
-/// The record of that id; `None` if there is none.
+/// The record of that id; `None` if there is none, or the service does not take that for an id.
 pub(super) fn by_id(api: &Api, folder: &str, id: &str) -> Result<Option<Row>> {
-    let hits = find(api, folder, &[("recordId", id)])?;
+    let hits = match find(api, folder, &[("recordId", id)]) {
+        Err(Failure::Refused { status: 400 | 405, .. }) => return Ok(None),
+        hits => hits.map_err(cannot_search)?,
+    };
     Ok(hits.into_iter().find(|row| row.record.id.as_deref() == Some(id)))
+}
+
+/// Whether a record may exist: a question that the service does not take rules nothing out.
+pub(super) fn may_exist(api: &Api, folder: &str, id: &str) -> Result<bool> {
+    match find(api, folder, &[("recordId", id)]) {
+        Ok(hits) => Ok(hits.iter().any(|row| row.record.id.as_deref() == Some(id))),
+        Err(Failure::Refused { status: 400 | 405, .. } | Failure::GaveUp(_)) => Ok(true),
+        Err(failure) => Err(cannot_search(failure)),
+    }
 }
 
 /// Records that the service finds for a field's value, unverified.
@@ -35,7 +47,7 @@ pub(super) fn by_value(api: &Api, folder: &str, column: &str, value: &Value) -> 
     if query.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let hits = find(api, folder, &[("query", &query), ("limit", HITS)])?;
+    let hits = find(api, folder, &[("query", &query), ("limit", HITS)]).map_err(cannot_search)?;
     Ok(hits.into_iter().map(|row| row.record).collect())
 }
 
@@ -71,8 +83,7 @@ fn pick(
 ) -> Result<()> {
     let from = since(from);
     let path = ["triggers", "updated-record", folder];
-    // Where there is no such stream, the records are asked for one by one.
-    let _: Stream = api.stream(
+    let read = api.stream(
         &path,
         &[("since", &from)],
         |_| Ok(()),
@@ -90,15 +101,20 @@ fn pick(
             Ok(())
         },
     )?;
-    Ok(())
+    // Where there is no such stream, the records are asked for one by one.
+    read.or_else(|no| no.optional("read what was updated"))
 }
 
-fn find(api: &Api, folder: &str, query: &[(&str, &str)]) -> Result<Vec<Row>> {
+fn find(api: &Api, folder: &str, query: &[(&str, &str)]) -> Result<Vec<Row>, Failure> {
     let hits = match api.list::<Box<RawValue>>(&["searches", "find-record", folder], query) {
         Ok(hits) => hits,
         Err(Failure::Refused { status: 404 | 410, .. }) => return Ok(Vec::new()),
-        Err(failure) => return Err(failed("search a NetHunt folder", failure)),
+        Err(failure) => return Err(failure),
     };
     let rows: Result<Vec<_>, Unreadable> = hits.iter().map(|raw| rows::head(raw.get())).collect();
-    rows.map_err(|Unreadable(why)| failed("search a NetHunt folder", Failure::GaveUp(why)))
+    rows.map_err(|Unreadable(why)| Failure::GaveUp(why))
+}
+
+fn cannot_search(failure: Failure) -> Error {
+    failed("search the NetHunt folder", failure)
 }

@@ -1,8 +1,11 @@
 //! NetHunt: folders of records over the v1 ("zapier") API.
 //!
-//! What a folder holds is read by [`drain`] and judged by [`proof`]: the API has neither pages nor counts.
-//! What is written goes out one record a request, fields by the action algebra of [`actions`]. Facts about the
-//! service are cited by section from the NetHunt facts that the project keeps.
+//! What a folder holds is read by `drain` and judged by `proof`: the API has neither pages nor counts. What is
+//! written goes out one record a request, fields by the action algebra of `actions`. Facts about the service
+//! are cited by section from the NetHunt facts that the project keeps.
+//!
+//! A read is only called complete when a second count agrees, and an operation only done when the service
+//! says so in the documented shape; everything else is named for what it is.
 //!
 //! Not here: pacing and retry (`http`), when a create in doubt is settled (`load`).
 
@@ -12,7 +15,10 @@ mod compare;
 mod decode;
 mod drain;
 mod folders;
+mod keep;
 mod look_up;
+#[cfg(test)]
+mod over_a_socket;
 mod pipeline;
 mod plan;
 mod proof;
@@ -213,7 +219,7 @@ impl Target for Records {
     }
 
     fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>> {
-        look_up::by_ids(&self.api, self.folder(), ids, self.opened)
+        look_up::by_ids(&self.api, self.folder(), ids, self.opened - keep::OLD_MS)
     }
 
     fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {

@@ -193,3 +193,149 @@ fn writable_name<'a>(row: &RowToPlan<'_>, field: &'a TargetField) -> Result<&'a 
 fn refuse(column: &str, value: Option<&Value>, reason: String) -> Reject {
     Reject { field: Some(column.to_owned()), value: value.map(to_text), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Field;
+    use crate::record::census::Census;
+    use crate::record::schema::{FieldRef, FieldSpec, Kind, Schema};
+    use crate::transform::draft::Draft;
+
+    fn field(name: &str) -> TargetField {
+        let place = FieldRef { name: name.into(), modifier: Modifier::Named(String::new()), part: None };
+        TargetField { place, write: Write::Replace, multi: None, kind: None, on_extra: OnExtra::First }
+    }
+
+    fn schema() -> Schema {
+        let names = ["Name", "Tags", "Score", "VIP", "Email", "__odd"];
+        let fields = names.map(|name| FieldSpec { name: name.into(), ..FieldSpec::default() });
+        Schema { of: "nethunt:Contacts".into(), has_modifiers: false, has_head: true, fields: fields.into() }
+    }
+
+    fn stored() -> Record {
+        Record {
+            id: Some("a".into()),
+            kind: Some(KIND.into()),
+            created: Some("2023-07-13T13:46:24.113Z".into()),
+            updated: Some("2023-07-14T13:46:24.113Z".into()),
+            fields: vec![
+                Field::single("Name", json!("Ada")),
+                Field::list("Tags", vec![json!("x"), json!("y")]),
+                Field::single("Score", json!(12.5)),
+                Field::single("VIP", json!(true)),
+                Field::list("Email", vec![json!("Ada <ada@example.org>")]),
+                Field::single("__odd", json!("v")),
+            ],
+        }
+    }
+
+    fn planned(
+        cells: &[(TargetField, Option<Value>)],
+        current: Option<&Record>,
+    ) -> Result<Planned, Vec<Reject>> {
+        let mut census = Census::default();
+        census.add(&stored());
+        let fields: Vec<_> = cells.iter().map(|(field, _)| field.clone()).collect();
+        let values = cells.iter().map(|(_, cell)| cell.as_ref().map(|cell| cell.as_array().unwrap().clone()));
+        let draft = Draft { values: values.collect(), ..Draft::default() };
+        plan(&RowToPlan {
+            fields: &fields,
+            draft: &draft,
+            current,
+            schema: &schema(),
+            census: &census,
+            time_zone: "Europe/Kyiv",
+        })
+    }
+
+    #[test]
+    fn a_create_sends_what_is_there_in_the_shape_the_field_takes() {
+        let cells = [
+            (field("_id"), Some(json!([""]))),
+            (field("_type"), Some(json!(["record"]))),
+            (field("_created"), Some(json!(["2020-01-01T00:00:00Z"]))),
+            (field("Name"), Some(json!(["Grace", "Hopper"]))),
+            (field("Tags"), Some(json!(["x", "", "x"]))),
+            (field("Score"), Some(json!(["12.50"]))),
+            (field("VIP"), Some(json!([""]))),
+            (field("Email"), None),
+            (field("__odd"), Some(json!(["w"]))),
+        ];
+        let planned = planned(&cells, None).unwrap();
+        let body =
+            r#"{"timeZone":"Europe/Kiev","fields":{"Name":"Grace","Tags":["x"],"Score":12.50,"_odd":"w"}}"#;
+        assert_eq!(planned.operations[0].body.to_string(), body);
+        assert_eq!(planned.operations[0].kind, OperationKind::Create);
+        assert_eq!(planned.changes.len(), 4);
+    }
+
+    #[test]
+    fn a_field_that_the_mapping_calls_multi_is_a_list_from_the_first_record_on() {
+        let multi = TargetField { multi: Some(true), ..field("Name") };
+        let planned = planned(&[(multi, Some(json!(["Ada"])))], None).unwrap();
+        assert_eq!(planned.operations[0].body["fields"], json!({"Name": ["Ada"]}));
+    }
+
+    #[test]
+    fn an_update_sends_only_what_differs_and_remembers_what_was() {
+        let cells = [
+            (field("_id"), Some(json!(["a"]))),
+            (field("_created"), Some(json!(["2023-07-13T13:46:24.113Z"]))),
+            (field("_updated"), Some(json!(["2019-01-01T00:00:00Z"]))),
+            (field("Name"), Some(json!(["Ada King"]))),
+            (field("Tags"), Some(json!(["y", "x"]))),
+            (field("Score"), Some(json!(["12.50"]))),
+            (field("VIP"), Some(json!([]))),
+            (field("Email"), Some(json!(["ada@example.org", "b@example.org"]))),
+        ];
+        let planned = planned(&cells, Some(&stored())).unwrap();
+        let [operation] = &planned.operations[..] else { panic!("one request") };
+        let actions = json!({
+            "Name": {"overwrite": true, "add": "Ada King"},
+            "VIP": {"overwrite": true},
+            "Email": {"overwrite": true, "add": ["Ada <ada@example.org>", "b@example.org"]},
+        });
+        assert_eq!(operation.body, json!({"fieldActions": actions}));
+        let before = json!({"Name": "Ada", "VIP": true, "Email": ["Ada <ada@example.org>"]});
+        assert_eq!(operation.before, before);
+        assert_eq!(planned.changes[0].before, ["Ada"]);
+    }
+
+    #[test]
+    fn the_record_itself_needs_no_request() {
+        let stored = stored();
+        let cells = stored.fields.iter().map(|stored| {
+            let texts: Vec<_> = stored.entries.iter().map(|entry| to_text(&entry.value)).collect();
+            (field(&stored.name), Some(json!(texts)))
+        });
+        assert_eq!(planned(&cells.collect::<Vec<_>>(), Some(&stored)).unwrap(), Planned::default());
+    }
+
+    #[test]
+    fn what_cannot_be_written_says_why() {
+        let strict = TargetField { on_extra: OnExtra::Reject, ..field("Name") };
+        let add = TargetField { write: Write::Add, ..strict.clone() };
+        let number = TargetField { kind: Some(Kind::Number), ..field("Name") };
+        let stored = stored();
+        let cases = [
+            (field("Nmae"), json!(["x"]), "nethunt:Contacts has no field `Nmae`; did you mean `Name`?"),
+            (field("_tags"), json!(["x"]), "nethunt:Contacts has no field `_tags`; did you mean `Tags`?"),
+            (field("Score"), json!(["007"]), "it is not a number as JSON writes it"),
+            (field("VIP"), json!(["yes"]), "it is neither `true` nor `false`"),
+            (number, json!(["1,5"]), "it is not a number as JSON writes it"),
+            (strict, json!(["a", "b"]), "2 values for a field that holds one"),
+            (add, json!(["b"]), "the field holds one value and has `Ada` already"),
+            (field("_type"), json!(["company"]), "NetHunt has only records of type `record`"),
+            (field("_created"), json!(["2020-01-01T00:00:00Z"]), "NetHunt sets `_created` itself"),
+        ];
+        for (field, value, reason) in cases {
+            let rejects = planned(&[(field, Some(value))], Some(&stored)).unwrap_err();
+            assert!(rejects[0].reason.starts_with(reason), "{rejects:?}");
+        }
+        assert!(
+            planned(&[(field("Name"), Some(json!([" "])))], None).is_err(),
+            "an empty record is not made"
+        );
+    }
+}

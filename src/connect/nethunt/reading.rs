@@ -5,70 +5,52 @@
 //! folder and a second life of the run cost reading, but no room. Evidence of a cap is noted before the rows
 //! that are the evidence are staged: a run killed in between would otherwise meet them as known.
 
-use super::api::{Api, Stream, since};
+use super::api::{Api, NoAnswer, since};
 use super::drain::{Drained, Feed, Memory, Reply, Witness};
-use super::look_up::by_id;
+use super::keep::{Keep, OLD_MS, Seen, WITNESS, first_reply, take};
+use super::look_up::{by_id, may_exist};
 use super::proof::EPOCH;
-use super::rows::{self, Row};
+use super::rows;
 use super::wire::Change;
 use crate::error::{Error, Result};
 use crate::extract::FIRST_REPLY;
-use crate::extract::staging::{IdAndTime, Staging};
+use crate::extract::staging::Staging;
 use crate::record::instant;
-use crate::record::{RawRecord, census::Census};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Records created so much before the first reply are old: evidence (NetHunt facts, section 6.4).
-const OLD_MS: i64 = 2_000;
+/// What a request for an array came to.
+type Asked<T> = Result<Result<T, NoAnswer>>;
+
 /// Changes of unknown records that are remembered; more are not evidence any more.
 const MOST_UNKNOWN: usize = 100_000;
 
 const DRAINED: &str = "nethunt drained";
 const CUT: &str = "nethunt cut";
 const MISSED: &str = "nethunt missed";
-const WITNESS: &str = "witness";
 
 /// The reading of one folder into one staging area.
 pub(super) struct Reading<'a> {
     api: &'a Api,
     folder: &'a str,
     staging: &'a mut Staging,
-    /// Why the last request had no answer, and whether another time it might.
-    unanswered: (String, bool),
-}
-
-/// What to do with the rows of a request.
-#[derive(Clone, Copy, Default)]
-struct Keep {
-    /// At most so many rows of the request.
-    most: Option<u64>,
-    /// The note to make when old rows turn up that had not been seen.
-    evidence: Option<&'static str>,
-    /// Whether ids go into the witness' set.
-    witness: bool,
-    /// Whether the ids are wanted.
-    members: bool,
-    /// Whether rows without an id are staged too: only by the first to show them.
-    without_id: bool,
-}
-
-/// What the rows of a request came to.
-#[derive(Default)]
-struct Seen {
-    reply: Reply,
-    unseen_old: u64,
+    /// Why the last request without an answer had none.
+    unanswered: String,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(api: &'a Api, folder: &'a str, staging: &'a mut Staging) -> Self {
-        Self { api, folder, staging, unanswered: (String::new(), false) }
+        Self { api, folder, staging, unanswered: String::new() }
     }
 
     /// Reads the hits of a search, as the service gives them.
     pub(super) fn search(&mut self, query: &str, limit: u64) -> Result<()> {
         let keep = Keep { most: Some(limit), without_id: true, ..Keep::default() };
         let limit = limit.to_string();
-        self.rows(&["searches", "find-record"], &[("query", query), ("limit", &limit)], keep).map(drop)
+        match self.rows(&["searches", "find-record"], &[("query", query), ("limit", &limit)], keep)? {
+            Ok(_) | Err(NoAnswer::Nothing(_)) => Ok(()),
+            Err(no) => Err(self.unable(no)),
+        }
     }
 
     /// Reads some records.
@@ -77,21 +59,23 @@ impl<'a> Reading<'a> {
         let (since, limit) = (since(EPOCH), limit.to_string());
         let query = [("since", since.as_str()), ("limit", limit.as_str())];
         match self.rows(&["triggers", "new-record"], &query, keep)? {
-            Some(_) => Ok(()),
-            None => Err(self.unable()),
+            Ok(_) => Ok(()),
+            Err(no) => Err(self.unable(no)),
         }
     }
 
     /// Stages the last version of what was edited since the first reply, and takes out what was deleted. A
     /// service that has no such streams has nothing to tell. Returns how many were deleted.
     pub(super) fn catch_up(&mut self) -> Result<u64> {
-        let Some(from) = self.first_reply()? else { return Ok(0) };
-        let from = since(from - OLD_MS);
-        let query = [("since", from.as_str())];
-        self.unanswered.1 = false;
-        self.rows(&["triggers", "updated-record"], &query, Keep::default())?;
+        let Some(from) = first_reply(self.staging)? else { return Ok(0) };
+        let from = from - OLD_MS;
+        let since = since(from);
+        let query = [("since", since.as_str())];
+        if let Err(no) = self.rows(&["triggers", "updated-record"], &query, Keep::default())? {
+            no.optional("read what was edited meanwhile")?;
+        }
         let mut last: HashMap<String, (i64, bool)> = HashMap::new();
-        self.changes(&query, |_, changes| {
+        let told = self.changes(&query, |_, changes| {
             for change in changes.into_iter().filter(|change| !change.record_id.is_empty()) {
                 let deleted = match change.record_action.as_str() {
                     "DELETE" => true,
@@ -99,6 +83,9 @@ impl<'a> Reading<'a> {
                     _ => continue,
                 };
                 let at = instant::parse(&change.time).map_or(i64::MAX, |at| at.as_millisecond());
+                if at < from {
+                    continue;
+                }
                 let latest = last.entry(change.record_id).or_insert((i64::MIN, false));
                 if at > latest.0 || (at == latest.0 && deleted) {
                     *latest = (at, deleted);
@@ -106,8 +93,8 @@ impl<'a> Reading<'a> {
             }
             Ok(())
         })?;
-        if self.unanswered.1 {
-            return Err(self.unable());
+        if let Err(no) = told {
+            no.optional("read what was deleted meanwhile")?;
         }
         let gone: Vec<_> = last.into_iter().filter(|(_, (_, deleted))| *deleted).map(|(id, _)| id).collect();
         self.staging.gone(&gone)?;
@@ -116,39 +103,38 @@ impl<'a> Reading<'a> {
 
     /// Distinct records that are old, and all of them.
     pub(super) fn bounds(&mut self) -> Result<(u64, u64)> {
-        let first_reply = self.first_reply()?.unwrap_or(i64::MAX);
+        let first_reply = first_reply(self.staging)?.unwrap_or(i64::MAX);
         Ok((self.staging.distinct_old(first_reply - OLD_MS)?, self.staging.distinct()?))
     }
 
-    fn first_reply(&self) -> Result<Option<i64>> {
-        Ok(self.staging.note(FIRST_REPLY)?.as_deref().and_then(instant::parse).map(|at| at.as_millisecond()))
-    }
-
     fn old_before(&self) -> Result<i64> {
-        Ok(self.first_reply()?.map_or(i64::MIN, |at| at - OLD_MS))
+        Ok(first_reply(self.staging)?.map_or(i64::MIN, |at| at - OLD_MS))
     }
 
-    /// Reads records and keeps what is new; `None` where there is no such thing or the service is unable.
-    fn rows(&mut self, path: &[&str; 2], query: &[(&str, &str)], keep: Keep) -> Result<Option<Seen>> {
+    /// Reads records and keeps what is new.
+    fn rows(&mut self, path: &[&str; 2], query: &[(&str, &str)], keep: Keep) -> Asked<Seen> {
         let (api, path) = (self.api, [path[0], path[1], self.folder]);
         let asked = api.client().server_now();
         let mut seen = Seen::default();
-        let stream = {
+        let read = {
             let shared = std::sync::Mutex::new((&mut *self.staging, &mut seen));
             let with = || shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let first = keep.without_id && keep.most.is_none() && with().0.staged() == 0;
+            // Decided anew for each attempt: a body that broke off has left rows behind.
+            let first = AtomicBool::new(false);
             api.stream(
                 &path,
                 query,
                 |date| {
                     let (staging, seen) = &mut *with();
                     seen.reply = Reply::default();
+                    let nothing_known = staging.staged() == 0;
+                    first.store(keep.without_id && keep.most.is_none() && nothing_known, Ordering::Relaxed);
                     if staging.note(FIRST_REPLY)?.is_none() {
                         staging.set_note(FIRST_REPLY, instant::print(date.unwrap_or(asked)));
                     }
                     if keep.witness { staging.set_clear(WITNESS) } else { Ok(()) }
                 },
-                |batch| match first {
+                |batch| match first.load(Ordering::Relaxed) {
                     true => rows::counted(batch).map(|(rows, census)| (rows, Some(census))),
                     false => rows::heads(batch).map(|rows| (rows, None)),
                 },
@@ -158,33 +144,18 @@ impl<'a> Reading<'a> {
                 },
             )?
         };
-        match stream {
-            Stream::Read => Ok(Some(seen)),
-            Stream::None(why) => self.unanswered(why, false),
-            Stream::GaveUp(why) => self.unanswered(why, true),
-        }
+        Ok(read.map(|()| seen))
     }
 
-    /// Reads changes; `None` as for rows.
+    /// Reads changes.
     fn changes(
         &mut self,
         query: &[(&str, &str)],
         mut take: impl FnMut(&mut Staging, Vec<Change>) -> Result<()> + Send,
-    ) -> Result<Option<()>> {
+    ) -> Asked<()> {
         let path = ["triggers", "record-change", self.folder];
         let staging = &mut *self.staging;
-        let read = self.api.stream(
-            &path,
-            query,
-            |_| Ok(()),
-            super::sweep::changes,
-            |changes| take(staging, changes),
-        )?;
-        match read {
-            Stream::Read => Ok(Some(())),
-            Stream::None(why) => self.unanswered(why, false),
-            Stream::GaveUp(why) => self.unanswered(why, true),
-        }
+        self.api.stream(&path, query, |_| Ok(()), super::sweep::changes, |changes| take(staging, changes))
     }
 
     /// Old records among those whose changes were told though nobody showed them.
@@ -202,8 +173,8 @@ impl<'a> Reading<'a> {
             }
             Ok(())
         })?;
-        if told.is_none() {
-            return Ok((!self.unanswered.1).then_some(0));
+        if let Err(no) = told {
+            return self.nothing_or_unable(no);
         }
         let mut candidates: Vec<String> = changed.difference(&deleted).cloned().collect();
         candidates.sort();
@@ -212,16 +183,23 @@ impl<'a> Reading<'a> {
         for id in candidates {
             if let Some(row) = by_id(self.api, self.folder, &id)? {
                 let mut seen = Seen::default();
-                take(self.staging, &mut seen, evidence(MISSED), vec![row], None)?;
+                take(self.staging, &mut seen, Keep::evidence(MISSED), vec![row], None)?;
                 unseen += seen.unseen_old;
             }
         }
         Ok(Some(unseen))
     }
 
-    fn unanswered<T>(&mut self, why: String, for_now: bool) -> Result<Option<T>> {
-        self.unanswered = (why, for_now);
-        Ok(None)
+    /// No evidence where there is nothing to tell; `None` where the service is unable for now.
+    fn nothing_or_unable(&mut self, no: NoAnswer) -> Result<Option<u64>> {
+        let nothing = !matches!(no, NoAnswer::ForNow(_));
+        self.unanswered = no.why();
+        Ok(nothing.then_some(0))
+    }
+
+    fn unable(&mut self, no: NoAnswer) -> Error {
+        self.unanswered = no.why();
+        Feed::unable(self)
     }
 }
 
@@ -231,21 +209,29 @@ impl Feed for Reading<'_> {
         let (from, limit) = (since(from), limit.map(|limit| limit.to_string()));
         let mut query = vec![("since", from.as_str())];
         query.extend(limit.as_deref().map(|limit| ("limit", limit)));
-        self.unanswered.1 = false;
-        Ok(self.rows(&["triggers", "new-record"], &query, keep)?.map(|seen| seen.reply))
+        match self.rows(&["triggers", "new-record"], &query, keep)? {
+            Ok(seen) => Ok(Some(seen.reply)),
+            Err(no) => {
+                self.unanswered = no.why();
+                Ok(None)
+            }
+        }
     }
 
     fn beyond(&mut self, from: i64) -> Result<Option<u64>> {
         let from = since(from);
-        let seen = self.rows(&["triggers", "new-record"], &[("since", &from)], evidence(CUT))?;
-        Ok(seen.map(|seen| seen.unseen_old))
+        match self.rows(&["triggers", "new-record"], &[("since", &from)], Keep::evidence(CUT))? {
+            Ok(seen) => Ok(Some(seen.unseen_old)),
+            Err(NoAnswer::Nothing(_)) => Ok(Some(0)),
+            Err(_) => Ok(None),
+        }
     }
 
     fn witness(&mut self, limit: u64) -> Result<Option<Witness>> {
         let limit = limit.to_string();
         let query = [("query", "created:"), ("limit", limit.as_str())];
-        let keep = Keep { witness: true, ..evidence(MISSED) };
-        let Some(seen) = self.rows(&["searches", "find-record"], &query, keep)? else { return Ok(None) };
+        let keep = Keep { witness: true, ..Keep::evidence(MISSED) };
+        let Ok(seen) = self.rows(&["searches", "find-record"], &query, keep)? else { return Ok(None) };
         let (_, records) = self.staging.set_counts(WITNESS)?;
         Ok(Some(Witness { records, unseen_old: seen.unseen_old }))
     }
@@ -256,19 +242,16 @@ impl Feed for Reading<'_> {
     }
 
     fn exists(&mut self, id: &str) -> Result<bool> {
-        Ok(by_id(self.api, self.folder, id)?.is_some())
+        may_exist(self.api, self.folder, id)
     }
 
     fn history(&mut self, look_ups: usize) -> Result<Option<u64>> {
-        self.unanswered.1 = false;
         let from = since(EPOCH);
-        let updated = self.rows(&["triggers", "updated-record"], &[("since", &from)], evidence(MISSED))?;
-        if self.unanswered.1 {
-            return Ok(None);
-        }
-        let updated = updated.map_or(0, |seen| seen.unseen_old);
-        if updated > 0 {
-            return Ok(Some(updated));
+        let keep = Keep::evidence(MISSED);
+        match self.rows(&["triggers", "updated-record"], &[("since", &from)], keep)? {
+            Ok(Seen { unseen_old: 1.., .. }) => return Ok(Some(1)),
+            Err(no @ NoAnswer::ForNow(_)) => return self.nothing_or_unable(no),
+            Ok(_) | Err(_) => {}
         }
         self.changed_unseen(look_ups)
     }
@@ -296,65 +279,7 @@ impl Feed for Reading<'_> {
     }
 
     fn unable(&self) -> Error {
-        let (folder, why) = (self.folder, &self.unanswered.0);
+        let (folder, why) = (self.folder, &self.unanswered);
         Error::stopped(format!("cannot read the records of the NetHunt folder `{folder}`: {why}"))
     }
-}
-
-fn evidence(note: &'static str) -> Keep {
-    Keep { evidence: Some(note), ..Keep::default() }
-}
-
-/// Counts the rows of a batch and stages those to keep. `census` comes with the batch of a first read, where
-/// all are kept.
-fn take(
-    staging: &mut Staging,
-    seen: &mut Seen,
-    keep: Keep,
-    mut rows: Vec<Row>,
-    census: Option<Census>,
-) -> Result<()> {
-    if let Some(most) = keep.most {
-        rows.truncate(usize::try_from(most.saturating_sub(seen.reply.rows)).unwrap_or(usize::MAX));
-    }
-    seen.reply.rows += rows.len() as u64;
-    for row in &rows {
-        seen.reply.newest = seen.reply.newest.max(row.created_ms);
-        if let (true, Some(id), Some(at)) = (keep.members, &row.record.id, row.created_ms) {
-            seen.reply.members.insert(id.clone(), at);
-        }
-    }
-    let key = format!("nethunt {}", staging.staged());
-    if let Some(census) = census {
-        return staging.page(&key, rows.into_iter().map(|row| row.record).collect(), census);
-    }
-    let first_reply = staging
-        .note(FIRST_REPLY)?
-        .as_deref()
-        .and_then(instant::parse)
-        .map_or(i64::MAX, |at| at.as_millisecond());
-    let old_before = first_reply - OLD_MS;
-    let ids: Vec<_> = rows.iter().filter_map(|row| row.record.id.clone()).collect();
-    let unknown: HashSet<_> = staging.unknown(&ids)?.into_iter().collect();
-    let is_unknown = |row: &Row| row.record.id.as_ref().is_some_and(|id| unknown.contains(id));
-    let unseen_old =
-        rows.iter().filter(|row| is_unknown(row) && row.created_ms.is_some_and(|at| at < old_before)).count();
-    seen.unseen_old += unseen_old as u64;
-    if let (Some(note), 1..) = (keep.evidence, unseen_old) {
-        staging.set_note(note, "yes");
-    }
-    if keep.witness {
-        let in_set = |row: &Row| Some(IdAndTime { id: row.record.id.clone()?, created_ms: row.created_ms });
-        staging.set_add(WITNESS, &rows.iter().filter_map(in_set).collect::<Vec<_>>())?;
-    }
-    rows.retain(|row| match row.record.id {
-        Some(_) => is_unknown(row) || row.updated_ms.is_some_and(|at| at >= old_before),
-        None => keep.without_id,
-    });
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let records: Vec<RawRecord> = rows.into_iter().map(|row| row.record).collect();
-    let census = rows::census(&records);
-    staging.page(&key, records, census)
 }

@@ -50,9 +50,11 @@ fn unclear(why: &str) -> Sent {
 
 fn create_failed(failure: Failure) -> Sent {
     match failure {
-        Failure::MaybeApplied { why, status } => {
-            Sent::Doubt { why, server_error: status.is_some_and(|status| status >= 500) }
-        }
+        Failure::MaybeApplied { why, status } => Sent::Doubt {
+            // The text of a 5xx may be a stack trace.
+            why: why.lines().next().unwrap_or_default().chars().take(300).collect(),
+            server_error: status.is_some_and(|status| status >= 500),
+        },
         Failure::Refused { status, text } if status != 401 => {
             Sent::Refused(format!("NetHunt answers {status}{}", said(&text)))
         }

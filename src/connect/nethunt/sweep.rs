@@ -4,12 +4,12 @@
 //! since the read's first reply where that is earlier. Who made them comes from the change stream, as far as
 //! the service has one.
 
-use super::api::{Api, Stream, since};
+use super::api::{Api, NoAnswer, failed, since};
 use super::proof::EPOCH;
 use super::rows;
 use super::wire::Change;
-use crate::error::{Error, Result};
-use crate::http::Unreadable;
+use crate::error::Result;
+use crate::http::{Failure, Unreadable};
 use crate::load::target::{Candidate, ReadMark};
 use crate::record::RawRecord;
 use std::collections::{HashMap, HashSet};
@@ -38,8 +38,12 @@ pub(super) fn created_since(api: &Api, folder: &str, login: &str, mark: &ReadMar
             Ok(())
         },
     )?;
-    if let Stream::None(why) | Stream::GaveUp(why) = read {
-        return Err(Error::stopped(format!("cannot see what was created in the NetHunt folder: {why}")));
+    match read {
+        // Some services answer 404 where nothing is new.
+        Ok(()) | Err(NoAnswer::Nothing(_)) => {}
+        Err(no) => {
+            return Err(failed("see what was created in the NetHunt folder", Failure::GaveUp(no.why())));
+        }
     }
     let others = made_by_others(api, folder, login, &query)?;
     let candidate = |id: String| {
@@ -64,8 +68,7 @@ fn begin(mark: &ReadMark) -> i64 {
 fn made_by_others(api: &Api, folder: &str, login: &str, query: &[(&str, &str)]) -> Result<HashSet<String>> {
     let login = login.trim().to_lowercase();
     let mut others = HashSet::new();
-    // A service without this stream leaves every maker unknown, and an unknown maker may be us.
-    let _: Stream = api.stream(
+    let read = api.stream(
         &["triggers", "record-change", folder],
         query,
         |_| Ok(()),
@@ -79,6 +82,8 @@ fn made_by_others(api: &Api, folder: &str, login: &str, query: &[(&str, &str)]) 
             Ok(())
         },
     )?;
+    // Without this stream every maker is unknown, and an unknown maker may be us.
+    read.or_else(|no| no.optional("see who created records in the NetHunt folder"))?;
     Ok(others)
 }
 

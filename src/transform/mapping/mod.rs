@@ -2,7 +2,7 @@
 //!
 //! Three steps. [`Mapping::load`] reads the TOML and compiles it: everything that is wrong with the file by
 //! itself is said at once, with line and column. [`Mapping::bind`] finds its names in the fields of a source
-//! and a target. [`Bound::apply`] then makes a [`Draft`](super::draft::Draft) of a record; it is pure, so
+//! and a target. [`Bound::apply`] then makes a [`Draft`] of a record; it is pure, so
 //! threads may share it, and its answer depends on the record alone.
 //!
 //! Not here: reading records, comparing drafts with what the target holds, and what a key means (`load`).

@@ -24,18 +24,22 @@ pub(super) fn service() -> Schema {
         several,
         ..FieldSpec::default()
     };
-    Schema {
-        of: "crm:contacts".into(),
-        has_modifiers: true,
-        has_head: true,
-        fields: vec![
-            spec("_tags", &[""], &[], true),
-            FieldSpec { read_only: true, ..spec("_owner", &[""], &[], false) },
-            spec("name", &[""], &[], false),
-            spec("email", &["work", "home"], &[], true),
-            spec("address", &["work"], &["street", "city"], true),
-        ],
-    }
+    let fields = vec![
+        spec("_tags", &[""], &[], true),
+        FieldSpec { read_only: true, ..spec("_owner", &[""], &[], false) },
+        spec("name", &[""], &[], false),
+        spec("email", &["work", "home"], &[], true),
+        spec("address", &["work"], &["street", "city"], true),
+    ];
+    stream("crm:contacts", true, fields)
+}
+
+/// A service's stream.
+fn stream(of: &str, has_modifiers: bool, fields: Vec<FieldSpec>) -> Schema {
+    let mut schema = file(&[]);
+    (schema.of, schema.has_modifiers, schema.has_head, schema.fields) =
+        (of.into(), has_modifiers, true, fields);
+    schema
 }
 
 /// What `[[field]]` tables make of a row of text cells.
@@ -426,7 +430,7 @@ fn nimble() -> Schema {
     };
     let mut fields: Vec<_> = several.into_iter().map(spec).collect();
     fields.extend(single.map(|name| FieldSpec { several: false, ..spec((name, "")) }));
-    Schema { of: "nimble:contacts".into(), has_modifiers: true, has_head: true, fields }
+    stream("nimble:contacts", true, fields)
 }
 
 fn nethunt() -> Schema {
@@ -438,7 +442,7 @@ fn nethunt() -> Schema {
         ..FieldSpec::default()
     };
     let fields = names.split(',').map(spec).collect();
-    Schema { of: "nethunt:Contacts".into(), has_modifiers: false, has_head: true, fields }
+    stream("nethunt:Contacts", false, fields)
 }
 
 /// Every member of Congress is mapped, and each has a key of its own.

@@ -232,6 +232,17 @@ fn add(names: &mut HashMap<String, Vec<&'static str>>, name: String, codes: &[&'
 /// `Cote dIvoire` are one; `&` is `and`.
 fn fold(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
+    // Most cells are plain English names and codes, which need no decomposition.
+    if name.is_ascii() {
+        for c in name.chars() {
+            match c {
+                '&' => folded.push_str("and"),
+                c if c.is_ascii_alphanumeric() => folded.push(c.to_ascii_lowercase()),
+                _ => {}
+            }
+        }
+        return folded;
+    }
     for c in name.nfkd().flat_map(char::to_lowercase) {
         match c {
             '&' => folded.push_str("and"),

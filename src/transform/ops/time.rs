@@ -62,12 +62,8 @@ impl Date {
     }
 
     fn read(&self, text: &str) -> Result<civil::Date, Problem> {
-        for broken in self.from.readings(text) {
-            if let Ok(date) = broken.to_date() {
-                return whole_year(date);
-            }
-        }
-        iso_date(text).ok_or_else(|| self.from.fits_none("date", "2024-07-30"))
+        let written = self.from.readings(text).find_map(|broken| broken.to_date().ok());
+        written.or_else(|| iso_date(text)).ok_or_else(|| self.from.fits_none(text, "date", "2024-07-30"))
     }
 }
 
@@ -116,7 +112,6 @@ impl DateTime {
                     return Ok(zoned.timestamp());
                 }
             } else if let Ok(date) = broken.to_date() {
-                let date = whole_year(date)?;
                 let time = broken.to_time().unwrap_or(civil::Time::midnight());
                 return self.in_zone(date.to_datetime(time));
             }
@@ -128,7 +123,7 @@ impl DateTime {
             (true, Ok(naive)) if iso_date(text).is_some() => self.in_zone(naive),
             _ if iso_date(text).is_some() => Err(Problem::new("is a date without a time of day")
                 .hint("use `date` for it, or give its format in `from` if midnight is meant")),
-            _ => Err(self.from.fits_none("date and time", "2024-07-30T10:00:00Z")),
+            _ => Err(self.from.fits_none(text, "date and time", "2024-07-30T10:00:00Z")),
         }
     }
 
@@ -165,17 +160,27 @@ impl Formats {
         Ok(Self { written, tried })
     }
 
+    /// What the formats make of a text, in their order. `%Y` also reads `90`, which is not the year that was
+    /// meant: that is no reading.
     fn readings<'a>(&'a self, text: &'a str) -> impl Iterator<Item = BrokenDownTime> + 'a {
+        self.parsed(text).filter(|broken| !short_year(broken))
+    }
+
+    fn parsed<'a>(&'a self, text: &'a str) -> impl Iterator<Item = BrokenDownTime> + 'a {
         self.tried.iter().filter_map(move |format| {
-            let zulu = format.ends_with("z").then(|| text.strip_suffix(['Z', 'z'])).flatten();
-            match (zulu, format.ends_with("%:z")) {
-                (Some(rest), false) => BrokenDownTime::parse(format, format!("{rest}+0000")).ok(),
-                _ => BrokenDownTime::parse(format, text).ok(),
+            let zulu = format.ends_with("%z").then(|| text.strip_suffix(['Z', 'z'])).flatten();
+            match zulu {
+                Some(rest) => BrokenDownTime::parse(format, format!("{rest}+0000")).ok(),
+                None => BrokenDownTime::parse(format, text).ok(),
             }
         })
     }
 
-    fn fits_none(&self, what: &str, iso: &str) -> Problem {
+    fn fits_none(&self, text: &str, what: &str, iso: &str) -> Problem {
+        if self.parsed(text).any(|broken| short_year(&broken)) {
+            return Problem::new("has a year of two digits")
+                .hint("`%y` reads those, 69 to 99 as 1969 to 1999");
+        }
         if self.written.is_empty() {
             return Problem::new(format!("is no {what} in ISO form, such as {iso}"))
                 .hint("say how it is written, such as `from = [\"%d/%m/%Y\"]`");
@@ -195,12 +200,8 @@ fn sample() -> jiff::ZonedDateTime {
     Timestamp::constant(1_704_062_758, 0).to_zoned_datetime(TimeZone::UTC)
 }
 
-/// `%Y` also reads `90`, which is not the year that was meant.
-fn whole_year(date: civil::Date) -> Result<civil::Date, Problem> {
-    if date.year() >= 1000 {
-        return Ok(date);
-    }
-    Err(Problem::new(format!("has the year {}", date.year())).hint("`%y` reads years of two digits"))
+fn short_year(broken: &BrokenDownTime) -> bool {
+    broken.year().is_some_and(|year| year < 1000)
 }
 
 /// The day of a text that begins with an ISO date, alone or with a time behind it.
@@ -249,6 +250,9 @@ mod tests {
             (&["%d/%m/%Y"], None, "13/13/1990", None),
             (&["%d/%m/%Y"], None, "1/2/90", None),
             (&["%d/%m/%y"], None, "1/2/90", Some("1990-02-01")),
+            (&["%d/%m/%Y", "%d/%m/%y"], None, "1/2/90", Some("1990-02-01")),
+            (&["%d/%m/%y", "%d/%m/%Y"], None, "1/2/1990", Some("1990-02-01")),
+            (&["%d/%m/%y"], None, "1/2/68", Some("2068-02-01")),
             (&["%Y%m%d"], None, "19371233", None),
             (&["%B %d, %Y"], None, "July 4, 1976", Some("1976-07-04")),
             (&[], Some("%m/%d/%Y"), "1958-10-13", Some("10/13/1958")),

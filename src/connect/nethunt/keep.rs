@@ -1,0 +1,102 @@
+//! Which rows of an answer are staged, and what they tell about a cap.
+//!
+//! Once something is staged, an answer only adds what is not known yet or was edited since the first reply.
+//! Evidence of a cap is noted before the rows that are the evidence are staged: a run killed in between would
+//! otherwise meet them as known.
+
+use super::drain::Reply;
+use super::rows::{self, Row};
+use crate::error::Result;
+use crate::extract::FIRST_REPLY;
+use crate::extract::staging::{IdAndTime, Staging};
+use crate::record::census::Census;
+use crate::record::{RawRecord, instant};
+use std::collections::HashSet;
+
+/// Records created so much before the first reply are old: evidence (NetHunt facts, section 6.4).
+pub(super) const OLD_MS: i64 = 2_000;
+/// The second witness' set of ids.
+pub(super) const WITNESS: &str = "witness";
+
+/// What to do with the rows of a request.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Keep {
+    /// At most so many rows of the request.
+    pub most: Option<u64>,
+    /// The note to make when old rows turn up that had not been seen.
+    pub evidence: Option<&'static str>,
+    /// Whether ids go into the witness' set.
+    pub witness: bool,
+    /// Whether the ids are wanted.
+    pub members: bool,
+    /// Whether rows without an id are staged too: only by the first to show them.
+    pub without_id: bool,
+}
+
+/// What the rows of a request came to.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub reply: Reply,
+    pub unseen_old: u64,
+}
+
+impl Keep {
+    /// Keeps what is new, and makes a note when old rows turn up that had not been seen.
+    pub(super) fn evidence(note: &'static str) -> Self {
+        Self { evidence: Some(note), ..Self::default() }
+    }
+}
+
+/// When the first reply of the read came, by the server's clock, in Unix milliseconds.
+pub(super) fn first_reply(staging: &Staging) -> Result<Option<i64>> {
+    Ok(staging.note(FIRST_REPLY)?.as_deref().and_then(instant::parse).map(|at| at.as_millisecond()))
+}
+
+/// Counts the rows of a batch and stages those to keep. `census` comes with the batch of a first read, where
+/// all are kept.
+pub(super) fn take(
+    staging: &mut Staging,
+    seen: &mut Seen,
+    keep: Keep,
+    mut rows: Vec<Row>,
+    census: Option<Census>,
+) -> Result<()> {
+    if let Some(most) = keep.most {
+        rows.truncate(usize::try_from(most.saturating_sub(seen.reply.rows)).unwrap_or(usize::MAX));
+    }
+    seen.reply.rows += rows.len() as u64;
+    for row in &rows {
+        seen.reply.newest = seen.reply.newest.max(row.created_ms);
+        if let (true, Some(id), Some(at)) = (keep.members, &row.record.id, row.created_ms) {
+            seen.reply.members.insert(id.clone(), at);
+        }
+    }
+    let key = format!("nethunt {}", staging.staged());
+    if let Some(census) = census {
+        return staging.page(&key, rows.into_iter().map(|row| row.record).collect(), census);
+    }
+    let old_before = first_reply(staging)?.map_or(i64::MIN, |at| at - OLD_MS);
+    let ids: Vec<_> = rows.iter().filter_map(|row| row.record.id.clone()).collect();
+    let unknown: HashSet<_> = staging.unknown(&ids)?.into_iter().collect();
+    let is_unknown = |row: &Row| row.record.id.as_ref().is_some_and(|id| unknown.contains(id));
+    let unseen_old =
+        rows.iter().filter(|row| is_unknown(row) && row.created_ms.is_some_and(|at| at < old_before)).count();
+    seen.unseen_old += unseen_old as u64;
+    if let (Some(note), 1..) = (keep.evidence, unseen_old) {
+        staging.set_note(note, "yes");
+    }
+    if keep.witness {
+        let in_set = |row: &Row| Some(IdAndTime { id: row.record.id.clone()?, created_ms: row.created_ms });
+        staging.set_add(WITNESS, &rows.iter().filter_map(in_set).collect::<Vec<_>>())?;
+    }
+    rows.retain(|row| match row.record.id {
+        Some(_) => is_unknown(row) || row.updated_ms.is_some_and(|at| at >= old_before),
+        None => keep.without_id,
+    });
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let records: Vec<RawRecord> = rows.into_iter().map(|row| row.record).collect();
+    let census = rows::census(&records);
+    staging.page(&key, records, census)
+}
