@@ -1,0 +1,7 @@
+//! The `ferry` command as its users meet it: every test runs the program, against the simulator.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test crate: whoever fails, fails loudly")]
+
+mod accounts;
+mod kill;
+mod stages;
+mod support;
