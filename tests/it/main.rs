@@ -3,3 +3,4 @@
 
 mod stages;
 mod support;
+mod tidy;
