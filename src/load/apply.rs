@@ -39,10 +39,13 @@ pub struct Apply<'a> {
     /// Whether another run of this account created or adopted the record.
     pub made_elsewhere: &'a (dyn Fn(&str) -> Result<bool> + Sync),
     /// Asked before each create of a plan made on an unproven read: the record that already has its key.
-    pub look_first: Option<&'a (dyn Fn(&Pending) -> Result<Option<String>> + Sync)>,
+    pub look_first: Option<&'a LookFirst<'a>>,
     /// Told how many rows have their outcome, now and then.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
+
+/// Looks for a record that already has a create's key.
+pub type LookFirst<'a> = dyn Fn(&Pending) -> Result<Option<String>> + Sync + 'a;
 
 /// What came of handing an operation to a worker.
 enum Came {
@@ -322,16 +325,15 @@ impl Apply<'_> {
             })
             .collect();
         let mut found = NewRecord { id, created_ms, class: None, holds: false };
+        let mut most = 0;
         for doubtful in doubts {
             let Some(class) = &doubtful.pending.class else { continue };
             let holds = self.target.holds(&doubtful.pending.operation, &record);
             let same = if class.starts_with("key ") { of_key.contains(class) } else { holds };
-            if same && (holds || found.class.is_none()) {
-                found.class = Some(class.clone());
-                found.holds = holds;
-            }
-            if found.holds {
-                break;
+            // A record holds what a row with fewer fields sent, too: it is the row's that sent the most.
+            let sent = self.target.content(&doubtful.pending.operation).len();
+            if same && (found.class.is_none() || (holds, sent) > (found.holds, most)) {
+                (found.class, found.holds, most) = (Some(class.clone()), holds, sent);
             }
         }
         Ok(Some(found))
