@@ -5,3 +5,4 @@ mod accounts;
 mod kill;
 mod stages;
 mod support;
+mod tidy;
