@@ -272,7 +272,7 @@ impl IntoArgs {
 /// Makes the run's folder and carries the job out.
 fn begin(context: &Context, job: &Job) -> Result<u8> {
     let folder = context.runs.create(&job.command, &job.subject(), job)?;
-    context.reporter.note(&format!("run {}", folder.name()));
+    context.reporter.note(format!("run {}", folder.name()));
     finish(context, flow::execute(context, &folder, job))
 }
 

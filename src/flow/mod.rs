@@ -140,7 +140,7 @@ fn say_completeness(context: &Context, of: &str, completeness: &crate::extract::
     use crate::extract::Completeness::{Complete, Incomplete, Unproven};
     match completeness {
         Complete => {}
-        Unproven(why) => context.reporter.say(&format!("{of}: that this is everything is not proven: {why}")),
-        Incomplete(why) => context.reporter.warn(&format!("{of}: the read is incomplete: {why}")),
+        Unproven(why) => context.reporter.say(format!("{of}: that this is everything is not proven: {why}")),
+        Incomplete(why) => context.reporter.warn(format!("{of}: the read is incomplete: {why}")),
     }
 }

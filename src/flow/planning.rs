@@ -121,7 +121,7 @@ pub(super) fn make(
     let index = folder.path().join(current::FILE);
     let current = Current::build(&index, target.0.read()?, &*decode, &matching.keys)?;
     if current.unreadable() > 0 {
-        context.reporter.warn(&format!("{} records of the target cannot be read", current.unreadable()));
+        context.reporter.warn(format!("{} records of the target cannot be read", current.unreadable()));
     }
     journal.clear()?;
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
@@ -188,7 +188,7 @@ fn wait_for_open_intents(context: &Context, prepared: &Prepared<'_>, job: &Job) 
     if open.is_empty() {
         return Ok(());
     }
-    context.reporter.warn(&format!("not settled yet in this account: {}", open.join(", ")));
+    context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
     if job.load.dry_run {
         return Ok(());
     }
@@ -208,7 +208,7 @@ fn read_target(
     prepared: &Prepared<'_>,
 ) -> Result<(TargetRead, Completeness)> {
     let source = &prepared.stream.source;
-    context.reporter.note(&format!("read {} whole, to plan against it", source.name()));
+    context.reporter.note(format!("read {} whole, to plan against it", source.name()));
     let mut staging = Staging::restart(folder.path(), TARGET)?;
     let began = prepared.stream.client.server_now();
     let selection = Selection { expect: job.load.expect, ..Selection::default() };

@@ -23,10 +23,10 @@ pub fn resume(context: &Context, part: Option<&str>) -> Result<Ended> {
     if let Some(summary) = Summary::stored(&entry.path)?
         && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
     {
-        context.reporter.say(&format!("run `{}` has nothing left to do", entry.name));
+        context.reporter.say(format!("run `{}` has nothing left to do", entry.name));
         return Ok(Ended { summary, error: None });
     }
-    context.reporter.say(&format!("going on with run `{}`", entry.name));
+    context.reporter.say(format!("going on with run `{}`", entry.name));
     Ok(execute(context, &folder, &job))
 }
 

@@ -39,10 +39,13 @@ pub struct Apply<'a> {
     /// Whether another run of this account created or adopted the record.
     pub made_elsewhere: &'a (dyn Fn(&str) -> Result<bool> + Sync),
     /// Asked before each create of a plan made on an unproven read: the record that already has its key.
-    pub look_first: Option<&'a (dyn Fn(&Pending) -> Result<Option<String>> + Sync)>,
+    pub look_first: Option<&'a LookFirst<'a>>,
     /// Told how many rows have their outcome, now and then.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
+
+/// Looks for a record that already has a create's key.
+pub type LookFirst<'a> = dyn Fn(&Pending) -> Result<Option<String>> + Sync + 'a;
 
 /// What came of handing an operation to a worker.
 enum Came {

@@ -43,15 +43,13 @@ impl Plain {
                 continue;
             }
             let place = place_of(header, target, census).map_err(|error| {
-                Error::input(format!("`{}`: {}", file.of, error.to_string())).hint(
-                    error.way_out().map_or_else(
-                        || {
-                            "name the columns as `ferry export` does, or import with a mapping (`-m`)"
-                                .to_owned()
-                        },
-                        str::to_owned,
-                    ),
-                )
+                let hint = match error.way_out() {
+                    Some(hint) => hint.to_owned(),
+                    None => {
+                        "name the columns as `ferry export` does, or import with a mapping (`-m`)".to_owned()
+                    }
+                };
+                Error::input(format!("`{}`: {error}", file.of)).hint(hint)
             })?;
             let modifier = match &place.modifier {
                 Modifier::Named(name) => name.as_str(),
@@ -186,6 +184,7 @@ mod tests {
             of: "nimble:contacts".into(),
             has_modifiers: true,
             has_head: true,
+            open: false,
             fields: vec![
                 field("first name", "", false, false),
                 field("email", "work", true, false),

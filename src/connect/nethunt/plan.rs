@@ -210,7 +210,13 @@ mod tests {
     fn schema() -> Schema {
         let names = ["Name", "Tags", "Score", "VIP", "Email", "__odd"];
         let fields = names.map(|name| FieldSpec { name: name.into(), ..FieldSpec::default() });
-        Schema { of: "nethunt:Contacts".into(), has_modifiers: false, has_head: true, fields: fields.into() }
+        Schema {
+            of: "nethunt:Contacts".into(),
+            has_modifiers: false,
+            has_head: true,
+            open: false,
+            fields: fields.into(),
+        }
     }
 
     fn stored() -> Record {

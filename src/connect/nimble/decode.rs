@@ -38,6 +38,9 @@ impl Decoder {
 
     /// Decodes the JSON text of a contact.
     pub(super) fn contact(&self, raw: &str) -> Result<Decoded, String> {
+        if !raw.trim_start().starts_with('{') {
+            return Err("the contact is no JSON object".to_owned());
+        }
         let contact: Contact =
             serde_json::from_str(raw).map_err(|error| format!("the contact cannot be read: {error}"))?;
         let mut fields = Vec::with_capacity(contact.fields.len() + 5);

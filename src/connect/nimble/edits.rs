@@ -25,22 +25,29 @@ pub(super) enum Edits {
     Hidden(String),
 }
 
-/// Stages every record changed since `since_ms` again.
+/// Stages every record changed since `since_ms` again. `latest` is the latest change that the data pages
+/// showed: a list that begins with an older one is not sorted.
 pub(super) fn read(
     reader: &Reader<'_>,
     selection: &Selection,
     staging: &mut Staging,
     since_ms: i64,
+    latest: Option<i64>,
 ) -> Result<Edits> {
-    match by_order(reader, staging, since_ms)? {
+    match by_order(reader, staging, since_ms, latest)? {
         Some(found) => Ok(found),
         None => by_range(reader, selection, staging, since_ms),
     }
 }
 
 /// Latest changes first; `None` where the service does not sort.
-fn by_order(reader: &Reader<'_>, staging: &mut Staging, since_ms: i64) -> Result<Option<Edits>> {
-    let mut latest = i64::MAX;
+fn by_order(
+    reader: &Reader<'_>,
+    staging: &mut Staging,
+    since_ms: i64,
+    latest: Option<i64>,
+) -> Result<Option<Edits>> {
+    let mut previous = i64::MAX;
     for page in 1.. {
         let batch = match reader.page(page, PER_PAGE, Order::Updated) {
             Ok(batch) => batch,
@@ -48,12 +55,14 @@ fn by_order(reader: &Reader<'_>, staging: &mut Staging, since_ms: i64) -> Result
             Err(failure) => return hidden(page, failure).map(Some),
         };
         let last = batch.records.is_empty() || batch.meta.pages().is_some_and(|pages| page >= pages);
-        for record in &batch.records {
-            let changed = changed(record);
-            if page == 1 && changed.is_some_and(|changed| changed > latest) {
-                return Ok(None);
-            }
-            latest = latest.min(changed.unwrap_or(latest));
+        let mut descending = page > 1 || batch.latest >= latest;
+        for record in batch.records.iter().filter(|_| page == 1) {
+            let changed = changed(record).unwrap_or(previous);
+            descending &= changed <= previous;
+            previous = changed;
+        }
+        if !descending {
+            return Ok(None);
         }
         let all = stage_changed(staging, &format!("edits-{page}"), batch, since_ms, None)?;
         if last || !all {

@@ -48,7 +48,7 @@ pub(super) fn extract(
         Err(Trouble::Window(why)) => return Ok(Completeness::Incomplete(why)),
         Err(Trouble::Error(error)) => return Err(error),
     }
-    let (sampled, trusted) = (pages.sampled, pages.trusted);
+    let (sampled, trusted, latest) = (pages.sampled, pages.trusted, pages.latest);
     if sampled {
         let count = staging.staged();
         return Ok(Completeness::Unproven(format!("a sample of {count} contacts was asked for")));
@@ -69,7 +69,7 @@ pub(super) fn extract(
         Err(Trouble::Error(error)) => return Err(error),
     };
     let since = number(staging, EDITS_SINCE)?.unwrap_or(0);
-    let edited = edits::read(reader, selection, staging, since)?;
+    let edited = edits::read(reader, selection, staging, since, latest)?;
     if let Some(expected) = selection.expect {
         let read = staging.distinct()?.saturating_sub(gone);
         return Ok(if read == expected {
@@ -98,6 +98,8 @@ struct DataPages<'a> {
     ended: bool,
     trusted: bool,
     sampled: bool,
+    /// The latest change seen, in Unix milliseconds.
+    latest: Option<i64>,
 }
 
 impl<'a> DataPages<'a> {
@@ -109,7 +111,7 @@ impl<'a> DataPages<'a> {
         // A small sample needs no big page.
         let per_page = per_page.min(u32::try_from(limit).unwrap_or(u32::MAX).max(1));
         let sampled = staging.staged() >= limit;
-        Ok(Self { reader, staging, per_page, limit, pages, ended: false, trusted, sampled })
+        Ok(Self { reader, staging, per_page, limit, pages, ended: false, trusted, sampled, latest: None })
     }
 
     fn read(&mut self) -> Result<(), Trouble> {
@@ -206,6 +208,7 @@ impl<'a> DataPages<'a> {
             self.pages = pages.max(page);
             self.staging.set_note(PAGES, self.pages.to_string());
         }
+        self.latest = self.latest.max(batch.latest);
         let left = self.limit.saturating_sub(self.staging.staged());
         if batch.records.len() as u64 >= left {
             batch.truncate(usize::try_from(left).unwrap_or(usize::MAX), &self.reader.decoder);
@@ -223,9 +226,11 @@ impl<'a> DataPages<'a> {
         let since = match first.date {
             Some(date) => {
                 self.staging.set_note(FIRST_REPLY, instant::print(date));
-                // The list was made before its answer was dated, at most as long as the answer took.
+                // The list was made before its answer was dated, at most as long as the answer took. Times of
+                // creation are whole seconds, so the second in which it was made is not before it.
                 let took = i64::try_from(first.took.as_millis()).unwrap_or(i64::MAX);
                 let before = date.as_millisecond().saturating_sub(took);
+                let before = before - before.rem_euclid(1000);
                 self.staging.set_note(BEFORE, before.to_string());
                 before - EDIT_SLACK_MS
             }
@@ -243,3 +248,6 @@ fn key(page: u64) -> String {
 pub(super) fn read_failed(failure: Failure) -> Error {
     failed("cannot read contacts from Nimble", failure)
 }
+
+#[cfg(test)]
+mod tests;

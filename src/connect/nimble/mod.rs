@@ -1,6 +1,6 @@
 //! The Nimble connector: contacts, read and written as the public API allows.
 //!
-//! Reads are complete and drift-safe ([`extract`]); a plan is pure ([`plan`]); [`send`] says what was done and
+//! Reads are complete and drift-safe (`extract`); a plan is pure (`plan`); `send` says what was done and
 //! what is in doubt. Nothing here paces or repeats (that is [`crate::http`]), decides what to send again (that
 //! is the load stage) or creates fields. Numbers in comments such as "facts, section 9.2" are those of the
 //! public API's description as gathered for this project.

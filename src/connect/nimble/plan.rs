@@ -1,16 +1,16 @@
 //! What has to be sent so that a contact holds what a draft says. Pure.
 //!
-//! An update sends, for every (field, modifier) pair that differs, the complete new list, so that it means the
-//! same to a service that replaces a pair's values and to one that extends them only by what is new (facts,
-//! sections 9.2 and 15 no. 3). Tags beyond what a create can say, and tags of existing contacts, take a request
-//! of their own.
+//! An update sends, for every (field, modifier) pair that differs, the complete new list: that is what the
+//! service puts in the place of the old one (facts, section 9.2), and it never relies on anything being added
+//! to what is there (section 15 no. 3). Tags beyond what a create can say, and tags of existing contacts, take
+//! a request of their own.
 
-use super::decode::to_service;
+use super::decode::{from_service, to_service};
 use super::tags;
 use super::values::{NewPart, filled, merged, merged_addresses, same};
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
 use crate::record::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Modifier};
-use crate::record::{canonical, is_empty, service_name, to_text};
+use crate::record::{canonical, instant, is_empty, service_name, to_text};
 use crate::transform::draft::{OnExtra, Reject, TargetField, Write};
 use serde_json::{Map, Value, json};
 
@@ -109,7 +109,7 @@ impl<'a> Work<'a> {
             }
         };
         let sorted = |values: &[Value]| {
-            let mut texts: Vec<_> = filled(values).iter().map(canonical::value).collect();
+            let mut texts: Vec<_> = filled(values).iter().map(settled).collect();
             texts.sort();
             texts
         };
@@ -334,7 +334,14 @@ impl Outcome<'_> {
         let place = FieldRef { part: None, ..self.slot.target.place.clone() };
         let parts = self.slot.spec.map_or(&[][..], |spec| &spec.parts);
         if parts.is_empty() {
-            let texts = |values: &[Value]| values.iter().map(to_text).collect();
+            // Labels, not the ids of choices, whichever the row gave.
+            let shown = |value: &Value| match to_service(self.slot.spec, value) {
+                stored if self.slot.spec.is_some_and(|spec| !spec.choices.is_empty()) => {
+                    to_text(&from_service(self.slot.spec, stored))
+                }
+                _ => to_text(value),
+            };
+            let texts = |values: &[Value]| values.iter().map(shown).collect();
             changes.push(Change {
                 field: place.to_string(),
                 before: texts(&self.now),
@@ -353,11 +360,23 @@ impl Outcome<'_> {
                 values.iter().map(|value| value.get(name).map(to_text).unwrap_or_default()).collect()
             };
             let (before, after) = (texts(&self.now), texts(&self.then));
-            if before != after {
+            let differ = before
+                .iter()
+                .filter(|text| !text.is_empty())
+                .ne(after.iter().filter(|text| !text.is_empty()));
+            if differ || (before.len() == after.len() && before != after) {
                 let place = FieldRef { part: Some(name.clone()), ..place.clone() };
                 changes.push(Change { field: place.to_string(), before, after });
             }
         }
+    }
+}
+
+/// A read-only value as it is compared: times to the millisecond, which is what typed files keep.
+fn settled(value: &Value) -> String {
+    match value.as_str().filter(|text| text.contains(':')).and_then(instant::parse) {
+        Some(time) => time.as_millisecond().to_string(),
+        None => canonical::value(value),
     }
 }
 
@@ -373,3 +392,6 @@ fn read_only_reason() -> String {
     "the service fills this field, it cannot be written: leave it as it was, empty it or leave out its column"
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ use super::api::{Api, Query, escaped};
 use super::decode::Decoder;
 use super::wire::{IdsPage, Meta, Page};
 use crate::http::Failure;
-use crate::record::RawRecord;
 use crate::record::census::Census;
+use crate::record::{RawRecord, instant};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub(super) struct Batch {
     pub(super) records: Vec<RawRecord>,
     pub(super) census: Census,
     pub(super) meta: Meta,
+    /// The latest change among the records, in Unix milliseconds.
+    pub(super) latest: Option<i64>,
     /// The server's clock when it answered.
     pub(super) date: Option<Timestamp>,
     /// How long the answer took: the list was made at most so long before [`Batch::date`].
@@ -124,6 +126,7 @@ impl Batch {
             records: Vec::new(),
             census: Census::default(),
             meta: Meta::default(),
+            latest: None,
             date: None,
             took: Duration::ZERO,
         }
@@ -153,6 +156,8 @@ impl Batch {
             }
             Err(_) => (None, None, None, None),
         };
+        let changed = updated.as_deref().and_then(instant::parse).map(Timestamp::as_millisecond);
+        self.latest = self.latest.max(changed);
         self.records.push(RawRecord { id, kind, created, updated, raw: raw.to_owned() });
     }
 }
