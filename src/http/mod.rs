@@ -290,8 +290,10 @@ impl Client {
             .timeout_per_read(Some(call.timeout))
             .timeout_per_write(Some(call.timeout))
             .timeout_global(Some(call.timeout * 10))
-            .max_redirects(if call.method == "GET" { 4 } else { 0 })
-            .build();
+            .max_redirects(if call.method == "GET" { 4 } else { 0 });
+        // A proxy for the way out, as `HTTP_PROXY` names it, cannot reach a service on this machine.
+        let request = if is_loopback(&call.url) { request.proxy(None) } else { request };
+        let request = request.build();
         let answer = self.agent.run(request).map_err(|error| observe(&error))?;
         let header =
             |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -349,6 +351,16 @@ fn http_date(text: &str) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(text.trim()).ok()?).ok()
 }
 
+/// Whether an address leads to this machine.
+fn is_loopback(address: &str) -> bool {
+    match url::Url::parse(address).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// Whether anything can have been sent before this error.
 fn observe(error: &ureq::Error) -> Observed {
     use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
@@ -390,5 +402,30 @@ mod tests {
         assert_eq!(wait_asked("Wed, 25 Nov 2026 10:00:05 GMT", now), Some(Duration::from_secs(5)));
         assert_eq!(wait_asked("Wed, 25 Nov 2026 09:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(wait_asked("soon", now), None);
+    }
+
+    #[test]
+    fn a_service_on_this_machine_is_never_looked_for_behind_a_proxy() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let read = stream.read(&mut request).unwrap();
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                .unwrap();
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        });
+        let pace = Arc::new(Pace::new("none".parse().unwrap(), 1));
+        let mut client = Client::new("secret".into(), pace, Stop::default());
+        let proxy = ureq::Proxy::new(&format!("http://{closed}")).unwrap();
+        client.agent = ureq::Agent::config_builder().proxy(Some(proxy)).build().new_agent();
+        let call = Call { method: "GET", url, body: None, timeout: ORDINARY };
+        let body = client.read(&call, |answer| Ok(answer.body.clone())).unwrap();
+        assert_eq!(body, b"ok");
+        assert!(server.join().unwrap().starts_with("GET / HTTP/1.1"));
+        assert!(is_loopback("http://[::1]:80/") && is_loopback("http://localhost/"));
+        assert!(!is_loopback("https://app.nimble.com/api/v1"));
     }
 }
