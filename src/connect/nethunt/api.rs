@@ -161,7 +161,8 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
                 .hint("the API sees what the user of FERRY_NETHUNT_EMAIL may see")
         }
         Failure::Refused { status, text } => {
-            Error::stopped(format!("cannot {what}: NetHunt answers {status}{}", said(&text)))
+            let error = Error::input(format!("cannot {what}: NetHunt answers {status}{}", said(&text)));
+            if matches!(status, 300..400 | 404 | 405) { error.hint("check FERRY_NETHUNT_URL") } else { error }
         }
         Failure::GaveUp(why) | Failure::MaybeApplied { why, .. } => {
             Error::stopped(format!("cannot {what}: {why}"))
