@@ -76,7 +76,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "error",
             "extract::Selection",
             "flow",
-            "http::pace",
+            "http",
             "record::schema",
             "report",
             "run::folder",
