@@ -103,7 +103,7 @@ impl Tour<'_> {
     fn import_leads(&self) -> Result<()> {
         self.act(
             "1. A messy sheet into Nimble",
-            "`leads.csv` has 60 rows from fifty countries. The mapping says what becomes what: e-mails are picked\n\
+            "`leads.csv` has 60 rows from all over the world. The mapping says what becomes what: e-mails are picked\n\
              out of `Name <a@b>`, phones become international, country names in any language become one. The\n\
              plan comes before the first write (without `--yes` Ferry would ask now).",
         );

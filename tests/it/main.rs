@@ -3,6 +3,7 @@
 
 mod accounts;
 mod demo;
+mod demo;
 mod kill;
 mod stages;
 mod support;

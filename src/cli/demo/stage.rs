@@ -17,7 +17,7 @@ const MARK: &str = "made-by-ferry-demo.txt";
 /// Lines of a command's output that are shown.
 const MOST_LINES: usize = 40;
 /// Characters of a line that are shown.
-const MOST_CHARS: usize = 180;
+const MOST_CHARS: usize = 260;
 /// How often a condition is looked at that has to come true.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long it may take.
@@ -190,4 +190,26 @@ fn bounded(output: &Output) -> String {
         lines.push(format!("  … {more} more lines"));
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_folder_that_a_demo_made_is_emptied() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("new");
+        empty(&folder).unwrap();
+        std::fs::write(folder.join("mine.txt"), "precious").unwrap();
+        let error = empty(&folder).unwrap_err();
+        assert_eq!(error.class().exit_code(), 2);
+        assert!(error.way_out().is_some_and(|hint| hint.contains("--folder")));
+        assert!(folder.join("mine.txt").is_file());
+
+        std::fs::write(folder.join(MARK), "").unwrap();
+        std::fs::create_dir_all(folder.join(".ferry/runs")).unwrap();
+        empty(&folder).unwrap();
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    }
 }
