@@ -15,6 +15,7 @@ mod output;
 mod planning;
 mod results;
 pub mod resume;
+mod watched;
 
 use crate::error::{Class, Error, Result};
 use crate::report::summary::Status;
