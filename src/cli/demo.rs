@@ -40,7 +40,7 @@ what was exported, the runs, and the simulator's state."
 )]
 pub(crate) struct DemoArgs {
     /// Where the demo's files go
-    #[arg(long, value_name = "FOLDER", default_value = "ferry-demo")]
+    #[arg(long, value_name = "FOLDER", default_value = "ferry-demo", env = "FERRY_DEMO_FOLDER")]
     folder: PathBuf,
 }
 

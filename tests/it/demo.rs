@@ -1,18 +1,22 @@
-//! The demo holds what it tells, wherever it is run and however often.
+//! The guided tour, as a user runs it: it holds, however often, and whatever the environment is set to.
 
 use crate::support::Rehearsal;
 
 #[test]
-fn the_demo_holds_twice_in_a_row_and_says_so_to_scripts() {
-    let rehearsal = Rehearsal::new("");
-    for _ in 0..2 {
-        let shown = rehearsal.json(["demo"]).expect(0);
-        assert_eq!(shown.summary()["status"], "done");
-        let commands = shown.objects();
-        assert!(commands.iter().any(|command| command["killed"] == true), "{}", shown.transcript());
-        assert!(commands.len() >= 9, "{}", shown.transcript());
-    }
+fn the_demo_holds_twice_in_a_row_and_heeds_no_settings_for_other_accounts() {
+    let rehearsal = Rehearsal::new("")
+        .set("FERRY_NIMBLE_TOKEN", "wrong")
+        .set("FERRY_RATE", "1/min")
+        .set("HTTP_PROXY", "http://127.0.0.1:1");
+    let told = rehearsal.ferry(["demo"]).expect(0).stdout;
+    assert!(told.contains("none is missing, none is there twice"), "{told}");
+    assert!(told.contains("Everything held"), "{told}");
     assert!(rehearsal.path("ferry-demo/people.parquet").is_file());
+
+    let shown = rehearsal.json(["demo"]).expect(0);
+    assert_eq!(shown.summary()["status"], "done");
+    assert!(shown.objects().iter().any(|command| command["killed"] == true), "{}", shown.transcript());
+    assert_eq!(rehearsal.requests(), 0, "the user's own accounts are left alone");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 
 mod accounts;
 mod demo;
-mod demo;
 mod kill;
 mod stages;
 mod support;

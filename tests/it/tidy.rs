@@ -76,7 +76,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "error",
             "extract::Selection",
             "flow",
-            "http",
+            "http::pace",
             "record::schema",
             "report",
             "run::folder",
