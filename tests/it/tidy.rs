@@ -247,7 +247,7 @@ fn modules_use_only_whom_they_may() {
             let of_itself = path.split("::").next() == Some(module);
             let may = |arrow: &&str| path == **arrow || path.starts_with(&format!("{arrow}::"));
             let simulator = path.starts_with("sim") && STARTS_A_SIMULATOR.contains(&source.name.as_str());
-            if !of_itself && !allowed.iter().any(|arrow| may(&arrow)) && !simulator {
+            if !of_itself && !allowed.iter().any(may) && !simulator {
                 findings.push(format!("{}: `{module}` may not use `{path}`", source.name));
             }
         }
@@ -340,6 +340,32 @@ fn mappings_have_examples_that_hold() {
     let tested = all("test").stdout;
     assert!(tested.lines().all(|line| line.ends_with(": ok")), "{tested}");
     assert!(tested.lines().count() >= mappings.len(), "{tested}");
+}
+
+#[test]
+fn the_changes_have_the_version_of_the_package() {
+    let changes = std::fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    let heading = format!("\n## [{}]", env!("CARGO_PKG_VERSION"));
+    assert!(changes.contains(&heading), "no{heading} in CHANGELOG.md");
+}
+
+#[test]
+fn commands_in_the_readme_are_the_programs_own() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let rehearsal = Rehearsal::new("");
+    let command = Regex::new(r"(?m)^ *(?:\$ )?ferry ((?:mapping |runs )?[a-z]+)(.*)$").unwrap();
+    let flag = Regex::new(r" (--?[a-z][a-z-]*)").unwrap();
+    let mut seen = 0;
+    for found in command.captures_iter(&readme) {
+        let words: Vec<&str> = found[1].split(' ').collect();
+        let help = rehearsal.ferry([&words[..], &["--help"]].concat()).expect(0).stdout;
+        let typed = found[2].split(" #").next().unwrap_or_default();
+        for flag in flag.captures_iter(typed) {
+            assert!(help.contains(&flag[1]), "`ferry {}` has no `{}`", &found[1], &flag[1]);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 10, "only {seen} commands in README.md");
 }
 
 #[test]
