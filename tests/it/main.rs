@@ -2,8 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test crate: whoever fails, fails loudly")]
 
 mod accounts;
+mod bad_input;
+mod columns;
 mod demo;
+mod files;
+mod help;
 mod kill;
+mod mapping;
 mod stages;
 mod support;
 mod tidy;
+mod trouble;
