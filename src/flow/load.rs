@@ -58,6 +58,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let rate = stream.client.pace().rate();
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
     if job.load.dry_run {
+        results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
         summary.status = Status::Planned;
         return Ok(());
     }

@@ -53,14 +53,19 @@ impl Seen {
 
     /// Adds rows and returns those before the latest creation time. Records of the same millisecond come in any
     /// order, another one each time; by their ids an unchanged folder gives the same rows in the same order.
-    fn in_order(&mut self, rows: Vec<Row>) -> Vec<Row> {
+    /// `census` lacks the rows held back, and gets them when they are returned.
+    fn in_order(&mut self, rows: Vec<Row>, census: &mut Census) -> Vec<RawRecord> {
+        let waited = self.held.len();
+        let counted = waited + rows.len() - rows::ties(&rows);
         self.held.extend(rows);
-        let latest = self.held.last().map(|row| row.created_ms);
-        let ties = self.held.iter().rev().take_while(|row| Some(row.created_ms) == latest).count();
+        let ties = rows::ties(&self.held);
         let settled = if ties > MOST_HELD { self.held.len() } else { self.held.len() - ties };
-        let mut rows: Vec<Row> = self.held.drain(..settled).collect();
-        by_id(&mut rows);
-        rows
+        let mut settled: Vec<Row> = self.held.drain(..settled).collect();
+        let uncounted = |at: usize| at < waited || at >= counted;
+        let records = settled.iter().enumerate().filter(|(at, _)| uncounted(*at)).map(|(_, row)| &row.record);
+        census.merge(rows::census(records));
+        by_id(&mut settled);
+        settled.into_iter().map(|row| row.record).collect()
     }
 
     /// Stages what was held back: the body has ended.
@@ -70,8 +75,9 @@ impl Seen {
             return Ok(());
         }
         by_id(&mut rows);
+        let census = rows::census(rows.iter().map(|row| &row.record));
         let key = format!("nethunt {}", staging.staged());
-        staging.page(&key, rows.into_iter().map(|row| row.record).collect(), Census::default())
+        staging.page(&key, rows.into_iter().map(|row| row.record).collect(), census)
     }
 }
 
@@ -114,9 +120,9 @@ pub(super) fn take(
         }
     }
     let key = format!("nethunt {}", staging.staged());
-    if let Some(census) = census {
-        let rows = seen.in_order(rows);
-        return staging.page(&key, rows.into_iter().map(|row| row.record).collect(), census);
+    if let Some(mut census) = census {
+        let records = seen.in_order(rows, &mut census);
+        return staging.page(&key, records, census);
     }
     let old_before = first_reply(staging)?.map_or(i64::MIN, |at| at - OLD_MS);
     let ids: Vec<_> = rows.iter().filter_map(|row| row.record.id.clone()).collect();

@@ -19,20 +19,32 @@ pub(super) struct Row {
     pub updated_ms: Option<i64>,
 }
 
-/// Rows with a census of what they hold: for a first read, where every row is kept.
+/// Rows with a census of what they hold: for a first read, where every row is kept. The last ones, of one
+/// creation time ([`ties`]), are not counted: they may have to wait for the next batch.
 pub(super) fn counted(batch: &Batch) -> Result<(Vec<Row>, Census), Unreadable> {
-    let mut census = Census::default();
     let mut rows = Vec::with_capacity(512);
+    let mut records = Vec::with_capacity(512);
     for raw in batch.texts()? {
         match Decoder.decode(raw) {
-            Err(_) => rows.push(head(raw)?),
+            Err(_) => {
+                rows.push(head(raw)?);
+                records.push(None);
+            }
             Ok(record) => {
-                census.add(&record);
-                rows.push(row(raw, record.id, record.created, record.updated));
+                rows.push(row(raw, record.id.clone(), record.created.clone(), record.updated.clone()));
+                records.push(Some(record));
             }
         }
     }
+    let mut census = Census::default();
+    records[..rows.len() - ties(&rows)].iter().flatten().for_each(|record| census.add(record));
     Ok((rows, census))
+}
+
+/// How many rows at the end have the creation time of the last.
+pub(super) fn ties(rows: &[Row]) -> usize {
+    let latest = rows.last().map(|row| row.created_ms);
+    rows.iter().rev().take_while(|row| Some(row.created_ms) == latest).count()
 }
 
 /// Rows alone: for reads that mostly meet what is known already.
@@ -91,7 +103,7 @@ mod tests {
         assert_eq!(rows[0].record.id.as_deref(), Some("a"));
         assert_eq!(rows[0].created_ms, Some(1_689_255_984_113));
         assert_eq!((rows[1].record.id.as_deref(), rows[1].record.raw.as_str()), (None, r#"{"id":7}"#));
-        assert_eq!(census.records, 1);
+        assert_eq!((census.records, ties(&rows)), (1, 1));
     }
 
     #[test]
