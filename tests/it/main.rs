@@ -4,6 +4,7 @@
 mod accounts;
 mod demo;
 mod kill;
+mod samples;
 mod stages;
 mod support;
 mod tidy;
