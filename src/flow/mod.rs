@@ -94,6 +94,9 @@ fn conclude(context: &Context, folder: &RunFolder, mut summary: Summary, result:
         Some(_) => Status::Failed,
         None => summary.status,
     };
+    if error.is_some() {
+        summary.rest_is_pending();
+    }
     let (requests, retries) = context.requests();
     summary.requests += requests;
     summary.retries += retries;

@@ -2,9 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test crate: whoever fails, fails loudly")]
 
 mod accounts;
+mod bad_input;
+mod columns;
 mod demo;
+mod files;
+mod help;
 mod kill;
+mod mapping;
 mod samples;
 mod stages;
 mod support;
 mod tidy;
+mod trouble;
