@@ -327,6 +327,16 @@ impl Journal {
         Ok(())
     }
 
+    /// Gives rows of a class whose create was not sent yet the outcome conflict.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn refuse_planned_creates(&self, class: &str, why: &str) -> Result<usize> {
+        let sql = "UPDATE load_row SET outcome = ?, reason = ? WHERE class = ? AND outcome IS NULL AND row IN
+                       (SELECT row FROM load_op WHERE state = 'planned' AND kind = 'create')";
+        Ok(self.db.prepare_cached(sql)?.execute(params![Outcome::Conflict.word(), why, class])?)
+    }
+
     /// Operations in doubt of rows without an outcome, in row order.
     ///
     /// # Errors
