@@ -9,6 +9,7 @@ mod files;
 mod help;
 mod kill;
 mod mapping;
+mod samples;
 mod stages;
 mod support;
 mod tidy;
