@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test crate: whoever fails, fails loudly")]
 
 mod accounts;
+mod doubt;
+mod doubts;
 mod kill;
+mod resume;
 mod stages;
 mod support;
 mod tidy;
