@@ -16,7 +16,7 @@ mod planning;
 mod results;
 pub mod resume;
 
-use crate::error::{Class, Error, Result};
+use crate::error::{Error, Result};
 use crate::report::summary::Status;
 use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
@@ -88,11 +88,7 @@ fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Sum
 /// Notes how a job ended, whatever happened.
 fn conclude(context: &Context, folder: &RunFolder, mut summary: Summary, result: Result<()>) -> Ended {
     let mut error = result.err();
-    summary.status = match &error {
-        Some(error) if matches!(error.class(), Class::Stopped | Class::Credentials) => Status::Stopped,
-        Some(_) => Status::Failed,
-        None => summary.status,
-    };
+    summary.status = error.as_ref().map_or(summary.status, Status::after);
     let (requests, retries) = context.requests();
     summary.requests += requests;
     summary.retries += retries;
