@@ -49,27 +49,33 @@ from = "email"
 
 /// A place to import to.
 #[derive(Clone, Copy)]
-struct Target {
+struct Target<'a> {
     stream: &'static str,
-    mapping: &'static str,
+    mapping: &'a str,
 }
 
-const TARGETS: [Target; 2] = [
+const TARGETS: [Target<'static>; 2] = [
     Target { stream: "nethunt:Contacts", mapping: NETHUNT },
     Target { stream: "nimble:contacts", mapping: NIMBLE },
 ];
 
 #[test]
-fn a_create_whose_answer_is_lost_is_adopted_or_sent_again_in_nethunt() {
-    MISHAPS.iter().for_each(|mishap| survive(TARGETS[0], *mishap));
+fn a_create_whose_answer_is_lost_is_adopted_or_sent_again() {
+    for target in TARGETS {
+        MISHAPS.iter().for_each(|mishap| survive(target, *mishap));
+    }
 }
 
 #[test]
-fn a_create_whose_answer_is_lost_is_adopted_or_sent_again_in_nimble() {
-    MISHAPS.iter().for_each(|mishap| survive(TARGETS[1], *mishap));
+fn without_a_key_it_is_known_by_its_content() {
+    for target in TARGETS {
+        let (_, fields) = target.mapping.split_once("\"]\n").unwrap();
+        let mapping = format!("[mapping]\nmode = \"create\"\n{fields}");
+        MISHAPS.iter().for_each(|mishap| survive(Target { mapping: &mapping, ..target }, *mishap));
+    }
 }
 
-fn survive(target: Target, (mishap, commits): (&str, bool)) {
+fn survive(target: Target<'_>, (mishap, commits): (&str, bool)) {
     let rehearsal = Rehearsal::new(&format!("[[fault]]\nmethod = \"POST\"\nfirst = 6\n{mishap}\n"));
     let out = import(&rehearsal, target, ROWS).expect(0);
     assert_balanced(&out);
@@ -94,6 +100,10 @@ fn more_new_records_than_rows_leave_the_rows_in_doubt() {
         assert_eq!((left[0]["_ferry_row"].as_str(), left[0]["name"].as_str()), ("1", "Row 000"));
         assert!(left[0]["_ferry_reason"].contains("2 new records match 1 rows"), "{left:?}");
         assert_eq!(emails(&rehearsal, target).len(), 2);
+
+        let seen = rehearsal.requests();
+        rehearsal.json(["resume", "--last", "--yes"]).expect(1);
+        assert!(rehearsal.writes_since(seen).is_empty());
     }
 }
 
@@ -117,7 +127,7 @@ const FIRST_REQUEST_LOST: &str = "[[fault]]\nkind = \"lost_request\"\nmethod = \
 
 /// Starts an import of one row and ends it when its create has met its fault: before the sweep, which the settle
 /// time holds back.
-fn interrupt_at_the_first_create(rehearsal: &Rehearsal, target: Target) {
+fn interrupt_at_the_first_create(rehearsal: &Rehearsal, target: Target<'_>) {
     prepare(rehearsal, target, 1);
     let life = rehearsal.spawn(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"]);
     rehearsal.wait_until("the create is lost", |now| {
@@ -163,7 +173,31 @@ fn a_row_that_always_gets_a_500_fails_after_two_sweeps_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_service_that_is_down_stops_the_run_and_resume_completes_it() {
+fn a_row_that_nimble_refuses_fails_with_its_words_and_the_rest_goes_on() {
+    let scenario = "[[fault]]\nkind = \"error_before_commit\"\nmethod = \"POST\"\nstatus = 409\nat = [3]\n";
+    let rehearsal = Rehearsal::new(scenario);
+    let out = import(&rehearsal, TARGETS[1], ROWS).expect(1);
+    assert_balanced(&out);
+    assert_eq!((out.count("created"), out.count("failed")), (ROWS as u64 - 1, 1), "{}", out.transcript());
+    let run = run_of(&rehearsal, &out);
+    assert_every_row_has_one_result(&run, ROWS as u64);
+    let reason = &result_rows(&run, "rejected.csv")[0]["_ferry_reason"];
+    assert!(reason.contains("Internal error handling request"), "{reason}");
+}
+
+#[test]
+fn a_service_that_takes_no_writes_stops_the_run_and_fails_no_row() {
+    let rehearsal = Rehearsal::new("[[fault]]\nkind = \"lost_request\"\nmethod = \"POST\"\n");
+    let out = import(&rehearsal, TARGETS[0], 40).expect(3);
+    assert_balanced(&out);
+    assert_eq!((out.count("failed"), out.count("created")), (0, 0), "{}", out.transcript());
+    rehearsal.faults("");
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!((out.count("created"), rehearsal.effects("create")), (40, 40));
+}
+
+#[test]
+fn credentials_that_are_refused_stop_the_run_and_resume_completes_it() {
     for target in TARGETS {
         let rehearsal = Rehearsal::new("").set("FERRY_SETTLE", "100ms");
         prepare(&rehearsal, target, ROWS);
@@ -180,12 +214,12 @@ fn a_service_that_is_down_stops_the_run_and_resume_completes_it() {
     }
 }
 
-fn import(rehearsal: &Rehearsal, target: Target, rows: usize) -> Output {
+fn import(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) -> Output {
     prepare(rehearsal, target, rows);
     rehearsal.json(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"])
 }
 
-fn prepare(rehearsal: &Rehearsal, target: Target, rows: usize) {
+fn prepare(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) {
     let mut text = "name,email\n".to_owned();
     for (row, address) in addresses(rows).iter().enumerate() {
         writeln!(text, "Row {row:03},{address}").unwrap();
@@ -199,7 +233,7 @@ fn addresses(rows: usize) -> Vec<String> {
 }
 
 /// Creates a record past Ferry.
-fn create(rehearsal: &Rehearsal, target: Target, name: &str, email: &str) {
+fn create(rehearsal: &Rehearsal, target: Target<'_>, name: &str, email: &str) {
     if target.stream.starts_with("nimble") {
         let value = |value: &str, modifier: &str| json!([{"value": value, "modifier": modifier}]);
         let fields = json!({"first name": value(name, ""), "email": value(email, "work")});
@@ -214,7 +248,7 @@ fn create(rehearsal: &Rehearsal, target: Target, name: &str, email: &str) {
 }
 
 /// The addresses of all records at the target, sorted.
-fn emails(rehearsal: &Rehearsal, target: Target) -> Vec<String> {
+fn emails(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
     let mut found: Vec<String> = if target.stream.starts_with("nimble") {
         rehearsal.contacts().iter().map(|contact| contact_value(contact, "email")).collect()
     } else {

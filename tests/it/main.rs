@@ -3,9 +3,10 @@
 
 mod accounts;
 mod doubt;
-mod doubts;
+mod drift;
 mod kill;
 mod resume;
+mod round_trip;
 mod stages;
 mod support;
 mod tidy;

@@ -22,7 +22,9 @@ fn a_killed_export_asks_for_no_finished_page_again() {
         rehearsal
             .wait_until("pages are finished", |now| finished_pages(now).len() >= pages || life.has_ended());
         assert!(life.kill_9(), "it ended before it could be killed");
-        finished.push((rehearsal.requests(), finished_pages(&rehearsal)));
+        let known = finished_pages(&rehearsal);
+        assert!(known.len() >= pages, "{known:?}");
+        finished.push((rehearsal.requests(), known));
         life = rehearsal.spawn(["resume", "--last", "--yes"]);
     }
     let out = life.wait();
