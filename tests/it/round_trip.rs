@@ -127,25 +127,36 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// What the simulated Nimble holds, from its state.
+/// What the simulated Nimble holds, as it shows it; a choice by its name, not by its number.
 fn nimble_values(rehearsal: &Rehearsal) -> Values {
     let mut values: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for contact in rehearsal.contacts() {
+    let list = rehearsal.service("GET", "/contacts?per_page=1000", &Value::Null);
+    let contacts = list["resources"].as_array().unwrap();
+    assert_eq!(contacts.len(), rehearsal.contacts().len());
+    let metadata = rehearsal.service("GET", "/contacts/metadata", &Value::Null);
+    let shown = |name: &str, value: String| {
+        let choices = metadata["fields"][name][0]["presentation"]["values"].as_array();
+        let choice = choices.into_iter().flatten().find(|choice| choice["id"] == value.as_str());
+        choice.map_or(value, |choice| choice["value"].as_str().unwrap().to_owned())
+    };
+    for contact in contacts {
         let id = contact["id"].as_str().unwrap();
         let mut add = |column: String, value: &str| {
             values.entry((id.to_owned(), column)).or_default().push(value.to_owned());
         };
-        texts(&contact["tags"]).iter().for_each(|tag| add("_tags".to_owned(), tag));
-        for quad in contact["fields"].as_array().unwrap().chunks(4) {
-            let [name, value, modifier] = [&quad[0], &quad[1], &quad[2]].map(|item| item.as_str().unwrap());
-            let column = if modifier.is_empty() { name.to_owned() } else { format!("{name}[{modifier}]") };
-            match serde_json::from_str::<Value>(value) {
-                Ok(Value::Object(parts)) if name == "address" => {
-                    parts.iter().for_each(|(part, text)| {
-                        add(format!("{column}.{part}"), text.as_str().unwrap());
-                    });
+        let tags = contact["tags"].as_array().unwrap();
+        tags.iter().for_each(|tag| add("_tags".to_owned(), tag["tag"].as_str().unwrap()));
+        for (name, entries) in contact["fields"].as_object().unwrap() {
+            for entry in entries.as_array().unwrap() {
+                let value = shown(name, texts(&entry["value"]).concat());
+                let modifier = entry["modifier"].as_str().unwrap_or_default();
+                let column = if modifier.is_empty() { name.clone() } else { format!("{name}[{modifier}]") };
+                match serde_json::from_str::<Value>(&value) {
+                    Ok(Value::Object(parts)) if name == "address" => parts
+                        .iter()
+                        .for_each(|(part, text)| add(format!("{column}.{part}"), text.as_str().unwrap())),
+                    _ => add(column, &value),
                 }
-                _ => add(column, value),
             }
         }
     }
