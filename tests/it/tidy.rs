@@ -221,7 +221,7 @@ fn modules_use_only_whom_they_may() {
             let of_itself = path.split("::").next() == Some(module);
             let may = |arrow: &&str| path == **arrow || path.starts_with(&format!("{arrow}::"));
             let simulator = path.starts_with("sim") && STARTS_A_SIMULATOR.contains(&source.name.as_str());
-            if !of_itself && !allowed.iter().any(|arrow| may(&arrow)) && !simulator {
+            if !of_itself && !allowed.iter().any(|arrow| may(arrow)) && !simulator {
                 findings.push(format!("{}: `{module}` may not use `{path}`", source.name));
             }
         }
