@@ -180,10 +180,8 @@ impl ExportArgs {
 }
 
 pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<u8> {
-    let source = Endpoint::parse(&args.source, args.read.format.as_deref())?;
-    // `--format` is the input's where the input needs one, else the output's.
-    let input_takes_format = args.source == "-";
-    let format = if input_takes_format && args.output != "-" { None } else { args.read.format.as_deref() };
+    let [input, format] = formats(&args.source, &args.output, args.read.format.as_deref());
+    let source = Endpoint::parse(&args.source, input)?;
     let output = match Endpoint::parse(&args.output, format)? {
         Endpoint::File(file) => file,
         Endpoint::Stream { .. } => {
@@ -204,12 +202,11 @@ pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<u8> {
 
 pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<u8> {
     let source = Endpoint::parse(&args.source, args.read.format.as_deref())?;
-    let target = Endpoint::parse(&args.target, None)?;
+    let target = stream(&args.target)?;
     let mut job = job("import", source, args.mapping.as_deref(), &args.read)?;
     job.target = Some(place(target)?);
     job.selection.limit = args.limit;
     job.load = args.into.options();
-    require_stream(&job)?;
     begin(context, &job)
 }
 
@@ -228,11 +225,11 @@ pub(crate) fn transform(context: &Context, args: &TransformArgs) -> Result<u8> {
 }
 
 pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
+    let target = stream(&args.target)?;
     let (folder, mut job) = open(context, &args.run)?;
     job.command = "load".into();
-    job.target = Some(place(Endpoint::parse(&args.target, None)?)?);
+    job.target = Some(place(target)?);
     job.load = args.into.options();
-    require_stream(&job)?;
     folder.write_job(&job)?;
     finish(context, flow::execute(context, &folder, &job))
 }
@@ -330,14 +327,24 @@ fn read_mapping(path: &Path) -> Result<MappingText> {
     Ok(MappingText { path: absolute(path)?, text })
 }
 
-fn require_stream(job: &Job) -> Result<()> {
-    match &job.target {
-        Some(Place::Stream { .. }) => Ok(()),
-        Some(Place::File { endpoint, .. }) => {
-            Err(Error::input(format!("`{}` is a file, not a stream of a service", endpoint.path.display()))
-                .hint("to write a file use `ferry export`"))
-        }
-        None => Err(Error::input("there is no target")),
+/// A target that records can be loaded into.
+fn stream(target: &str) -> Result<Endpoint> {
+    match Endpoint::parse(target, None)? {
+        Endpoint::File(_) => Err(Error::input(format!("`{target}` is a file, not a stream of a service"))
+            .hint("to write a file use `ferry export`")),
+        stream => Ok(stream),
+    }
+}
+
+/// What `--format` says of an export's source and of its output: it is meant for the ends whose names do not
+/// tell their format; where both tell, for a file that is read, else for the one that is written.
+fn formats<'a>(source: &str, output: &str, flag: Option<&'a str>) -> [Option<&'a str>; 2] {
+    let tells = |end: &str| Endpoint::parse(end, None).is_ok();
+    match (tells(source), tells(output)) {
+        (true, true) if matches!(Endpoint::parse(source, None), Ok(Endpoint::File(_))) => [flag, None],
+        (true, _) => [None, flag],
+        (false, true) => [flag, None],
+        (false, false) => [flag, flag],
     }
 }
 

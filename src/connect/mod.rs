@@ -110,12 +110,12 @@ impl Endpoint {
     }
 }
 
-/// Opens a stream: asks the service who we are and what the stream is.
+/// Opens a stream: asks the service who we are and what the stream is. The requests go through `client`, which
+/// counts them whether the stream can be opened or not.
 ///
 /// # Errors
 /// When a setting is missing, the credentials are refused, the service is down, or there is no such stream.
-pub fn open(connection: &Connection, stream: &str, stop: &Stop) -> Result<Stream> {
-    let client = client(connection, stop)?;
+pub fn open(connection: &Connection, stream: &str, client: Client) -> Result<Stream> {
     let url = base_url(connection)?;
     let settle = connection.settle;
     match connection.name.as_str() {
@@ -186,7 +186,11 @@ pub fn offline_schema(connection: &str) -> Option<Schema> {
     (connection == "nimble").then(nimble::offline_schema)
 }
 
-fn client(connection: &Connection, stop: &Stop) -> Result<Client> {
+/// A client with a connection's credentials and pace.
+///
+/// # Errors
+/// When a setting is missing (class `Input`).
+pub fn client(connection: &Connection, stop: &Stop) -> Result<Client> {
     let authorization = match connection.name.as_str() {
         "nimble" => nimble::authorization(&connection.secret("TOKEN")?),
         _ => nethunt::authorization(&connection.required("EMAIL")?, &connection.secret("KEY")?),

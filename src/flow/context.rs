@@ -4,6 +4,7 @@ use crate::config::{Connection, Overrides};
 use crate::connect::{self, Stream};
 use crate::error::{Error, Result};
 use crate::flow::job::Place;
+use crate::http::Client;
 use crate::report::Reporter;
 use crate::run::folder::Runs;
 use crate::stop::Stop;
@@ -28,13 +29,16 @@ pub struct Context {
     pub began: Instant,
     /// Streams opened so far, by connection and stream.
     streams: Mutex<BTreeMap<(String, String), Stream>>,
+    /// The clients of all streams, of those too that could not be opened.
+    clients: Mutex<Vec<Client>>,
 }
 
 impl Context {
     /// A context whose time begins now.
     #[must_use]
     pub fn new(reporter: Reporter, stop: Stop, overrides: Overrides, runs: Runs, yes: bool) -> Self {
-        Self { reporter, stop, overrides, runs, yes, began: Instant::now(), streams: Mutex::default() }
+        let (streams, clients) = (Mutex::default(), Mutex::default());
+        Self { reporter, stop, overrides, runs, yes, began: Instant::now(), streams, clients }
     }
 
     /// The settings of a connection.
@@ -55,7 +59,10 @@ impl Context {
         if let Some(opened) = streams.get(&key) {
             return Ok(opened.clone());
         }
-        let opened = connect::open(&self.connection(connection)?, stream, &self.stop)?;
+        let connection = self.connection(connection)?;
+        let client = connect::client(&connection, &self.stop)?;
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
+        let opened = connect::open(&connection, stream, client)?;
         streams.insert(key, opened.clone());
         Ok(opened)
     }
@@ -82,9 +89,9 @@ impl Context {
     /// Requests sent and how many of them were repetitions.
     #[must_use]
     pub fn requests(&self) -> (u64, u64) {
-        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        streams.values().fold((0, 0), |(requests, retries), stream| {
-            let counters = stream.client.counters();
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.iter().fold((0, 0), |(requests, retries), client| {
+            let counters = client.counters();
             (
                 requests + counters.requests.load(Ordering::Relaxed),
                 retries + counters.retries.load(Ordering::Relaxed),

@@ -90,6 +90,9 @@ fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Sum
 fn conclude(context: &Context, folder: &RunFolder, mut summary: Summary, result: Result<()>) -> Ended {
     let mut error = result.err();
     summary.status = error.as_ref().map_or(summary.status, Status::after);
+    if error.is_some() {
+        summary.rest_is_pending();
+    }
     let (requests, retries) = context.requests();
     summary.requests += requests;
     summary.retries += retries;

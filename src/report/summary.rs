@@ -185,8 +185,7 @@ impl Summary {
         self.pending = counts.pending;
     }
 
-    /// Counts rows that were read and have no account yet as mapped and pending: a load that stopped before its
-    /// plan was whole.
+    /// Counts rows that were read and have no account yet as mapped and pending: the run ended before their turn.
     pub fn rest_is_pending(&mut self) {
         let rest = self.read.saturating_sub(self.filtered + self.rejected + self.mapped);
         self.mapped += rest;

@@ -2,10 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test crate: whoever fails, fails loudly")]
 
 mod accounts;
+mod bad_input;
+mod columns;
 mod demo;
 mod doubt;
 mod drift;
+mod files;
+mod help;
 mod kill;
+mod mapping;
 mod pace;
 mod resume;
 mod round_trip;
@@ -13,3 +18,4 @@ mod sheet;
 mod stages;
 mod support;
 mod tidy;
+mod trouble;

@@ -60,6 +60,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "connect",
             "error",
             "extract",
+            "http::Client",
             "load",
             "record",
             "report",
@@ -91,18 +92,19 @@ const ARROWS: [(&str, &[&str]); 16] = [
 /// The command's own files that start a simulator.
 const STARTS_A_SIMULATOR: [&str; 2] = ["src/cli/demo.rs", "src/cli/sim.rs"];
 
-/// A source file: its path from the package's root, and its text.
+/// A source file: its path from the package's root, its text, and whether it is compiled for tests alone.
 struct Source {
     name: String,
     text: String,
+    tests_only: bool,
 }
 
 impl Source {
     /// The lines that are compiled into the program: no comments, no unit tests.
     fn product(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tests = self.name.contains("tests") || self.name.ends_with("_model.rs");
-        let text = if tests { "" } else { self.text.split("#[cfg(test)]").next().unwrap_or_default() };
-        code(text)
+        let unit_tests = Regex::new(r"#\[cfg\(test\)\]\n[a-z() ]*mod [a-z_]+ \{").unwrap();
+        let end = unit_tests.find(&self.text).map_or(self.text.len(), |found| found.start());
+        code(if self.tests_only { "" } else { &self.text[..end] })
     }
 
     /// `src/flow/load.rs` is of the module `flow`.
@@ -145,7 +147,31 @@ fn name(path: &Path) -> String {
 fn sources(of: &[&str]) -> Vec<Source> {
     let rust =
         files(of).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    rust.map(|path| Source { name: name(&path), text: std::fs::read_to_string(&path).unwrap() }).collect()
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        Source { name: name(&path), text, tests_only: false }
+    };
+    let mut sources: Vec<Source> = rust.map(read).collect();
+    let declared =
+        Regex::new(r#"#\[cfg\(test\)\]\n(?:#\[path = "([a-z_]+)\.rs"\]\n)?[a-z() ]*mod ([a-z_]+);"#).unwrap();
+    let for_tests: Vec<String> = sources
+        .iter()
+        .flat_map(|source| {
+            let own = source.name.trim_end_matches(".rs").trim_end_matches("/mod");
+            let folder = own.rsplit_once('/').map_or("", |(folder, _)| folder);
+            declared.captures_iter(&source.text).map(move |found| match found.get(1) {
+                Some(beside) => format!("{folder}/{}", beside.as_str()),
+                None => format!("{own}/{}", &found[2]),
+            })
+        })
+        .collect();
+    for source in &mut sources {
+        let is = |module: &String| {
+            source.name == format!("{module}.rs") || source.name.starts_with(&format!("{module}/"))
+        };
+        source.tests_only = for_tests.iter().any(is);
+    }
+    sources
 }
 
 /// Fails with all findings, one a line.
@@ -221,7 +247,7 @@ fn modules_use_only_whom_they_may() {
             let of_itself = path.split("::").next() == Some(module);
             let may = |arrow: &&str| path == **arrow || path.starts_with(&format!("{arrow}::"));
             let simulator = path.starts_with("sim") && STARTS_A_SIMULATOR.contains(&source.name.as_str());
-            if !of_itself && !allowed.iter().any(|arrow| may(arrow)) && !simulator {
+            if !of_itself && !allowed.iter().any(may) && !simulator {
                 findings.push(format!("{}: `{module}` may not use `{path}`", source.name));
             }
         }
@@ -286,8 +312,8 @@ fn only_report_prints() {
 #[test]
 fn nothing_of_the_product_panics_on_data() {
     none(&outside(&[], r"\.unwrap\(\)|\bpanic!|\btodo!|\bunimplemented!"));
-    let reasons = Regex::new(r#"\.expect\("[^"]{0,11}"\)"#).unwrap();
-    none(&outside(&[], reasons.as_str()));
+    // Where something cannot happen, the text has to say why.
+    none(&outside(&[], r#"\.expect\("[^"]{0,11}"\)"#));
 }
 
 #[test]
@@ -314,6 +340,32 @@ fn mappings_have_examples_that_hold() {
     let tested = all("test").stdout;
     assert!(tested.lines().all(|line| line.ends_with(": ok")), "{tested}");
     assert!(tested.lines().count() >= mappings.len(), "{tested}");
+}
+
+#[test]
+fn the_changes_have_the_version_of_the_package() {
+    let changes = std::fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    let heading = format!("\n## [{}]", env!("CARGO_PKG_VERSION"));
+    assert!(changes.contains(&heading), "no{heading} in CHANGELOG.md");
+}
+
+#[test]
+fn commands_in_the_readme_are_the_programs_own() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let rehearsal = Rehearsal::new("");
+    let command = Regex::new(r"(?m)^ *(?:\$ )?ferry ((?:mapping |runs )?[a-z]+)(.*)$").unwrap();
+    let flag = Regex::new(r" (--?[a-z][a-z-]*)").unwrap();
+    let mut seen = 0;
+    for found in command.captures_iter(&readme) {
+        let words: Vec<&str> = found[1].split(' ').collect();
+        let help = rehearsal.ferry([&words[..], &["--help"]].concat()).expect(0).stdout;
+        let typed = found[2].split(" #").next().unwrap_or_default();
+        for flag in flag.captures_iter(typed) {
+            assert!(help.contains(&flag[1]), "`ferry {}` has no `{}`", &found[1], &flag[1]);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 10, "only {seen} commands in README.md");
 }
 
 #[test]
