@@ -17,7 +17,7 @@ mod results;
 pub mod resume;
 mod watched;
 
-use crate::error::{Class, Error, Result};
+use crate::error::{Error, Result};
 use crate::report::summary::Status;
 use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
@@ -89,11 +89,7 @@ fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Sum
 /// Notes how a job ended, whatever happened.
 fn conclude(context: &Context, folder: &RunFolder, mut summary: Summary, result: Result<()>) -> Ended {
     let mut error = result.err();
-    summary.status = match &error {
-        Some(error) if matches!(error.class(), Class::Stopped | Class::Credentials) => Status::Stopped,
-        Some(_) => Status::Failed,
-        None => summary.status,
-    };
+    summary.status = error.as_ref().map_or(summary.status, Status::after);
     if error.is_some() {
         summary.rest_is_pending();
     }

@@ -1,7 +1,7 @@
 //! Going on with a run, or giving a finished one's account again.
 
 use super::context::Context;
-use super::job::Job;
+use super::job::{Job, Place};
 use super::{Ended, execute};
 use crate::error::{Error, Result};
 use crate::report::Summary;
@@ -27,7 +27,28 @@ pub fn resume(context: &Context, part: Option<&str>) -> Result<Ended> {
         return Ok(Ended { summary, error: None });
     }
     context.reporter.say(format!("going on with run `{}`", entry.name));
+    if let Err(error) = reach(context, &job) {
+        return untouched(context, &entry, &job, error);
+    }
     Ok(execute(context, &folder, &job))
+}
+
+/// Opens the streams of a run, which have to lead where they led when it was begun.
+fn reach(context: &Context, job: &Job) -> Result<()> {
+    let known = |place: &&Place| matches!(place, Place::Stream { account: Some(_), .. });
+    let mut places = [Some(&job.source), job.target.as_ref()].into_iter().flatten().filter(known);
+    places.try_for_each(|place| context.reopen(place).map(|_| ()))
+}
+
+/// How a run ended that could not be gone on with. Nothing is stored: behind the right connection it can still
+/// be resumed.
+fn untouched(context: &Context, entry: &RunEntry, job: &Job, error: Error) -> Result<Ended> {
+    let stored = Summary::stored(&entry.path)?;
+    let mut summary = stored.unwrap_or_else(|| Summary::new(&entry.name, &job.command));
+    summary.status = Status::after(&error);
+    summary.requests += context.requests().0;
+    summary.retries += context.requests().1;
+    Ok(Ended { summary, error: Some(error) })
 }
 
 /// The newest run that can be resumed, else the newest finished one. Runs that were only to plan are not meant.

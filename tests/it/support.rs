@@ -56,8 +56,6 @@ pub(crate) struct Entry {
     pub(crate) status: u64,
     /// The faults laid over it, joined by commas.
     pub(crate) fault: String,
-    /// `create`, `update`, …; empty when nothing changed.
-    pub(crate) effect: String,
     pub(crate) body: Option<String>,
 }
 
@@ -392,7 +390,6 @@ fn entry(value: &Value) -> Entry {
         query: text("query"),
         status: value["status"].as_u64().unwrap(),
         fault: text("fault"),
-        effect: text("effect"),
         body: value["body"].as_str().map(str::to_owned),
     }
 }

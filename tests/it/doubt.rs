@@ -1,0 +1,263 @@
+//! Creates whose answer never came, and refusals: what is adopted, sent again, left in doubt, a conflict, failed
+//! (design section 9.3).
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::accounts::{assert_balanced, assert_every_row_has_one_result, contact_value, result_rows, run_of};
+use crate::support::{Output, Rehearsal};
+
+const ROWS: usize = 12;
+
+/// What may happen to a request, and whether the service did its work all the same.
+const MISHAPS: [(&str, bool); 7] = [
+    ("kind = \"error_after_commit\"", true),
+    ("kind = \"error_before_commit\"", false),
+    ("kind = \"lost_answer\"", true),
+    ("kind = \"lost_request\"", false),
+    ("kind = \"late_commit\"\nlate_commit_ms = 100", true),
+    ("kind = \"truncated_body\"", true),
+    ("kind = \"empty_body\"", true),
+];
+
+const NETHUNT: &str = r#"
+[mapping]
+key = ["Email"]
+[[field]]
+to = "Name"
+from = "name"
+[[field]]
+to = "Email"
+from = "email"
+multi = true
+"#;
+
+const NIMBLE: &str = r#"
+[mapping]
+key = ["email[work]"]
+[[field]]
+to = "_type"
+const = "person"
+[[field]]
+to = "first name"
+from = "name"
+[[field]]
+to = "email[work]"
+from = "email"
+"#;
+
+/// A place to import to.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    stream: &'static str,
+    mapping: &'a str,
+}
+
+const TARGETS: [Target<'static>; 2] = [
+    Target { stream: "nethunt:Contacts", mapping: NETHUNT },
+    Target { stream: "nimble:contacts", mapping: NIMBLE },
+];
+
+#[test]
+fn a_create_whose_answer_is_lost_is_adopted_or_sent_again() {
+    for target in TARGETS {
+        MISHAPS.iter().for_each(|mishap| survive(target, *mishap));
+    }
+}
+
+#[test]
+fn without_a_key_it_is_known_by_its_content() {
+    for target in TARGETS {
+        let (_, fields) = target.mapping.split_once("\"]\n").unwrap();
+        let mapping = format!("[mapping]\nmode = \"create\"\n{fields}");
+        MISHAPS.iter().for_each(|mishap| survive(Target { mapping: &mapping, ..target }, *mishap));
+    }
+}
+
+fn survive(target: Target<'_>, (mishap, commits): (&str, bool)) {
+    let rehearsal = Rehearsal::new(&format!("[[fault]]\nmethod = \"POST\"\nfirst = 6\n{mishap}\n"));
+    let out = import(&rehearsal, target, ROWS).expect(0);
+    assert_balanced(&out);
+    assert_eq!(out.count("created"), ROWS as u64, "{mishap}: {}", out.transcript());
+    assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{mishap}");
+    let sent = rehearsal.ledger().iter().filter(|entry| entry.is_write()).count();
+    assert_eq!(sent, if commits { ROWS } else { ROWS + 6 }, "{mishap}");
+    assert_every_row_has_one_result(&run_of(&rehearsal, &out), ROWS as u64);
+}
+
+#[test]
+fn more_new_records_than_rows_leave_the_rows_in_doubt() {
+    for target in TARGETS {
+        let rehearsal = Rehearsal::new(FIRST_ANSWER_LOST).set("FERRY_SETTLE", "1s");
+        interrupt_at_the_first_create(&rehearsal, target);
+        // Somebody at the same login makes the same record by hand.
+        create(&rehearsal, target, "Row 000", "row000@doubt.example");
+        let out = rehearsal.json(["resume", "--last", "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("in_doubt"), out.count("created")), (1, 0), "{}", out.transcript());
+        let left = result_rows(&run_of(&rehearsal, &out), "indoubt.csv");
+        assert_eq!((left[0]["_ferry_row"].as_str(), left[0]["name"].as_str()), ("1", "Row 000"));
+        assert!(left[0]["_ferry_reason"].contains("2 new records match 1 rows"), "{left:?}");
+        assert_eq!(emails(&rehearsal, target).len(), 2);
+
+        let seen = rehearsal.requests();
+        rehearsal.json(["resume", "--last", "--yes"]).expect(1);
+        assert!(rehearsal.writes_since(seen).is_empty());
+    }
+}
+
+#[test]
+fn a_new_record_with_the_key_and_other_content_is_a_conflict() {
+    for target in TARGETS {
+        let rehearsal = Rehearsal::new(FIRST_REQUEST_LOST).set("FERRY_SETTLE", "1s");
+        interrupt_at_the_first_create(&rehearsal, target);
+        create(&rehearsal, target, "Somebody Else", "row000@doubt.example");
+        let out = rehearsal.json(["resume", "--last", "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("conflicts"), out.count("created")), (1, 0), "{}", out.transcript());
+        let left = result_rows(&run_of(&rehearsal, &out), "conflicts.csv");
+        assert!(left[0]["_ferry_reason"].contains("other content"), "{left:?}");
+        assert_eq!(emails(&rehearsal, target).len(), 1);
+    }
+}
+
+const FIRST_ANSWER_LOST: &str = "[[fault]]\nkind = \"lost_answer\"\nmethod = \"POST\"\nfirst = 1\n";
+const FIRST_REQUEST_LOST: &str = "[[fault]]\nkind = \"lost_request\"\nmethod = \"POST\"\nfirst = 1\n";
+
+/// Starts an import of one row and ends it when its create has met its fault: before the sweep, which the settle
+/// time holds back.
+fn interrupt_at_the_first_create(rehearsal: &Rehearsal, target: Target<'_>) {
+    prepare(rehearsal, target, 1);
+    let life = rehearsal.spawn(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"]);
+    rehearsal.wait_until("the create is lost", |now| {
+        let entries = now.ledger();
+        entries.iter().any(|entry| entry.is_write() && entry.fault.starts_with("lost_"))
+    });
+    assert!(life.kill_9(), "it ended before it could be killed");
+}
+
+#[test]
+fn a_row_that_the_service_refuses_fails_with_its_words_and_the_rest_goes_on() {
+    let rehearsal = Rehearsal::new("[nethunt]\nunique_fields = [\"Name\"]\n");
+    rehearsal.file("map.toml", NETHUNT.replace("to = \"Name\"", "to = \"Name\"\nwrite = \"replace\""));
+    rehearsal.file("rows.csv", "name,email\nAda,a@x.example\nAda,b@x.example\nGrace,c@x.example\n");
+    let one_by_one = ["--concurrency", "1", "--yes"];
+    let base = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml"];
+    let out = rehearsal.json(base.into_iter().chain(one_by_one)).expect(1);
+    assert_balanced(&out);
+    assert_eq!((out.count("created"), out.count("failed")), (2, 1), "{}", out.transcript());
+    let rejected = result_rows(&run_of(&rehearsal, &out), "rejected.csv");
+    assert_eq!(rejected.len(), 1);
+    assert_eq!((rejected[0]["_ferry_row"].as_str(), rejected[0]["email"].as_str()), ("2", "b@x.example"));
+    let reason = &rejected[0]["_ferry_reason"];
+    assert!(reason.contains("A record with the same \"Name\" exists already"), "{reason}");
+}
+
+#[test]
+fn a_row_that_always_gets_a_500_fails_after_two_sweeps_and_the_rest_goes_on() {
+    let rehearsal = Rehearsal::new("[nethunt]\nbad_value = 500\n");
+    let mapping = format!("{NETHUNT}[[field]]\nto = \"Birthday\"\nfrom = \"born\"\ntype = \"text\"\n");
+    rehearsal.file("map.toml", mapping);
+    let rows = "name,email,born\nAda,a@x.example,1815-12-10\nBob,b@x.example,some day\nEve,c@x.example,\n";
+    rehearsal.file("rows.csv", rows);
+    let out = rehearsal.json(["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"]).expect(1);
+    assert_balanced(&out);
+    assert_eq!((out.count("created"), out.count("failed")), (2, 1), "{}", out.transcript());
+    let rejected = result_rows(&run_of(&rehearsal, &out), "rejected.csv");
+    assert_eq!((rejected.len(), rejected[0]["_ferry_row"].as_str()), (1, "2"));
+    assert!(rejected[0]["_ferry_reason"].contains("Birthday"), "{rejected:?}");
+    let writes = rehearsal.ledger().into_iter().filter(crate::support::Entry::is_write);
+    let sent = writes.filter(|entry| entry.body.as_deref().is_some_and(|body| body.contains("Bob"))).count();
+    assert_eq!(sent, 2, "it is sent twice, with a sweep between, and then no more");
+}
+
+#[test]
+fn a_row_that_nimble_refuses_fails_with_its_words_and_the_rest_goes_on() {
+    let scenario = "[[fault]]\nkind = \"error_before_commit\"\nmethod = \"POST\"\nstatus = 409\nat = [3]\n";
+    let rehearsal = Rehearsal::new(scenario);
+    let out = import(&rehearsal, TARGETS[1], ROWS).expect(1);
+    assert_balanced(&out);
+    assert_eq!((out.count("created"), out.count("failed")), (ROWS as u64 - 1, 1), "{}", out.transcript());
+    let run = run_of(&rehearsal, &out);
+    assert_every_row_has_one_result(&run, ROWS as u64);
+    let reason = &result_rows(&run, "rejected.csv")[0]["_ferry_reason"];
+    assert!(reason.contains("Internal error handling request"), "{reason}");
+}
+
+#[test]
+fn a_service_that_takes_no_writes_stops_the_run_and_fails_no_row() {
+    let rehearsal = Rehearsal::new("[[fault]]\nkind = \"lost_request\"\nmethod = \"POST\"\n");
+    let out = import(&rehearsal, TARGETS[0], 40).expect(3);
+    assert_balanced(&out);
+    assert_eq!((out.count("failed"), out.count("created")), (0, 0), "{}", out.transcript());
+    rehearsal.faults("");
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!((out.count("created"), rehearsal.effects("create")), (40, 40));
+}
+
+#[test]
+fn credentials_that_are_refused_stop_the_run_and_resume_completes_it() {
+    for target in TARGETS {
+        let rehearsal = Rehearsal::new("").set("FERRY_SETTLE", "100ms");
+        prepare(&rehearsal, target, ROWS);
+        rehearsal.faults("[[fault]]\nkind = \"unauthorized\"\nmethod = \"POST\"\nafter = 5\n");
+        let base = ["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"];
+        let out = rehearsal.json(base).expect(5);
+        assert_balanced(&out);
+        assert_eq!((out.summary()["status"].as_str(), out.count("created")), (Some("stopped"), 5));
+        assert_eq!(out.count("pending") + out.count("in_doubt"), 7, "{}", out.transcript());
+        rehearsal.faults("");
+        let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+        assert_balanced(&out);
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS));
+    }
+}
+
+fn import(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) -> Output {
+    prepare(rehearsal, target, rows);
+    rehearsal.json(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"])
+}
+
+fn prepare(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) {
+    let mut text = "name,email\n".to_owned();
+    for (row, address) in addresses(rows).iter().enumerate() {
+        writeln!(text, "Row {row:03},{address}").unwrap();
+    }
+    rehearsal.file("rows.csv", text);
+    rehearsal.file("map.toml", target.mapping);
+}
+
+fn addresses(rows: usize) -> Vec<String> {
+    (0..rows).map(|row| format!("row{row:03}@doubt.example")).collect()
+}
+
+/// Creates a record past Ferry.
+fn create(rehearsal: &Rehearsal, target: Target<'_>, name: &str, email: &str) {
+    if target.stream.starts_with("nimble") {
+        let value = |value: &str, modifier: &str| json!([{"value": value, "modifier": modifier}]);
+        let fields = json!({"first name": value(name, ""), "email": value(email, "work")});
+        rehearsal.service("POST", "/contact", &json!({"record_type": "person", "fields": fields}));
+        return;
+    }
+    let folders = rehearsal.get("/nethunt/folders");
+    let folder = folders.as_array().unwrap().iter().find(|folder| folder["name"] == "Contacts").unwrap();
+    let path = format!("/zapier/actions/create-record/{}", folder["id"].as_str().unwrap());
+    let body = json!({"timeZone": "Europe/London", "fields": {"Name": name, "Email": [email]}});
+    rehearsal.service("POST", &path, &body);
+}
+
+/// The addresses of all records at the target, sorted.
+fn emails(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
+    let mut found: Vec<String> = if target.stream.starts_with("nimble") {
+        rehearsal.contacts().iter().map(|contact| contact_value(contact, "email")).collect()
+    } else {
+        let of = |record: &Value| {
+            let value = record["fields"]["Email"][0].as_str().unwrap_or_default();
+            value.trim_matches(['<', '>']).to_owned()
+        };
+        rehearsal.records("Contacts").iter().map(of).collect()
+    };
+    found.sort();
+    found
+}

@@ -1,0 +1,79 @@
+//! The request budget as the service sees it: used, and never exceeded (design section 10).
+
+use crate::support::{Entry, Rehearsal};
+
+/// The most requests that lie in any span of `window_ms`.
+fn densest(entries: &[Entry], window_ms: i64) -> usize {
+    let within = |from: i64| entries.iter().filter(|e| e.ms >= from && e.ms < from + window_ms).count();
+    entries.iter().map(|entry| within(entry.ms)).max().unwrap_or_default()
+}
+
+fn span_ms(entries: &[Entry]) -> i64 {
+    entries.last().unwrap().ms - entries.first().unwrap().ms
+}
+
+fn paced(records: usize, rate: &str) -> Vec<Entry> {
+    let rehearsal =
+        Rehearsal::generated("", records).unset("FERRY_NIMBLE_RATE").set("FERRY_NIMBLE_RATE", rate);
+    let export = ["export", "nimble:contacts", "-o", "all.csv", "--per-page", "10"];
+    rehearsal.json(export).expect(0);
+    rehearsal.ledger()
+}
+
+#[test]
+fn a_budget_by_the_second_is_never_exceeded_in_any_second() {
+    let entries = paced(700, "20/s");
+    assert!(entries.len() >= 70, "{} requests", entries.len());
+    assert!(densest(&entries, 1000) <= 20, "{} in a second", densest(&entries, 1000));
+    // The window is kept 15 % wider than the second, for what arrives closer together than it left.
+    let allowed = 20 * span_ms(&entries) / 1000;
+    assert!(entries.len() as i64 * 100 >= allowed * 80, "{} of {allowed} used", entries.len());
+}
+
+#[test]
+fn a_budget_by_the_minute_is_used_to_ninety_five_percent() {
+    let entries = paced(700, "600/min");
+    assert!(entries.len() >= 70, "{} requests", entries.len());
+    let allowed = 600 * span_ms(&entries) / 60_000;
+    assert!(entries.len() as i64 * 100 >= allowed * 95, "{} of {allowed} used", entries.len());
+    // The burst is at most 5 % of the minute's budget; what follows comes at the rate.
+    let burst = 30 + 10;
+    assert!(densest(&entries, 1000) <= burst, "{} in a second", densest(&entries, 1000));
+    assert!(entries.len() as i64 <= allowed + 31, "{} of {allowed} and the burst", entries.len());
+}
+
+#[test]
+fn a_refusal_with_retry_after_holds_all_workers_back() {
+    for service in ["nimble:contacts", "nethunt:Contacts"] {
+        let scenario = "[[fault]]\nkind = \"too_many_requests\"\nmethod = \"POST\"\nat = [10]\nretry_after = 1\n\
+                        [[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 20\n";
+        let rehearsal = Rehearsal::new(scenario);
+        let rows: String = (0..40).map(|row| format!("Row {row},row{row}@pace.example\n")).collect();
+        rehearsal.file("rows.csv", format!("name,email\n{rows}"));
+        let (name, email) = match service {
+            "nimble:contacts" => ("first name", "email[work]"),
+            _ => ("Name", "Email"),
+        };
+        rehearsal.file(
+            "map.toml",
+            format!(
+                "[mapping]\nkey = [\"{email}\"]\n[[field]]\nto = \"{name}\"\nfrom = \"name\"\n\
+                 [[field]]\nto = \"{email}\"\nfrom = \"email\"\nmulti = true\n"
+            ),
+        );
+        let import = ["import", "rows.csv", service, "-m", "map.toml", "--yes"];
+        let out = rehearsal.json(import).expect(0);
+        assert_eq!(out.count("created"), 40, "{}", out.transcript());
+        let writes = rehearsal.writes_since(0);
+        let refused = writes.iter().find(|entry| entry.status == 429).unwrap();
+        // Those that were under way when the refusal was sent may still arrive; then there is silence.
+        let later: Vec<i64> =
+            writes.iter().filter(|entry| entry.ms > refused.ms).map(|entry| entry.ms).collect();
+        let early = later.iter().filter(|ms| **ms < refused.ms + 1000).count();
+        assert!(early <= 4, "{early} came before their time");
+        let times: Vec<i64> = std::iter::once(refused.ms).chain(later).collect();
+        let gap = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        assert!(gap >= 900, "a gap of {gap} ms");
+        assert_eq!(writes.len(), 41, "only the refused one is sent again");
+    }
+}

@@ -1,0 +1,167 @@
+//! An exported sheet, edited and imported without a mapping (design sections 4, 6 and 9.8).
+
+use serde_json::{Value, json};
+
+use crate::accounts::{assert_balanced, assert_every_row_has_one_result, result_rows, run_of};
+use crate::support::Rehearsal;
+
+/// A sheet of the export: its headers and rows.
+struct Sheet {
+    headers: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Sheet {
+    fn exported(rehearsal: &Rehearsal, stream: &str) -> Self {
+        rehearsal.json(["export", stream, "-o", "sheet.csv"]).expect(0);
+        let mut reader = csv::Reader::from_path(rehearsal.path("sheet.csv")).unwrap();
+        let row = |row: &csv::StringRecord| row.iter().map(str::to_owned).collect();
+        let headers = row(reader.headers().unwrap());
+        Self { headers, rows: reader.records().map(|record| row(&record.unwrap())).collect() }
+    }
+
+    fn cell(&mut self, row: usize, header: &str) -> &mut String {
+        let column = self.headers.iter().position(|known| known == header).unwrap();
+        &mut self.rows[row][column]
+    }
+
+    /// The export without the rows that have nothing in this field, such as the last names of companies.
+    fn with(rehearsal: &Rehearsal, stream: &str, field: &str) -> Self {
+        let mut sheet = Self::exported(rehearsal, stream);
+        let column = sheet.headers.iter().position(|known| known == field).unwrap();
+        sheet.rows.retain(|row| !row[column].is_empty());
+        sheet
+    }
+
+    fn save(&self, rehearsal: &Rehearsal) {
+        let mut writer = csv::Writer::from_path(rehearsal.path("sheet.csv")).unwrap();
+        writer.write_record(&self.headers).unwrap();
+        self.rows.iter().for_each(|row| writer.write_record(row).unwrap());
+        writer.flush().unwrap();
+    }
+}
+
+/// A stream, and a field of it that takes any text.
+const STREAMS: [(&str, &str); 2] = [("nimble:contacts", "last name"), ("nethunt:Contacts", "Name")];
+
+#[test]
+fn an_edited_sheet_goes_back_and_each_row_has_its_own_outcome() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 20);
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        let (rows, there) = (sheet.rows.len() as u64, records_at(&rehearsal, stream));
+        "Edited".clone_into(sheet.cell(0, field));
+        "#N/A".clone_into(sheet.cell(1, field));
+        "000000000000000000000000".clone_into(sheet.cell(2, "_id"));
+        "2001-01-01T00:00:00Z".clone_into(sheet.cell(3, "_created"));
+        let cleared = sheet.cell(4, field).clone();
+        sheet.cell(4, field).clear();
+        let mut new = vec![String::new(); sheet.headers.len()];
+        new[sheet.headers.iter().position(|known| known == field).unwrap()] = "Brand New".to_owned();
+        new[1] = if stream.starts_with("nimble") { "person".to_owned() } else { "record".to_owned() };
+        sheet.rows.push(new);
+        sheet.save(&rehearsal);
+        let seen = rehearsal.requests();
+        let out = rehearsal.json(["import", "sheet.csv", stream, "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!(out.count("read"), rows + 1);
+        let counts = ["created", "updated", "rejected", "unchanged"].map(|key| out.count(key));
+        assert_eq!(counts, [1, 2, 2, rows - 4], "{stream}: {}", out.transcript());
+        assert_eq!(rehearsal.writes_since(seen).len(), 3, "{stream}");
+        let run = run_of(&rehearsal, &out);
+        assert_every_row_has_one_result(&run, rows + 1);
+        let rejected = result_rows(&run, "rejected.csv");
+        let of = |row: &str| rejected.iter().find(|rejected| rejected["_ferry_row"] == row).unwrap();
+        assert!(of("3")["_ferry_reason"].contains("has no record"), "{rejected:?}");
+        assert_eq!(of("4")["_ferry_field"], "_created", "{rejected:?}");
+
+        let mut after = Sheet::exported(&rehearsal, stream);
+        assert_eq!(after.rows.len(), there + 1);
+        let id = |sheet: &Sheet, row: usize| sheet.rows[row][0].clone();
+        let mut found = |id: &str| {
+            let row = after.rows.iter().position(|row| row[0] == id).unwrap();
+            after.cell(row, field).clone()
+        };
+        assert_eq!(found(&id(&sheet, 0)), "Edited");
+        assert_eq!(found(&id(&sheet, 1)), "", "`#N/A` clears");
+        assert_eq!(found(&id(&sheet, 4)), cleared, "a blank cell keeps what is there");
+    }
+}
+
+#[test]
+fn a_sheet_that_would_overwrite_something_newer_is_in_conflict() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 20);
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        for row in 0..3 {
+            *sheet.cell(row, field) = format!("Sheet {row}");
+        }
+        sheet.save(&rehearsal);
+        let ids = [0, 3].map(|row: usize| sheet.rows[row][0].clone());
+        for id in &ids {
+            edit(&rehearsal, stream, id, "Service");
+        }
+        let out = rehearsal.json(["import", "sheet.csv", stream, "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("conflicts"), out.count("updated")), (2, 2), "{stream}: {}", out.transcript());
+        let conflicts = result_rows(&run_of(&rehearsal, &out), "conflicts.csv");
+        let rows: Vec<&str> = conflicts.iter().map(|row| row["_ferry_row"].as_str()).collect();
+        assert_eq!(rows, ["1", "4"], "{stream}: {conflicts:?}");
+        let mut after = Sheet::exported(&rehearsal, stream);
+        let row = after.rows.iter().position(|row| row[0] == ids[0]).unwrap();
+        assert_eq!(after.cell(row, field), "Service", "the newer value stays");
+    }
+}
+
+fn records_at(rehearsal: &Rehearsal, stream: &str) -> usize {
+    if stream.starts_with("nimble") {
+        rehearsal.contacts().len()
+    } else {
+        rehearsal.records("Contacts").len()
+    }
+}
+
+/// Changes a record past Ferry, as somebody else would.
+fn edit(rehearsal: &Rehearsal, stream: &str, id: &str, text: &str) {
+    if stream.starts_with("nimble") {
+        let fields: Value = json!({"last name": [{"value": text, "modifier": ""}]});
+        rehearsal.service("PUT", &format!("/contact/{id}?replace=1"), &json!({"fields": fields}));
+        return;
+    }
+    let body = json!({
+        "timeZone": "Europe/London",
+        "fieldActions": {"Name": {"overwrite": true, "add": text, "remove": Value::Null}},
+    });
+    rehearsal.service("POST", &format!("/zapier/actions/update-record/{id}?overwrite=true"), &body);
+}
+
+#[test]
+fn a_value_that_only_the_service_fills_is_rejected_when_edited_and_ignored_when_not() {
+    let rehearsal = Rehearsal::generated("", 10);
+    let mut sheet = Sheet::exported(&rehearsal, "nimble:contacts");
+    "Somebody".clone_into(sheet.cell(0, "_creator"));
+    "nobody".clone_into(sheet.cell(1, "_owner"));
+    sheet.save(&rehearsal);
+    let seen = rehearsal.requests();
+    let out = rehearsal.json(["import", "sheet.csv", "nimble:contacts", "--yes"]).expect(1);
+    assert_eq!((out.count("rejected"), out.count("unchanged")), (2, 8), "{}", out.transcript());
+    assert!(rehearsal.writes_since(seen).is_empty());
+    let rejected = result_rows(&run_of(&rehearsal, &out), "rejected.csv");
+    let fields: Vec<&str> = rejected.iter().map(|row| row["_ferry_field"].as_str()).collect();
+    assert_eq!(fields, ["_creator", "_owner"], "{rejected:?}");
+}
+
+#[test]
+fn a_corrected_reject_file_can_be_imported_as_it_is() {
+    let rehearsal = Rehearsal::generated("", 10);
+    let mut sheet = Sheet::exported(&rehearsal, "nethunt:Contacts");
+    let id = sheet.cell(0, "_id").clone();
+    "nothing".clone_into(sheet.cell(0, "_id"));
+    "Edited".clone_into(sheet.cell(0, "Name"));
+    sheet.save(&rehearsal);
+    let out = rehearsal.json(["import", "sheet.csv", "nethunt:Contacts", "--yes"]).expect(1);
+    let rejected = std::fs::read_to_string(run_of(&rehearsal, &out).join("rejected.csv")).unwrap();
+    rehearsal.file("again.csv", rejected.replace("nothing", &id));
+    let out = rehearsal.json(["import", "again.csv", "nethunt:Contacts", "--yes"]).expect(0);
+    assert_eq!((out.count("read"), out.count("updated")), (1, 1), "{}", out.transcript());
+}
