@@ -124,7 +124,7 @@ pub fn main() -> u8 {
             return error.class().exit_code();
         }
     };
-    match dispatch(&context, cli.command, json) {
+    let code = match dispatch(&context, cli.command, json) {
         Ok(code) => code,
         Err(error) => {
             context.reporter.error(&error);
@@ -135,7 +135,8 @@ pub fn main() -> u8 {
             }
             error.class().exit_code()
         }
-    }
+    };
+    context.reporter.close(code)
 }
 
 fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {

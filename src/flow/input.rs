@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::job::{Job, Place};
+use super::watched;
 use crate::connect::Stream;
 use crate::connect::files::{self, FileEndpoint, Format, Row, RowDecoder, TableReader};
 use crate::error::{Error, Result};
@@ -122,10 +123,7 @@ impl Input {
             return Ok(completeness);
         }
         let completeness = match &mut self.kind {
-            Source::Stream(stream) => {
-                context.reporter.note(format!("extract {}", stream.source.name()));
-                stream.source.extract(selection, &mut self.staging)?
-            }
+            Source::Stream(stream) => watched::extract(context, stream, selection, &mut self.staging)?,
             Source::File { endpoint, reader } => {
                 let mut reader = match reader.take() {
                     Some(reader) => reader,
@@ -294,7 +292,7 @@ fn read_file(
 
 fn file_columns(schema: &Schema, census: &Census, only_filled: bool) -> Vec<Column> {
     let listed = schema.fields.iter().map(|field| field.name.as_str());
-    let late = census.fields.keys().map(String::as_str).filter(|name| schema.field(name).is_none());
+    let late = census.fields.keys().map(String::as_str).filter(|name| schema.listed(name).is_none());
     let mut planned = Vec::new();
     for name in listed.chain(late) {
         let tally = census.tally(name, "");

@@ -1,6 +1,6 @@
 //! The way of the data: the only place that knows all stages.
 //!
-//! A command becomes a [`Job`](job::Job), noted in the run's folder before the first request. [`execute`]
+//! A command becomes a [`Job`], noted in the run's folder before the first request. [`execute`]
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
 pub mod context;
@@ -15,6 +15,7 @@ mod output;
 mod planning;
 mod results;
 pub mod resume;
+mod watched;
 
 use crate::error::{Class, Error, Result};
 use crate::report::summary::Status;

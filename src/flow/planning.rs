@@ -5,7 +5,7 @@ use super::input::Input;
 use super::job::Job;
 use super::mapped::{self, Transform};
 use super::others::OtherRuns;
-use super::say_completeness;
+use super::{say_completeness, watched};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -208,11 +208,10 @@ fn read_target(
     prepared: &Prepared<'_>,
 ) -> Result<(TargetRead, Completeness)> {
     let source = &prepared.stream.source;
-    context.reporter.note(format!("read {} whole, to plan against it", source.name()));
     let mut staging = Staging::restart(folder.path(), TARGET)?;
     let began = prepared.stream.client.server_now();
     let selection = Selection { expect: job.load.expect, ..Selection::default() };
-    let completeness = source.extract(&selection, &mut staging)?;
+    let completeness = watched::extract(context, prepared.stream, &selection, &mut staging)?;
     staging.finish(&completeness)?;
     say_completeness(context, source.name(), &completeness);
     let census = staging.census().clone();

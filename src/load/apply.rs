@@ -77,6 +77,9 @@ struct Hands {
     concluded: u64,
 }
 
+/// How much more a lost answer weighs than a 5xx.
+const LOST: usize = 4;
+
 /// Rows fetched from the journal at a time.
 const FETCH: usize = 512;
 
@@ -106,17 +109,18 @@ impl Apply<'_> {
             self.sweep(journal, &doubts)?;
             breakdowns = if round == Round::Breakdown { breakdowns + 1 } else { 0 };
             if breakdowns >= 2 {
+                let last = doubts.last().map(|doubtful| doubtful.answer.as_str()).unwrap_or_default();
                 return Err(Error::stopped(format!(
-                    "the service carries out no writes: the last {} answers were lost or errors",
-                    self.patience()
+                    "the service carries out no writes: the last answers were all lost or errors, such as: {last}"
                 )));
             }
         }
     }
 
-    /// Lost answers in a row after which nothing more is sent before a sweep.
+    /// Weight of bad answers in a row after which nothing more is sent before a sweep. A lost answer weighs
+    /// most; a 5xx may be the service's way to refuse this one record (NetHunt does it).
     fn patience(&self) -> usize {
-        (self.concurrency * 3).max(12)
+        (self.concurrency * 3).max(12) * LOST
     }
 
     /// One round of sending, and when its last answer was lost, if any was.
@@ -381,8 +385,8 @@ impl Hands {
     fn receive(&mut self, (pending, came): (Pending, Came)) {
         self.outstanding -= 1;
         match &came {
-            Came::Sent(Sent::Doubt { .. }) => {
-                self.doubts_in_a_row += 1;
+            Came::Sent(Sent::Doubt { server_error, .. }) => {
+                self.doubts_in_a_row += if *server_error { 1 } else { LOST };
                 self.last_doubt = Some(Instant::now());
                 self.blocked_classes.extend(pending.class.clone());
             }

@@ -100,6 +100,9 @@ impl Column {
     }
 
     fn head_cell<'a>(&self, record: &'a Record) -> Option<Cell<'a>> {
+        if !self.place.name.starts_with('_') {
+            return None;
+        }
         let text = match self.place.name.as_str() {
             "_id" => record.id.clone(),
             "_type" => record.kind.clone(),
@@ -140,10 +143,11 @@ pub fn plan(schema: &Schema, census: &Census, only_filled: bool) -> Vec<Column> 
         }
     }
     for (name, seen) in &census.fields {
-        if schema.field(name).is_none() {
-            let unlisted = FieldSpec { name: name.clone(), ..FieldSpec::default() };
+        if schema.listed(name).is_none() {
+            let unknown = FieldSpec { name: name.clone(), ..FieldSpec::default() };
+            let unlisted = schema.field(name).unwrap_or(&unknown);
             for (modifier, tally) in seen {
-                push(&mut columns, &unlisted, modifier, Some(tally), only_filled);
+                push(&mut columns, unlisted, modifier, Some(tally), only_filled);
             }
         }
     }

@@ -21,6 +21,10 @@ pub struct Schema {
     pub open: bool,
     /// Fields, Ferry's own (`_tags`) first, then the service's in its order.
     pub fields: Vec<FieldSpec>,
+    /// Fields that every account of the service has, though this one's list leaves them out: they can be named,
+    /// and give no columns.
+    #[serde(default)]
+    pub unlisted: Vec<FieldSpec>,
 }
 
 /// One field.
@@ -119,6 +123,12 @@ impl Schema {
     /// The field of that name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&FieldSpec> {
+        self.listed(name).or_else(|| self.unlisted.iter().find(|field| field.name == name))
+    }
+
+    /// The field of that name, if the source lists it.
+    #[must_use]
+    pub fn listed(&self, name: &str) -> Option<&FieldSpec> {
         self.fields.iter().find(|field| field.name == name)
     }
 
@@ -256,6 +266,7 @@ mod tests {
             has_modifiers: true,
             has_head: true,
             open: false,
+            unlisted: Vec::new(),
             fields: vec![
                 field("first name", &[""], &[]),
                 field("email", &["work", "personal"], &[]),

@@ -110,6 +110,27 @@ impl Simulator {
         )
     }
 
+    /// Everything in both services, as the state file holds it.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        engine::locked(&self.engine).snapshot()
+    }
+
+    /// Totals of all requests so far, as `GET /_sim/ledger/summary` gives them.
+    #[must_use]
+    pub fn totals(&self) -> Value {
+        engine::locked(&self.engine).ledger.summary()
+    }
+
+    /// Puts other faults in force: TOML with `[[fault]]` tables; an empty text ends all faults.
+    ///
+    /// # Errors
+    /// When the text is not rules; the error begins with the line number.
+    pub fn set_faults(&self, toml: &str) -> Result<(), String> {
+        let rules = scenario::rules(toml.as_bytes())?;
+        engine::locked(&self.engine).set_faults(rules)
+    }
+
     /// Writes the state file, where there is one.
     ///
     /// # Errors

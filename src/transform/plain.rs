@@ -185,6 +185,7 @@ mod tests {
             has_modifiers: true,
             has_head: true,
             open: false,
+            unlisted: Vec::new(),
             fields: vec![
                 field("first name", "", false, false),
                 field("email", "work", true, false),

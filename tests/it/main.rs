@@ -4,6 +4,7 @@
 mod accounts;
 mod bad_input;
 mod columns;
+mod demo;
 mod files;
 mod help;
 mod kill;

@@ -161,7 +161,11 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
                 .hint("the API sees what the user of FERRY_NETHUNT_EMAIL may see")
         }
         Failure::Refused { status, text } => {
-            Error::stopped(format!("cannot {what}: NetHunt answers {status}{}", said(&text)))
+            let told = format!("cannot {what}: NetHunt answers {status}{}", said(&text));
+            // A page of HTML comes from something in between, and may be gone by the next try.
+            let passing = text.trim_start().starts_with('<');
+            let error = if passing { Error::stopped(told) } else { Error::input(told) };
+            if matches!(status, 300..400 | 404 | 405) { error.hint("check FERRY_NETHUNT_URL") } else { error }
         }
         Failure::GaveUp(why) | Failure::MaybeApplied { why, .. } => {
             Error::stopped(format!("cannot {what}: {why}"))
@@ -198,6 +202,7 @@ mod tests {
             (refused(401, "Your email address or API key does not appear to be valid"), Class::Credentials),
             (refused(403, ""), Class::Credentials),
             (refused(404, "<html><body>nothing</body></html>"), Class::Stopped),
+            (refused(404, "no such path"), Class::Input),
             (Failure::GaveUp("the service answers 503".into()), Class::Stopped),
             (Failure::Stopped, Class::Stopped),
         ];

@@ -79,7 +79,7 @@ pub(super) fn schema(of: &str, entries: Vec<FieldEntry>) -> Schema {
         kind: Kind::Text,
         ..FieldSpec::default()
     });
-    Schema { of: of.to_owned(), has_modifiers: false, has_head: true, open: false, fields: fields.collect() }
+    Schema { of: of.to_owned(), has_head: true, fields: fields.collect(), ..Schema::default() }
 }
 
 #[cfg(test)]

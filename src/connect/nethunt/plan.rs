@@ -215,6 +215,7 @@ mod tests {
             has_modifiers: false,
             has_head: true,
             open: false,
+            unlisted: Vec::new(),
             fields: fields.into(),
         }
     }

@@ -222,6 +222,7 @@ impl<'a> DataPages<'a> {
         self.staging.set_note(PAGES, "0");
         if let Some(total) = first.meta.total {
             self.staging.set_note(TOTAL, total.to_string());
+            self.staging.expect(total);
         }
         let since = match first.date {
             Some(date) => {

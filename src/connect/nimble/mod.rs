@@ -74,6 +74,14 @@ pub struct Contacts {
     schema: OnceLock<Arc<Schema>>,
 }
 
+impl Who {
+    /// What tells this account from others: the company, or the user where the service names none.
+    fn identity(&self) -> &str {
+        let known = [&self.company_id, &self.user_id, &self.email];
+        known.into_iter().find(|text| !text.is_empty()).map_or("", String::as_str)
+    }
+}
+
 impl Nimble {
     /// A connection to the API at `base_url`, such as `https://app.nimble.com/api/v1`. `settle` is the longest
     /// time that a request may take to become visible after its answer was lost.
@@ -99,7 +107,7 @@ impl Nimble {
             name: text("name"),
             email: text("email"),
         };
-        if who.company_id.is_empty() {
+        if who.identity().is_empty() {
             return Err(Error::stopped("Nimble does not say which account its user belongs to")
                 .hint("check FERRY_NIMBLE_URL: it should end in `/api/v1`"));
         }
@@ -115,7 +123,7 @@ impl Nimble {
         let account = Account {
             service: "nimble".to_owned(),
             url: self.api.base().to_owned(),
-            identity: who.company_id.clone(),
+            identity: who.identity().to_owned(),
             stream: "contacts".to_owned(),
         };
         Ok(Contacts { api: self.api.clone(), who, account, settle: self.settle, schema: OnceLock::new() })
@@ -168,20 +176,19 @@ impl Contacts {
         Ok(reader)
     }
 
-    /// Asks for the fields: the old metadata, or the new where the service has only that.
+    /// Asks for the fields: the old metadata, or the new where the service has only that. Where it has neither,
+    /// they are those that every account has.
     fn ask_schema(&self) -> Result<Schema> {
         let what = "cannot read Nimble's fields";
         let unknown = || Error::stopped(format!("{what}: the answer has none"));
         let missing = |failure: &Failure| matches!(failure, Failure::Refused { status: 404 | 405 | 410, .. });
         match self.api.json("/contacts/metadata", &Query::default()) {
             Ok(answer) => schema::from_metadata(&answer).ok_or_else(unknown),
-            Err(failure) if missing(&failure) => {
-                let answer = self
-                    .api
-                    .json("/contacts/fields", &Query::default())
-                    .map_err(|failure| failed(what, failure))?;
-                schema::from_tabs(&answer).ok_or_else(unknown)
-            }
+            Err(failure) if missing(&failure) => match self.api.json("/contacts/fields", &Query::default()) {
+                Ok(answer) => schema::from_tabs(&answer).ok_or_else(unknown),
+                Err(failure) if missing(&failure) => Ok(offline_schema()),
+                Err(failure) => Err(failed(what, failure)),
+            },
             Err(failure) => Err(failed(what, failure)),
         }
     }

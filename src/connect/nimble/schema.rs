@@ -61,16 +61,16 @@ const DEFAULTS: [(&str, bool, &[&str]); 28] = [
 #[must_use]
 pub fn offline_schema() -> Schema {
     let mut fields = own_fields();
-    for (name, several, modifiers) in DEFAULTS {
-        let modifiers = modifiers.iter().map(|modifier| (*modifier).to_owned()).collect();
-        fields.push(finished(FieldSpec {
-            name: name.to_owned(),
-            modifiers,
-            several,
-            ..FieldSpec::default()
-        }));
-    }
+    fields.extend(defaults());
     Schema { open: true, ..whole(fields) }
+}
+
+fn defaults() -> impl Iterator<Item = FieldSpec> {
+    DEFAULTS.iter().map(|(name, several, modifiers)| {
+        let modifiers = modifiers.iter().map(|modifier| (*modifier).to_owned()).collect();
+        let name = (*name).to_owned();
+        finished(FieldSpec { name, modifiers, several: *several, ..FieldSpec::default() })
+    })
 }
 
 /// Reads `/contacts/metadata`: at top level, or under `contacts_meta`.
@@ -110,7 +110,9 @@ pub(super) fn from_tabs(answer: &Value) -> Option<Schema> {
 }
 
 fn whole(fields: Vec<FieldSpec>) -> Schema {
-    Schema { of: CONTACTS.to_owned(), has_modifiers: true, has_head: true, open: false, fields }
+    let listed = |default: &FieldSpec| fields.iter().any(|field| field.name == default.name);
+    let unlisted = defaults().filter(|default| !listed(default)).collect();
+    Schema { of: CONTACTS.to_owned(), has_modifiers: true, has_head: true, open: false, fields, unlisted }
 }
 
 fn own_fields() -> Vec<FieldSpec> {

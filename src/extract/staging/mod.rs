@@ -30,6 +30,15 @@ const PART_BYTES: u64 = 256 << 20;
 /// Pages finished within this time share one sync.
 const GROUP: Duration = Duration::from_millis(200);
 
+/// What a watcher of a stage is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// So many more records were staged.
+    Staged(u64),
+    /// About so many there will be.
+    Expected(u64),
+}
+
 /// A stage's tables in the checkpoint; each name begins with the stage's.
 const TABLES: [&str; 7] = ["page", "part", "note", "seen", "set", "gone", "dropped"];
 
@@ -49,6 +58,7 @@ pub struct Staging {
     pending_seen: Vec<(u64, String, Option<i64>, Option<i64>)>,
     pending_notes: Vec<(String, String)>,
     last_commit: Instant,
+    watcher: Option<Box<dyn Fn(Seen) + Send>>,
 }
 
 impl Staging {
@@ -86,6 +96,7 @@ impl Staging {
             pending_seen: Vec::new(),
             pending_notes: Vec::new(),
             last_commit: Instant::now(),
+            watcher: None,
         };
         staging.recover()?;
         Ok(staging)
@@ -156,6 +167,9 @@ impl Staging {
     /// # Errors
     /// When the disk is full.
     pub fn rows(&mut self, key: &str, rows: Vec<StagedRow>, census: Census) -> Result<()> {
+        if let Some(watcher) = &self.watcher {
+            watcher(Seen::Staged(rows.len() as u64));
+        }
         for staged in rows {
             self.next = self.next.max(staged.row + 1);
             if let Some(id) = &staged.record.id {
@@ -188,6 +202,23 @@ impl Staging {
             self.commit()
         } else {
             Ok(())
+        }
+    }
+
+    /// Tells `watcher` how far the stage is, from now on.
+    pub fn watch(&mut self, watcher: impl Fn(Seen) + Send + 'static) {
+        self.watcher = Some(Box::new(watcher));
+    }
+
+    /// Tells nobody any more.
+    pub fn unwatch(&mut self) {
+        self.watcher = None;
+    }
+
+    /// About how many records there will be, for whoever watches.
+    pub fn expect(&self, records: u64) {
+        if let Some(watcher) = &self.watcher {
+            watcher(Seen::Expected(records));
         }
     }
 

@@ -118,6 +118,7 @@ impl Mapping {
         let service = self.source().is_some_and(is_service);
         let mut schema = Schema {
             open: false,
+            unlisted: Vec::new(),
             of: self.source().unwrap_or("the source").to_owned(),
             has_modifiers: service,
             has_head: service,

@@ -4,13 +4,32 @@
 //! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`.
 //! After a crash whatever is still `intent` is in doubt.
 
-pub use super::outcome::Outcome;
+mod totals;
 
 use super::target::{Change, Operation, OperationKind, Planned};
 use crate::error::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+
+/// What became, or will become, of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The record was made.
+    Created,
+    /// Fields of the record were changed.
+    Updated,
+    /// The record already was as meant.
+    Unchanged,
+    /// The mode forbids it.
+    Skipped,
+    /// It has no operation: broken, ambiguous, double key, read-only field.
+    Rejected,
+    /// The service holds something that must not be overwritten.
+    Conflict,
+    /// The service refused it.
+    Failed,
+    /// It may have been carried out, and nobody can tell.
+    InDoubt,
+}
 
 /// A row as planned.
 #[derive(Debug, Clone)]
@@ -83,6 +102,40 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS load_op_made ON load_op(made) WHERE made IS NOT NULL;
     CREATE TABLE IF NOT EXISTS load_also(id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS load_fact(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
+
+impl Outcome {
+    /// The word of design section 1.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+            Self::Rejected => "rejected",
+            Self::Conflict => "conflict",
+            Self::Failed => "failed",
+            Self::InDoubt => "in doubt",
+        }
+    }
+
+    /// The outcome of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::Created,
+            Self::Updated,
+            Self::Unchanged,
+            Self::Skipped,
+            Self::Rejected,
+            Self::Conflict,
+            Self::Failed,
+            Self::InDoubt,
+        ]
+        .into_iter()
+        .find(|outcome| outcome.word() == word)
+    }
+}
 
 impl Journal {
     /// Takes a checkpoint's connection; makes the tables if they are not there.
@@ -371,67 +424,6 @@ impl Journal {
     pub fn was_read(&self, id: &str) -> Result<bool> {
         self.db.execute_batch("CREATE INDEX IF NOT EXISTS target_seen_id ON target_seen(id)")?;
         Ok(self.db.prepare_cached("SELECT 1 FROM target_seen WHERE id = ?")?.exists([id])?)
-    }
-
-    /// Rows by outcome; `None` counts those without one.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn counts(&self) -> Result<BTreeMap<Option<Outcome>, u64>> {
-        let mut query = self.db.prepare_cached("SELECT outcome, count(*) FROM load_row GROUP BY outcome")?;
-        let rows =
-            query.query_map([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u64>(1)?)))?;
-        let mut counts = BTreeMap::new();
-        for row in rows {
-            let (word, count) = row?;
-            *counts.entry(word.as_deref().and_then(Outcome::from_word)).or_default() += count;
-        }
-        Ok(counts)
-    }
-
-    /// Rows without an outcome that create, and rows that update: what a plan is about to do.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn to_do(&self) -> Result<(u64, u64)> {
-        let sql = "SELECT coalesce(sum(create_), 0), coalesce(sum(1 - create_), 0) FROM (
-                       SELECT max(o.kind = 'create') AS create_ FROM load_row r JOIN load_op o USING(row)
-                       WHERE r.outcome IS NULL GROUP BY r.row)";
-        Ok(self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
-    }
-
-    /// Operations still to be sent, or in doubt.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn open_operations(&self) -> Result<u64> {
-        let sql = "SELECT count(*) FROM load_op o JOIN load_row r USING(row)
-                   WHERE r.outcome IS NULL AND o.state IN ('planned', 'intent', 'doubt')";
-        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
-    }
-
-    /// Values dropped because their place holds one, over all rows.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn extra(&self) -> Result<u64> {
-        Ok(self.db.query_row("SELECT coalesce(sum(extra), 0) FROM load_row", [], |row| row.get(0))?)
-    }
-
-    /// SHA-256 over everything planned, in hex: a saved plan is carried out as it was shown, or not at all.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn digest(&self) -> Result<String> {
-        let mut hash = Sha256::new();
-        let mut query = self.db.prepare("SELECT row, seq, kind, body FROM load_op ORDER BY row, seq")?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let (number, seq, kind, body): (u64, u64, String, String) =
-                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            hash.update(format!("{number} {seq} {kind} {body}\n"));
-        }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The connection, for the report's own queries.

@@ -1,0 +1,69 @@
+//! What the journal adds up to: rows by outcome, what is still to be sent, and the plan's digest.
+
+use super::{Journal, Outcome};
+use crate::error::Result;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+impl Journal {
+    /// Rows by outcome; `None` counts those without one.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn counts(&self) -> Result<BTreeMap<Option<Outcome>, u64>> {
+        let mut query = self.db.prepare_cached("SELECT outcome, count(*) FROM load_row GROUP BY outcome")?;
+        let rows =
+            query.query_map([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u64>(1)?)))?;
+        let mut counts = BTreeMap::new();
+        for row in rows {
+            let (word, count) = row?;
+            *counts.entry(word.as_deref().and_then(Outcome::from_word)).or_default() += count;
+        }
+        Ok(counts)
+    }
+
+    /// Rows without an outcome that create, and rows that update: what a plan is about to do.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn to_do(&self) -> Result<(u64, u64)> {
+        let sql = "SELECT coalesce(sum(create_), 0), coalesce(sum(1 - create_), 0) FROM (
+                       SELECT max(o.kind = 'create') AS create_ FROM load_row r JOIN load_op o USING(row)
+                       WHERE r.outcome IS NULL GROUP BY r.row)";
+        Ok(self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// Operations still to be sent, or in doubt.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn open_operations(&self) -> Result<u64> {
+        let sql = "SELECT count(*) FROM load_op o JOIN load_row r USING(row)
+                   WHERE r.outcome IS NULL AND o.state IN ('planned', 'intent', 'doubt')";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Values dropped because their place holds one, over all rows.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn extra(&self) -> Result<u64> {
+        Ok(self.db.query_row("SELECT coalesce(sum(extra), 0) FROM load_row", [], |row| row.get(0))?)
+    }
+
+    /// SHA-256 over everything planned, in hex: a saved plan is carried out as it was shown, or not at all.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn digest(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        let mut query = self.db.prepare("SELECT row, seq, kind, body FROM load_op ORDER BY row, seq")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let (number, seq, kind, body): (u64, u64, String, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            hash.update(format!("{number} {seq} {kind} {body}\n"));
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
