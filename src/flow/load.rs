@@ -23,6 +23,9 @@ use crate::run::lock::lock_writer;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
+/// A plan is fresh for so long after it was made (design 9.4).
+const FRESH: Duration = Duration::from_secs(60);
+
 pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
@@ -98,6 +101,7 @@ fn send(
         stop: &context.stop,
         server_now: &|| stream.client.server_now(),
         made_elsewhere: &|id| others.made(id),
+        look_again: saved.made.is_none_or(|made| made.elapsed() > FRESH),
         look_first: unproven.then_some(&look),
         progress: &|rows| progress.add(rows),
     };

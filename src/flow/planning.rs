@@ -46,6 +46,8 @@ pub(super) struct Saved {
     pub(super) mark: ReadMark,
     pub(super) completeness: Completeness,
     pub(super) filtered: u64,
+    /// When it was made, if in this life of the run.
+    pub(super) made: Option<Instant>,
 }
 
 /// What a saved plan was made from, or nothing when none is saved yet.
@@ -59,6 +61,7 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
         mark: serde_json::from_str(&fact(MARK)?).map_err(damaged)?,
         completeness: serde_json::from_str(&fact(COMPLETENESS)?).map_err(damaged)?,
         filtered: fact("filtered")?.parse().unwrap_or(0),
+        made: None,
     }))
 }
 
@@ -153,7 +156,7 @@ fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filte
         (PLANNED, journal.digest()?),
     ];
     journal.transaction(|journal| facts.iter().try_for_each(|(key, value)| journal.set_fact(key, value)))?;
-    Ok(Saved { mark, completeness, filtered })
+    Ok(Saved { mark, completeness, filtered, made: Some(Instant::now()) })
 }
 
 fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Result<Matching> {

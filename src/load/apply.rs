@@ -38,6 +38,8 @@ pub struct Apply<'a> {
     pub server_now: &'a (dyn Fn() -> Timestamp + Sync),
     /// Whether another run of this account created or adopted the record.
     pub made_elsewhere: &'a (dyn Fn(&str) -> Result<bool> + Sync),
+    /// Whether the plan is not fresh: creates then wait for a look at what was created since it was made.
+    pub look_again: bool,
     /// Asked before each create of a plan made on an unproven read: the record that already has its key.
     pub look_first: Option<&'a LookFirst<'a>>,
     /// Told how many rows have their outcome, now and then.
@@ -92,6 +94,9 @@ impl Apply<'_> {
     pub fn run(&self, journal: &mut Journal) -> Result<()> {
         let settle = Duration::from_millis(self.mark.settle_ms);
         journal.doubt_all_intents()?;
+        if self.look_again && !self.keys.is_empty() {
+            self.refuse_taken_keys(journal)?;
+        }
         let mut ripe = Instant::now() + settle;
         let mut breakdowns = 0;
         loop {
@@ -115,6 +120,35 @@ impl Apply<'_> {
                 )));
             }
         }
+    }
+
+    /// Creates whose key a record has got since the plan was made are conflicts (design 9.4), be it by hand or by
+    /// another run.
+    fn refuse_taken_keys(&self, journal: &mut Journal) -> Result<()> {
+        let mut taken = Vec::new();
+        for candidate in self.target.created_since(self.mark)? {
+            let Some(id) = candidate.record.id.clone() else { continue };
+            if journal.was_read(&id)? || journal.made(&id)? {
+                continue;
+            }
+            let record = self.decoded(&id, &candidate.record.raw)?;
+            taken.extend(self.classes_of(&record).into_iter().map(|class| (class, id.clone())));
+        }
+        journal.transaction(|journal| {
+            for (class, id) in taken {
+                let why = format!("record {id} has got this key since the plan was made");
+                journal.refuse_planned_creates(&class, &why)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The keyed classes that a record belongs to.
+    fn classes_of(&self, record: &Record) -> HashSet<String> {
+        let keys = self.keys.iter().enumerate().flat_map(|(alternative, places)| {
+            keys::of_record(record, places).into_iter().map(move |key| format!("key {alternative} {key}"))
+        });
+        keys.collect()
     }
 
     /// Weight of bad answers in a row after which nothing more is sent before a sweep. A lost answer weighs
@@ -318,16 +352,7 @@ impl Apply<'_> {
         let record = self.decoded(&id, &candidate.record.raw)?;
         let created = candidate.record.created.as_deref().and_then(instant::parse);
         let created_ms = created.map(|at| at.as_millisecond());
-        let of_key: HashSet<String> = self
-            .keys
-            .iter()
-            .enumerate()
-            .flat_map(|(alternative, places)| {
-                keys::of_record(&record, places)
-                    .into_iter()
-                    .map(move |key| format!("key {alternative} {key}"))
-            })
-            .collect();
+        let of_key = self.classes_of(&record);
         let mut found = NewRecord { id, created_ms, class: None, holds: false };
         let mut most = 0;
         for doubtful in doubts {

@@ -5,5 +5,6 @@ pub mod current;
 pub mod in_doubt;
 pub mod journal;
 pub mod keys;
+mod outcome;
 pub mod plan;
 pub mod target;

@@ -38,6 +38,48 @@ pub(super) struct Keep {
 pub(super) struct Seen {
     pub reply: Reply,
     pub unseen_old: u64,
+    /// Rows of the latest creation time, held back until it is known that no more of them come.
+    held: Vec<Row>,
+}
+
+/// Records of one millisecond that are held back at most.
+const MOST_HELD: usize = 10_000;
+
+impl Seen {
+    /// Begins anew: an earlier body broke off.
+    pub(super) fn restart(&mut self) {
+        *self = Self { unseen_old: self.unseen_old, ..Self::default() };
+    }
+
+    /// Adds rows and returns those before the latest creation time. Records of the same millisecond come in any
+    /// order, another one each time; by their ids an unchanged folder gives the same rows in the same order.
+    fn in_order(&mut self, rows: Vec<Row>) -> Vec<Row> {
+        self.held.extend(rows);
+        let latest = self.held.last().map(|row| row.created_ms);
+        let ties = self.held.iter().rev().take_while(|row| Some(row.created_ms) == latest).count();
+        let settled = if ties > MOST_HELD { self.held.len() } else { self.held.len() - ties };
+        let mut rows: Vec<Row> = self.held.drain(..settled).collect();
+        by_id(&mut rows);
+        rows
+    }
+
+    /// Stages what was held back: the body has ended.
+    pub(super) fn finish(&mut self, staging: &mut Staging) -> Result<()> {
+        let mut rows = std::mem::take(&mut self.held);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        by_id(&mut rows);
+        let key = format!("nethunt {}", staging.staged());
+        staging.page(&key, rows.into_iter().map(|row| row.record).collect(), Census::default())
+    }
+}
+
+/// Sorts records of equal creation time by id, and leaves the order as it is otherwise.
+fn by_id(rows: &mut [Row]) {
+    for ties in rows.chunk_by_mut(|one, other| one.created_ms == other.created_ms) {
+        ties.sort_by(|one, other| one.record.id.cmp(&other.record.id));
+    }
 }
 
 impl Keep {
@@ -73,6 +115,7 @@ pub(super) fn take(
     }
     let key = format!("nethunt {}", staging.staged());
     if let Some(census) = census {
+        let rows = seen.in_order(rows);
         return staging.page(&key, rows.into_iter().map(|row| row.record).collect(), census);
     }
     let old_before = first_reply(staging)?.map_or(i64::MIN, |at| at - OLD_MS);

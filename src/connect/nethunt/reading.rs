@@ -126,7 +126,7 @@ impl<'a> Reading<'a> {
                 query,
                 |date| {
                     let (staging, seen) = &mut *with();
-                    seen.reply = Reply::default();
+                    seen.restart();
                     let nothing_known = staging.staged() == 0;
                     first.store(keep.without_id && keep.most.is_none() && nothing_known, Ordering::Relaxed);
                     if staging.note(FIRST_REPLY)?.is_none() {
@@ -144,7 +144,10 @@ impl<'a> Reading<'a> {
                 },
             )?
         };
-        Ok(read.map(|()| seen))
+        match read {
+            Ok(()) => seen.finish(self.staging).map(|()| Ok(seen)),
+            Err(no) => Ok(Err(no)),
+        }
     }
 
     /// Reads changes.

@@ -6,6 +6,7 @@
 
 use super::api::{Api, failed, said};
 use super::wire::Created;
+use crate::error::Error;
 use crate::http::Failure;
 use crate::load::target::{Operation, OperationKind, Sent};
 use serde_json::Value;
@@ -55,6 +56,10 @@ fn create_failed(failure: Failure) -> Sent {
             why: why.lines().next().unwrap_or_default().chars().take(300).collect(),
             server_error: status.is_some_and(|status| status >= 500),
         },
+        // A spent quota stops the run; it is no complaint about this record.
+        Failure::Refused { status: 402, text } => {
+            Sent::Blocked(Error::stopped(format!("NetHunt takes no more records (402){}", said(&text))))
+        }
         Failure::Refused { status, text } if status != 401 => {
             Sent::Refused(format!("NetHunt answers {status}{}", said(&text)))
         }

@@ -6,30 +6,11 @@
 
 mod totals;
 
+pub use super::outcome::Outcome;
+
 use super::target::{Change, Operation, OperationKind, Planned};
 use crate::error::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-
-/// What became, or will become, of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// The record was made.
-    Created,
-    /// Fields of the record were changed.
-    Updated,
-    /// The record already was as meant.
-    Unchanged,
-    /// The mode forbids it.
-    Skipped,
-    /// It has no operation: broken, ambiguous, double key, read-only field.
-    Rejected,
-    /// The service holds something that must not be overwritten.
-    Conflict,
-    /// The service refused it.
-    Failed,
-    /// It may have been carried out, and nobody can tell.
-    InDoubt,
-}
 
 /// A row as planned.
 #[derive(Debug, Clone)]
@@ -102,40 +83,6 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS load_op_made ON load_op(made) WHERE made IS NOT NULL;
     CREATE TABLE IF NOT EXISTS load_also(id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS load_fact(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
-
-impl Outcome {
-    /// The word of design section 1.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Updated => "updated",
-            Self::Unchanged => "unchanged",
-            Self::Skipped => "skipped",
-            Self::Rejected => "rejected",
-            Self::Conflict => "conflict",
-            Self::Failed => "failed",
-            Self::InDoubt => "in doubt",
-        }
-    }
-
-    /// The outcome of that word.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::Created,
-            Self::Updated,
-            Self::Unchanged,
-            Self::Skipped,
-            Self::Rejected,
-            Self::Conflict,
-            Self::Failed,
-            Self::InDoubt,
-        ]
-        .into_iter()
-        .find(|outcome| outcome.word() == word)
-    }
-}
 
 impl Journal {
     /// Takes a checkpoint's connection; makes the tables if they are not there.
@@ -378,6 +325,16 @@ impl Journal {
             .prepare_cached("UPDATE load_row SET outcome = ?, reason = coalesce(?, reason) WHERE row = ?")?
             .execute(params![outcome.word(), reason, row])?;
         Ok(())
+    }
+
+    /// Gives rows of a class whose create was not sent yet the outcome conflict.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn refuse_planned_creates(&self, class: &str, why: &str) -> Result<usize> {
+        let sql = "UPDATE load_row SET outcome = ?, reason = ? WHERE class = ? AND outcome IS NULL AND row IN
+                       (SELECT row FROM load_op WHERE state = 'planned' AND kind = 'create')";
+        Ok(self.db.prepare_cached(sql)?.execute(params![Outcome::Conflict.word(), why, class])?)
     }
 
     /// Operations in doubt of rows without an outcome, in row order.
