@@ -152,6 +152,19 @@ fn where_several_codes_apply_the_gravest_counts() {
 }
 
 #[test]
+fn an_incomplete_read_counts_more_than_rejected_rows_and_plans_no_creates() {
+    let scenario = include_str!("../../samples/scenarios/hidden-cap.toml");
+    let rehearsal = Rehearsal::generated(scenario, 700);
+    rehearsal.file("people.toml", PEOPLE);
+    rehearsal.file("people.csv", "name,email,score\nAda,ada@example.org,1\nBob,nobody,2\n");
+    let output = import(&rehearsal);
+    assert_eq!(output.code, 4, "{}", output.transcript());
+    assert_eq!(output.summary()["complete"], false, "{}", output.transcript());
+    assert_eq!(output.count("created"), 0, "{}", output.transcript());
+    assert!(rehearsal.writes_since(0).is_empty());
+}
+
+#[test]
 fn the_summary_has_the_promised_keys_in_their_order_on_every_exit() {
     let keys = "run command status read filtered rejected mapped written created updated unchanged skipped \
                 conflicts failed in_doubt pending deleted verified requests retries seconds complete files";
