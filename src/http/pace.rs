@@ -32,7 +32,8 @@ pub struct Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit(pub Option<Rate>);
 
-/// How much longer than its span the window is, for what arrives closer together than it left.
+/// How much longer than its span the window is, for what arrives closer together than it left; at most a
+/// fortieth of the span, so that at least 97 % of the budget can be used.
 const SLACK: Duration = Duration::from_millis(150);
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>;
@@ -232,7 +233,7 @@ impl Window {
     /// How long to wait at `now` until one more request keeps every window within the rate.
     fn wait_at(&mut self, now: Instant) -> Option<Duration> {
         let rate = self.rate?;
-        let span = rate.span + SLACK.min(rate.span / 10);
+        let span = rate.span + SLACK.min(rate.span / 40);
         while self.sent.front().is_some_and(|first| now.duration_since(*first) >= span) {
             self.sent.pop_front();
         }

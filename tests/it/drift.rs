@@ -58,7 +58,7 @@ fn contacts_of_nimble_are_all_read_while_others_create_edit_and_delete() {
         let before = ids_of(&rehearsal.contacts());
         let out = rehearsal.json(["export", "nimble:contacts", "-o", "all.jsonl"]);
         let after = ids_of(&rehearsal.contacts());
-        assert!(changes(&rehearsal) >= 20, "{order}: hardly any drift");
+        assert!(changes(&rehearsal) >= 10, "{order}: hardly any drift");
         let complete = out.summary()["complete"] == true;
         assert!(complete || !provable, "{order} {ties}: {}", out.transcript());
         assert_eq!(out.code, if complete { 0 } else { 4 }, "{}", out.transcript());
