@@ -126,6 +126,8 @@ impl<'a> Reading<'a> {
                 query,
                 |date| {
                     let (staging, seen) = &mut *with();
+                    // What was held back of a body that broke off has been counted: it must not come again.
+                    seen.finish(staging)?;
                     seen.restart();
                     let nothing_known = staging.staged() == 0;
                     first.store(keep.without_id && keep.most.is_none() && nothing_known, Ordering::Relaxed);
