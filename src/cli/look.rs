@@ -10,6 +10,9 @@ use crate::report::table::{Align, Table};
 
 /// Are the credentials good, and what may they read and write
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry check            every connection that is set up
+  ferry check nethunt    exits 5 if the credentials are refused")]
 pub(crate) struct CheckArgs {
     /// `nimble` or `nethunt`; both, as far as they are set up, when left out
     connection: Option<String>,

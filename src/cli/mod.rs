@@ -99,7 +99,12 @@ enum Command {
     /// Run the simulator of both CRMs, in the foreground
     Sim(sim::SimArgs),
     /// Check and test mapping files
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ferry mapping check leads.toml      names, operations, arguments: everything wrong at once
+  ferry mapping test mappings/*.toml  the examples in the files"
+    )]
     Mapping(mapping::MappingCommand),
 }
 

@@ -14,6 +14,9 @@ use serde::Serialize;
 
 /// List runs, or show one
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry runs                        what was done here, and how it ended
+  ferry runs show k3f9 --json       one run's summary")]
 pub(crate) struct RunsArgs {
     #[command(subcommand)]
     what: Option<What>,

@@ -16,6 +16,10 @@ const WATCH_EVERY: Duration = Duration::from_millis(50);
 
 /// Run the simulator of Nimble and NetHunt on this machine, for trials and rehearsals
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry sim --generate 500                              500 invented contacts in each service
+  ferry sim --scenario samples/scenarios/flaky.toml     a bad day, the same each time
+  ferry sim --state rehearsal.json --port 0 --json      for scripts: the address is in the first line")]
 pub(crate) struct SimArgs {
     /// Port on 127.0.0.1; 0 takes any free one
     #[arg(long, value_name = "P", default_value_t = 4711)]

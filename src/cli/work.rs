@@ -143,6 +143,8 @@ struct IntoArgs {
 
 /// Read a stream or a file into a run's folder, and no more
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry extract nimble:contacts")]
 pub(crate) struct ExtractArgs {
     /// `nimble:contacts`, `nethunt:FOLDER`, or a file
     source: String,
@@ -154,6 +156,8 @@ pub(crate) struct ExtractArgs {
 
 /// Map what a run has extracted
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry transform k3f9 -m mappings/nimble-contacts-nethunt.toml")]
 pub(crate) struct TransformArgs {
     /// The run, by any unique part of its name
     run: String,
@@ -164,6 +168,9 @@ pub(crate) struct TransformArgs {
 
 /// Load what a run has extracted, mapped if it was, into a stream
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  ferry load k3f9 nethunt:Contacts -n     shows the plan and stops
+  ferry load k3f9 nethunt:Contacts --yes")]
 pub(crate) struct LoadArgs {
     /// The run, by any unique part of its name
     run: String,

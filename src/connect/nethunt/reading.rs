@@ -126,7 +126,7 @@ impl<'a> Reading<'a> {
                 query,
                 |date| {
                     let (staging, seen) = &mut *with();
-                    // What was held back of a body that broke off has been counted: it must not come again.
+                    // What was held back of a body that broke off was read: it is kept, and known from now on.
                     seen.finish(staging)?;
                     seen.restart();
                     let nothing_known = staging.staged() == 0;
