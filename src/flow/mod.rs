@@ -18,6 +18,7 @@ pub mod resume;
 mod watched;
 
 use crate::error::{Error, Result};
+use crate::report::html::{self, About};
 use crate::report::summary::Status;
 use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
@@ -52,7 +53,7 @@ pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
     }
     let asked = with_accounts(context, folder, job);
     let result = asked.and_then(|job| carry_out(context, folder, &job, &mut summary));
-    conclude(context, folder, summary, result)
+    conclude(context, folder, job, summary, result)
 }
 
 /// Maps what a run has extracted into parts, and no more.
@@ -61,7 +62,7 @@ pub fn transform(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
     let mut summary = Summary::new(folder.name(), &job.command);
     let result = with_accounts(context, folder, job)
         .and_then(|job| mapped::transform(context, folder, &job, &mut summary));
-    conclude(context, folder, summary, result)
+    conclude(context, folder, job, summary, result)
 }
 
 /// The job with the accounts that its connections lead to, noted for later lives of the run.
@@ -87,7 +88,13 @@ fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Sum
 }
 
 /// Notes how a job ended, whatever happened.
-fn conclude(context: &Context, folder: &RunFolder, mut summary: Summary, result: Result<()>) -> Ended {
+fn conclude(
+    context: &Context,
+    folder: &RunFolder,
+    job: &Job,
+    mut summary: Summary,
+    result: Result<()>,
+) -> Ended {
     let mut error = result.err();
     summary.status = error.as_ref().map_or(summary.status, Status::after);
     if error.is_some() {
@@ -102,10 +109,24 @@ fn conclude(context: &Context, folder: &RunFolder, mut summary: Summary, result:
     {
         error = Some(Error::check(format!("the accounts of this run do not balance: {why}")));
     }
-    if let Err(unstored) = summary.store(folder) {
+    let stored = summary.store(folder).and_then(|()| page(context, folder, job, &summary));
+    if let Err(unstored) = stored {
         error.get_or_insert(unstored);
     }
     Ended { summary, error }
+}
+
+/// The report for people.
+fn page(context: &Context, folder: &RunFolder, job: &Job, summary: &Summary) -> Result<()> {
+    let target = job.target.as_ref().map(Place::name);
+    let settle = match &job.target {
+        Some(Place::Stream { connection, .. }) => {
+            context.connection(connection).ok().map(|known| known.settle)
+        }
+        _ => None,
+    };
+    let about = About { source: &job.source.name(), target: target.as_deref(), settle };
+    html::write(folder, summary, &about)
 }
 
 /// An extract alone.

@@ -7,11 +7,13 @@
 //! - [`reporter`] owns both outputs and follows the [`settings`]; [`progress`] shows how far a piece of work is.
 //! - [`plan`] is what a load is about to do, [`summary`] and [`counts`] what a run did.
 //! - [`rejects`] keeps rows that have no way on, [`results`] writes the row-true result files.
+//! - [`html`] is the page for people.
 //! - [`table`] and [`figures`] are how lists, numbers and times look.
 
 pub mod counts;
 mod ends;
 pub mod figures;
+pub mod html;
 pub mod plan;
 pub mod progress;
 pub mod rejects;
