@@ -49,7 +49,7 @@ impl Runs {
     /// in a few letters, the subject.
     ///
     /// # Errors
-    /// When the state folder cannot be written to.
+    /// When the state folder cannot be written to (class `Input`).
     pub fn create(&self, command: &str, subject: &str, job: &impl Serialize) -> Result<RunFolder> {
         make_private(&self.root)?;
         let stamp = Timestamp::now().strftime("%Y%m%d-%H%M");
@@ -203,5 +203,8 @@ fn make_private(path: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).during(|| format!("cannot create `{}`", path.display()))
+    builder.create(path).map_err(|cause| {
+        let error = Error::input(format!("cannot create the folder `{}`", path.display())).because(cause);
+        error.hint("runs are kept below `--state-dir` (FERRY_STATE_DIR), by default `.ferry` in this folder")
+    })
 }
