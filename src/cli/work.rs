@@ -228,6 +228,7 @@ pub(crate) fn transform(context: &Context, args: &TransformArgs) -> Result<u8> {
     let (folder, mut job) = open(context, &args.run)?;
     job.command = "transform".into();
     job.mapping = Some(read_mapping(&args.mapping)?);
+    flow::ask_anew(&folder, &job)?;
     finish(context, flow::transform(context, &folder, &job))
 }
 
@@ -237,7 +238,7 @@ pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
     job.command = "load".into();
     job.target = Some(place(target)?);
     job.load = args.into.options();
-    folder.write_job(&job)?;
+    flow::ask_anew(&folder, &job)?;
     finish(context, flow::execute(context, &folder, &job))
 }
 

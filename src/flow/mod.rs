@@ -56,6 +56,16 @@ pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
     conclude(context, folder, job, summary, result)
 }
 
+/// Notes a load of what a run has extracted, in place of one that was planned before. A run that has sent
+/// something keeps to what it was for.
+///
+/// # Errors
+/// When it has (class `Input`), or the folder cannot be used.
+pub fn ask_anew(folder: &RunFolder, job: &Job) -> Result<()> {
+    planning::forget(folder)?;
+    folder.write_job(job)
+}
+
 /// Maps what a run has extracted into parts, and no more.
 #[must_use]
 pub fn transform(context: &Context, folder: &RunFolder, job: &Job) -> Ended {

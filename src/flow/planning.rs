@@ -18,6 +18,7 @@ use crate::record::census::Census;
 use crate::record::instant;
 use crate::record::schema::{FieldRef, Side};
 use crate::report::{Rejects, Summary};
+use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
 use crate::transform::mapping::{BlankKey, Bound, Mapping, Mode as MappingMode};
 use jiff::Timestamp;
@@ -52,8 +53,10 @@ pub(super) struct Saved {
 
 /// What a saved plan was made from, or nothing when none is saved yet.
 pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
-    if journal.fact(PLANNED)?.is_none() {
-        return Ok(None);
+    let Some(planned) = journal.fact(PLANNED)? else { return Ok(None) };
+    if journal.digest()? != planned {
+        return Err(Error::check("the plan in the run's checkpoint is not the one that was saved")
+            .hint("begin a new run"));
     }
     let damaged = |cause| Error::stopped("the run's checkpoint is damaged").because(cause);
     let fact = |key| -> Result<String> { Ok(journal.fact(key)?.unwrap_or_default()) };
@@ -63,6 +66,18 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
         filtered: fact("filtered")?.parse().unwrap_or(0),
         made: None,
     }))
+}
+
+/// Makes room for another plan of the same extracted records: one that was saved is forgotten, for it was made
+/// for another target, mapping or moment.
+pub(super) fn forget(folder: &RunFolder) -> Result<()> {
+    let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
+    if journal.has_begun()? {
+        let why = format!("run `{}` has been loaded already, in whole or in part", folder.name());
+        let way = format!("go on with `ferry resume {}`, or extract again for another load", folder.name());
+        return Err(Error::input(why).hint(way));
+    }
+    journal.transaction(|journal| journal.clear())
 }
 
 /// The key alternatives of a load: the command line's over the mapping's.

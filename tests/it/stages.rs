@@ -45,6 +45,31 @@ fn extract_transform_and_load_do_together_what_an_import_does() {
 }
 
 #[test]
+fn a_load_is_planned_for_its_own_target_and_never_twice() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", "name,email\nAda,ada@x.example\nBob,bob@x.example\n");
+    rehearsal.file("map.toml", MAPPING);
+    rehearsal.file("names.toml", "[mapping]\nkey = [\"Name\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n");
+    rehearsal.json(["extract", "rows.csv"]).expect(0);
+    let run = run_name(&rehearsal);
+    rehearsal.json(["transform", &run, "-m", "map.toml"]).expect(0);
+    rehearsal.json(["load", &run, "nethunt:Contacts", "-n"]).expect(0);
+    // Another mapping and another folder: the plan that was looked at before is of no use.
+    rehearsal.json(["transform", &run, "-m", "names.toml"]).expect(0);
+    let out = rehearsal.json(["load", &run, "nethunt:Companies", "--yes"]).expect(0);
+    assert_eq!(out.count("created"), 2, "{}", out.transcript());
+    assert_eq!((rehearsal.records("Companies").len(), rehearsal.records("Contacts").len()), (2, 0));
+    // It knows which records it made: it is not made to forget them.
+    let sent = rehearsal.requests();
+    for again in [&["load", &run, "nethunt:Contacts", "--yes"][..], &["transform", &run, "-m", "map.toml"]] {
+        let out = rehearsal.json(again).expect(2);
+        assert!(out.stderr.contains("has been loaded already"), "{}", out.transcript());
+    }
+    assert_eq!(rehearsal.writes_since(sent).len(), 0);
+    rehearsal.json(["resume", &run]).expect(0);
+}
+
+#[test]
 fn runs_are_listed_and_shown_with_what_became_of_them() {
     let rehearsal = Rehearsal::generated("", 5);
     rehearsal.json(["export", "nimble:contacts", "-o", "all.csv"]).expect(0);

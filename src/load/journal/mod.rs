@@ -112,12 +112,21 @@ impl Journal {
         }
     }
 
-    /// Forgets an unfinished plan.
+    /// Forgets a plan, an unfinished one or one of which nothing was sent.
     ///
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn clear(&self) -> Result<()> {
-        Ok(self.db.execute_batch("DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_also;")?)
+        let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_also; DELETE FROM load_fact;";
+        Ok(self.db.execute_batch(sql)?)
+    }
+
+    /// Whether anything of the plan was sent, or was about to be.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn has_begun(&self) -> Result<bool> {
+        Ok(self.db.prepare_cached("SELECT 1 FROM load_op WHERE state <> 'planned'")?.exists([])?)
     }
 
     /// A fact that was noted.

@@ -51,7 +51,8 @@ impl Journal {
         Ok(self.db.query_row("SELECT coalesce(sum(extra), 0) FROM load_row", [], |row| row.get(0))?)
     }
 
-    /// SHA-256 over everything planned, in hex: a saved plan is carried out as it was shown, or not at all.
+    /// SHA-256 over everything planned, in hex, whatever of it was sent already: a saved plan is carried out as it
+    /// was shown, or not at all.
     ///
     /// # Errors
     /// When the checkpoint cannot be used.
