@@ -9,7 +9,12 @@
 
 mod body;
 mod brief;
+mod choices;
+mod defaults;
+mod definitions;
 mod errors;
+mod groups;
+mod kinds;
 pub(crate) mod knobs;
 mod listing;
 mod merge;
@@ -24,6 +29,7 @@ mod search;
 mod seed;
 mod snapshot;
 mod store;
+mod tabs;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -105,12 +111,14 @@ impl Nimble {
         if let Some(reply) = self.route_notes_and_tasks(now_ms, &parts, request) {
             return reply.unwrap_or_else(|refusal| refusal);
         }
+        if let Some(reply) = self.route_definitions(&parts, request) {
+            return reply.unwrap_or_else(|refusal| refusal);
+        }
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["myself"]) => myself(),
             ("GET", ["company", "users"]) => users(),
             ("GET", ["contacts"] | ["contacts", "list"]) => self.list(now_ms, request),
             ("GET", ["contacts", "ids"]) => self.list_ids(now_ms, request),
-            ("GET", ["contacts", "metadata"]) => Reply::json(200, &self.metadata.json()),
             ("GET", ["contact", ids]) => self.detail(ids, usize::MAX, request),
             ("GET", ["contact"]) => self.detail_by_parameter(request),
             ("POST", ["contact"]) => self.create(now_ms, request),
@@ -176,6 +184,7 @@ impl Service for Nimble {
         let mut snapshot = snapshot::take(&self.store);
         snapshot["notes"] = self.notebook.snapshot();
         snapshot["tasks"] = json!(self.tasks);
+        snapshot["definitions"] = self.metadata.snapshot();
         snapshot["refresh_tokens"] = self.tokens.snapshot();
         snapshot
     }
@@ -184,6 +193,7 @@ impl Service for Nimble {
         self.notebook = Notebook::read(&snapshot["notes"])?;
         self.tasks = tasks::read(&snapshot["tasks"])?;
         self.tokens = Tokens::read(&snapshot["refresh_tokens"]);
+        self.metadata.restore(&snapshot["definitions"])?;
         self.store = snapshot::read(snapshot)?;
         self.orders = Orders::default();
         Ok(())

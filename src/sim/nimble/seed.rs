@@ -88,11 +88,8 @@ impl Nimble {
             ("GET", "/tasks") => self.all_tasks(),
             ("GET", "/tokens") => Reply::json(200, &self.tokens.json(now_ms)),
             ("POST", "/tokens") => Reply::json(200, &self.tokens.grant(now_ms, &self.knobs)),
-            ("POST", "/knobs") => match read_knobs(&request.body) {
-                Ok(knobs) => {
-                    self.turn(knobs);
-                    Reply::json(200, &json!({}))
-                }
+            ("POST", "/knobs") => match read_knobs(&request.body).and_then(|knobs| self.turn(knobs)) {
+                Ok(()) => Reply::json(200, &json!({})),
                 Err(why) => Reply::text(400, &why),
             },
             _ => Reply::text(404, "no such path below /_sim/nimble"),
@@ -130,14 +127,17 @@ impl Nimble {
         Some(id)
     }
 
-    /// Sets all switches anew; what was rendered before is forgotten.
-    fn turn(&mut self, knobs: Knobs) {
-        self.metadata = Metadata::new(&knobs);
+    /// Sets all switches anew; what was rendered before is forgotten, what was defined through the API stays.
+    fn turn(&mut self, knobs: Knobs) -> Result<(), String> {
+        let mut metadata = Metadata::new(&knobs);
+        metadata.restore(&self.metadata.snapshot())?;
+        self.metadata = metadata;
         self.knobs = knobs;
         let slots: Vec<usize> = self.store.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.store.change(slot, |_| {});
         }
+        Ok(())
     }
 
     fn seed(&mut self, now_ms: i64, body: &[u8]) -> Result<Vec<String>, String> {

@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::body::json_body;
 use super::errors::{Findings, invalid, not_found, quota};
+use super::kinds::Kind;
 use super::listing::Selection;
 use super::merge::{FieldValue, Sent, merged};
-use super::metadata::{Kind, Metadata, RecordType};
+use super::metadata::{Metadata, RecordType};
 use super::read::{flag, id_list, split_escaped};
 use super::store::Contact;
 use super::{Nimble, USERS};
@@ -323,10 +324,14 @@ fn read_fields(
         for value in values {
             match read_value(value, field.kind) {
                 Ok(value) => {
-                    if let Some(objection) =
-                        field.objection(&value.modifier, value.value.as_deref().unwrap_or_default())
-                        && (value.value.is_some() || field.kind != Kind::Domain)
-                    {
+                    // A null only takes away: of such a field there has to be the modifier alone.
+                    let text = value.value.as_deref();
+                    let of_value = || match text {
+                        Some(text) => field.value_objection(text),
+                        None if field.kind == Kind::ReadOnly => field.value_objection(""),
+                        None => None,
+                    };
+                    if let Some(objection) = field.modifier_objection(&value.modifier).or_else(of_value) {
                         findings.note(name, &objection, metadata.field_id(name, &value.modifier));
                     }
                     list.push(value);

@@ -1,8 +1,10 @@
 //! The service as a client meets it: one request in, one reply out.
 
 mod contacts;
+mod groups;
 mod notes;
 mod oauth;
+mod tabs;
 mod tasks;
 
 use serde_json::{Value, json};
