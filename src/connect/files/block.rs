@@ -180,3 +180,55 @@ impl CellRows {
         String::from_utf8(json).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::connect::files::{Compression, FileEndpoint, Format, ReadOptions, Row, open};
+    use proptest::prelude::*;
+
+    /// All rows of a file, one by one and by the block.
+    fn both(text: &[u8]) -> Option<(Vec<Row>, Vec<Row>)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, text).unwrap();
+        let endpoint = FileEndpoint { path, format: Format::Csv, compression: Compression::None };
+        let options = ReadOptions { delimiter: Some(','), ..ReadOptions::default() };
+        let singly = open(&endpoint, &options).ok()?.next_rows(1_000_000).ok()?;
+        let mut reader = open(&endpoint, &options).ok()?;
+        let mut together = Vec::new();
+        while let Some(block) = reader.next_block().unwrap() {
+            let cells = block.cells();
+            together.extend((0..cells.len()).map(|at| {
+                let (row, line) = cells.place(at);
+                Row::Good { row, line, raw: cells.raw(at) }
+            }));
+            together.extend(cells.bad);
+        }
+        let number = |row: &Row| match row {
+            Row::Good { row, .. } | Row::Bad { row, .. } => *row,
+        };
+        together.sort_by_key(number);
+        Some((singly, together))
+    }
+
+    #[test]
+    fn blocks_of_a_long_file_hold_its_rows() {
+        let odd = "1,\"a\r\nb\"\n\n2,x\"y\nbroken\n3,\"q\"z\r\n\u{e9},\\\t\n".repeat(40_000);
+        let (singly, together) = both(format!("a,b\n{odd}\n\nlast,").as_bytes()).unwrap();
+        assert_eq!(singly.len(), 5 * 40_000 + 1);
+        assert!(singly == together);
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_hold_the_rows_that_are_read_one_by_one(text in "[ab,\"\n\ré\\\\]{0,40}", bad in any::<bool>()) {
+            let mut bytes = format!("a,b\n{text}").into_bytes();
+            if bad && bytes.len() > 8 {
+                bytes[7] = 0xff;
+            }
+            if let Some((singly, together)) = both(&bytes) {
+                prop_assert_eq!(singly, together);
+            }
+        }
+    }
+}
