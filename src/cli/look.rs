@@ -62,7 +62,7 @@ pub(super) fn schema(context: &Context, endpoint: &str) -> Option<Schema> {
         Ok(schema) => Some((*schema).clone()),
         Err(error) => {
             context.reporter.note(format!("{endpoint} is not asked for its fields: {error}"));
-            connect::offline_schema(&connection)
+            connect::offline_schema(&connection, &stream)
         }
     }
 }

@@ -252,6 +252,7 @@ impl SelectArgs {
             limit: self.limit,
             per_page: self.per_page,
             expect: self.expect_count,
+            ..Selection::default()
         }
     }
 }

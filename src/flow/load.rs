@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let mut input = Input::open(context, folder, job)?;
     let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };
     let stream = context.reopen(target)?;
-    let account = stream.target.account().clone();
+    let account = stream.target()?.account().clone();
     let _writer = match job.load.dry_run {
         true => None,
         false => {
@@ -94,7 +94,7 @@ fn send(
     let budget = Budget::from(stream.client.pace().rate());
     let progress = context.reporter.progress("send", Some(creates + updates), Some(budget));
     let apply = Apply {
-        target: &*stream.target,
+        target: &**stream.target()?,
         decode: &*decode,
         keys: &keys,
         mark: &saved.mark,
@@ -123,7 +123,7 @@ fn look_first(stream: &Stream, keys: &[Vec<FieldRef>], pending: &Pending) -> Res
     };
     let (Some(place), Some(first)) = (places.first(), key.split('\u{1f}').next()) else { return Ok(None) };
     let decode = stream.source.decoder();
-    for raw in stream.target.look_up(place, &Value::from(first))? {
+    for raw in stream.target()?.look_up(place, &Value::from(first))? {
         let Ok(record) = decode.decode(&raw.raw) else { continue };
         if keys::of_record(&record, places).iter().any(|found| found == key) {
             return Ok(raw.id);

@@ -145,7 +145,7 @@ pub(super) fn make(
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
     let time_zone = time_zone(&transform);
     let materials = Materials {
-        target: &*prepared.stream.target,
+        target: &**prepared.stream.target()?,
         fields: transform.targets(),
         schema: &schema,
         census: &census,

@@ -19,6 +19,28 @@ pub trait Target: Send + Sync {
     /// The same stream as a source: the plan reads it whole, once.
     fn source(&self) -> &dyn Source;
 
+    /// Whether what is written can be listed again. Where it cannot, a load only creates: there is nothing to
+    /// match rows with, and a create in doubt stays so.
+    fn lists(&self) -> bool {
+        true
+    }
+
+    /// Whether records that exist can be changed; where not, a load only creates.
+    fn updates(&self) -> bool {
+        true
+    }
+
+    /// How many records one request can delete; 0 where the service deletes none.
+    fn deletes_at_once(&self) -> usize {
+        0
+    }
+
+    /// Deletes records in one request: for each id, in order, what became of it. A record that is gone already
+    /// counts as done, so that a delete in doubt can be sent again.
+    fn delete(&self, ids: &[String]) -> Vec<Sent> {
+        ids.iter().map(|_| Sent::Refused("the service deletes no records of this kind".to_owned())).collect()
+    }
+
     /// What has to be sent so that the record holds what the draft says; nothing where it already does. Pure.
     ///
     /// `current` is the record as the plan's read saw it, `None` to create one.

@@ -32,6 +32,7 @@ mod sweep;
 mod values;
 mod wire;
 
+use super::{Access, Ends};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -104,6 +105,35 @@ impl NetHunt {
             folders.map_err(|failure| failed("list the NetHunt folders", failure))
         };
         Ok(folders::unite(list("readable-folder")?, list("writable-folder")?))
+    }
+
+    /// Opens the stream of a folder, by its name or id.
+    ///
+    /// # Errors
+    /// As [`NetHunt::records`].
+    pub fn open(&self, stream: &str) -> Result<Ends> {
+        let records = Arc::new(self.records(stream)?);
+        Ok((records.clone(), Some(records)))
+    }
+
+    /// What the credentials are good for; `connection` is the name that streams are written with.
+    ///
+    /// # Errors
+    /// As [`NetHunt::who`] and [`NetHunt::folders`].
+    pub fn access(&self, connection: &str) -> Result<Access> {
+        let users = self.who()?;
+        let folders = self.folders()?;
+        let named = |folders: &mut dyn Iterator<Item = &Folder>| -> Vec<String> {
+            folders.map(|folder| format!("{connection}:{}", folder.name)).collect()
+        };
+        let users: Vec<_> = users.iter().map(|(name, email)| format!("{name} <{email}>")).collect();
+        Ok(Access {
+            connection: connection.to_owned(),
+            user: users.join(", "),
+            account: format!("{} folders", folders.len()),
+            readable: named(&mut folders.iter()),
+            writable: named(&mut folders.iter().filter(|folder| folder.writable)),
+        })
     }
 
     /// The records of the folder of that name or id.

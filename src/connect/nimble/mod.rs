@@ -25,6 +25,7 @@ mod walk_model;
 mod walks;
 mod wire;
 
+use super::{Access, Ends, no_stream};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -42,7 +43,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use decode::Decoder;
-pub use schema::offline_schema;
+
+/// The streams of an account.
+const STREAMS: [&str; 1] = ["contacts"];
 
 /// A connection to Nimble.
 #[derive(Debug, Clone)]
@@ -114,6 +117,36 @@ impl Nimble {
         Ok(who)
     }
 
+    /// Opens one of [`STREAMS`].
+    ///
+    /// # Errors
+    /// When there is no such stream, besides the errors of [`Nimble::who`].
+    pub fn open(&self, stream: &str) -> Result<Ends> {
+        match stream {
+            "contacts" => {
+                let contacts = Arc::new(self.contacts()?);
+                Ok((contacts.clone(), Some(contacts)))
+            }
+            _ => Err(no_stream("nimble", stream, &STREAMS)),
+        }
+    }
+
+    /// What the credentials are good for; `connection` is the name that streams are written with.
+    ///
+    /// # Errors
+    /// As [`Nimble::who`].
+    pub fn access(&self, connection: &str) -> Result<Access> {
+        let who = self.who()?;
+        let streams: Vec<_> = STREAMS.iter().map(|stream| format!("{connection}:{stream}")).collect();
+        Ok(Access {
+            connection: connection.to_owned(),
+            user: format!("{} <{}>", who.name, who.email),
+            account: format!("company {}", who.company_id),
+            readable: streams.clone(),
+            writable: streams,
+        })
+    }
+
     /// The account's contacts. Asks once whose they are.
     ///
     /// # Errors
@@ -134,7 +167,7 @@ impl Contacts {
     /// The fields of the account, or the default ones where the service cannot be asked: comparisons need them
     /// only to read addresses and drop-downs.
     fn known_schema(&self) -> Arc<Schema> {
-        self.schema().unwrap_or_else(|_| Arc::new(offline_schema()))
+        self.schema().unwrap_or_else(|_| Arc::new(schema::offline_schema()))
     }
 
     fn reader(&self) -> Reader<'_> {
@@ -186,7 +219,7 @@ impl Contacts {
             Ok(answer) => schema::from_metadata(&answer).ok_or_else(unknown),
             Err(failure) if missing(&failure) => match self.api.json("/contacts/fields", &Query::default()) {
                 Ok(answer) => schema::from_tabs(&answer).ok_or_else(unknown),
-                Err(failure) if missing(&failure) => Ok(offline_schema()),
+                Err(failure) if missing(&failure) => Ok(schema::offline_schema()),
                 Err(failure) => Err(failed(what, failure)),
             },
             Err(failure) => Err(failed(what, failure)),
@@ -264,6 +297,12 @@ impl Target for Contacts {
     fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState {
         compare::update_state(&self.known_schema(), operation, record)
     }
+}
+
+/// The fields that a stream of every account has.
+#[must_use]
+pub fn offline_schema(stream: &str) -> Option<Schema> {
+    (stream == "contacts").then(schema::offline_schema)
 }
 
 /// The `Authorization` header of an API key or bearer token (facts, section 1).

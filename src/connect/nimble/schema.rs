@@ -59,7 +59,7 @@ const DEFAULTS: [(&str, bool, &[&str]); 28] = [
 
 /// The fields that every account has, for checks without a connection. Custom fields are not among them.
 #[must_use]
-pub fn offline_schema() -> Schema {
+pub(super) fn offline_schema() -> Schema {
     let mut fields = own_fields();
     fields.extend(defaults());
     Schema { open: true, ..whole(fields) }
