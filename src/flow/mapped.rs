@@ -42,9 +42,9 @@ impl Transform {
 
     /// What becomes of a record.
     #[must_use]
-    pub(super) fn apply(&self, record: &Record, _row: u64) -> Outcome {
+    pub(super) fn apply(&self, record: &Record, row: u64) -> Outcome {
         match self {
-            Self::Mapped(bound) => bound.apply(record),
+            Self::Mapped(bound) => bound.apply(record, row),
             Self::Plain(plain) => Outcome::Draft(plain.apply(record)),
         }
     }
