@@ -160,7 +160,7 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
             sim::run(args, json, &mut context.reporter.data()).map(|()| 0).map_err(Error::input)
         }
         Command::Mapping(command) => {
-            let known = |endpoint: &str| look::schema(context, endpoint);
+            let known = |endpoint: &str| crate::flow::schemas::known(context, endpoint);
             mapping::run(&command, &known, json, &mut context.reporter.data()).map(|good| u8::from(!good))
         }
     }

@@ -10,6 +10,7 @@ use crate::extract::Source;
 use crate::http::Client;
 use crate::http::pace::Pace;
 use crate::load::target::Target;
+use crate::record::customs::{Customs, Needed};
 use crate::record::schema::Schema;
 use crate::stop::Stop;
 use files::FileEndpoint;
@@ -166,6 +167,24 @@ pub fn offline_schema(connection: &str, stream: &str) -> Option<Schema> {
     match connection {
         "nimble" => nimble::offline_schema(stream),
         _ => None,
+    }
+}
+
+/// What a connection's stream expects of its records beyond its fields.
+#[must_use]
+pub fn customs(connection: &str, stream: &str) -> Customs {
+    match (connection, stream) {
+        // Nimble refuses a contact without any name, and shows birthdays in the American way.
+        ("nimble", "contacts") => Customs {
+            needed: &[Needed { any_of: &["first name", "last name", "company name"], required: true }],
+            day: Some("%m/%d/%Y"),
+            kind: Some("person"),
+        },
+        // NetHunt takes a record without a name, but shows it as one.
+        ("nethunt", stream) if !stream.contains('/') && stream != "folders" => {
+            Customs { needed: &[Needed { any_of: &["Name"], required: false }], ..Customs::default() }
+        }
+        _ => Customs::default(),
     }
 }
 

@@ -10,12 +10,15 @@ mod export;
 pub mod input;
 pub mod job;
 mod load;
+pub mod loss;
 mod mapped;
 mod others;
 mod output;
 mod planning;
+pub mod records;
 mod results;
 pub mod resume;
+pub mod schemas;
 mod watched;
 
 use crate::error::{Error, Result};
