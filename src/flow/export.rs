@@ -46,7 +46,7 @@ pub(super) fn run(
 fn transform(input: &Input, job: &Job, endpoint: &FileEndpoint) -> Result<Option<Transform>> {
     let Some(text) = &job.mapping else { return Ok(None) };
     let mapping = mapped::mapping(text, &mapped::endpoint(&job.source), &Endpoint::File(endpoint.clone()))?;
-    let bound = mapping.bind(&input.side(job.read.list_separator), None)?;
+    let bound = mapped::bind(mapping, input, job, None)?;
     Ok(Some(Transform::Mapped(Box::new(bound))))
 }
 

@@ -180,4 +180,6 @@ impl Mapping {
 #[cfg(test)]
 mod message_tests;
 #[cfg(test)]
+mod record_tests;
+#[cfg(test)]
 mod tests;

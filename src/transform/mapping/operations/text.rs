@@ -95,7 +95,7 @@ pub(super) const TEXT: &[Entry] = &[
         what: "Writes letters of every script in ASCII: accents go, other scripts become Latin.",
         examples: &[
             one("ascii", &["Łódź"], &["Lodz"]),
-            one("ascii", &["Київ"], &["Kyiv"]),
+            one("ascii", &["Шевченко"], &["Shevchenko"]),
             one("ascii", &["Straße"], &["Strasse"]),
         ],
         compile: |_, _, _| Some(Operation::Ascii),

@@ -207,7 +207,7 @@ pub(super) const SHARING: &[Entry] = &[
         examples: &[one(
             r#"{ hash = { key_env = "FERRY_MASK_KEY", length = 16 } }"#,
             &["ada@example.org"],
-            &["0"],
+            &["fbd6fee7e7af5d4d"],
         )],
         compile: |table, place, findings| {
             let length = table.whole("length", findings);
@@ -237,9 +237,9 @@ pub(super) const SHARING: &[Entry] = &[
              matters, use `hash`. The key is never printed or kept: a run that is resumed needs it again.",
         ],
         examples: &[
-            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["Ada Byron"], &["0"]),
-            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["+44 20 7946 0018"], &["0"]),
-            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["ada@example.org"], &["0"]),
+            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["Ada Byron"], &["Xvs Zkvot"]),
+            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["+44 20 7946 0018"], &["+75 51 9276 7935"]),
+            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["ada@example.org"], &["kuz@vltqpvh.example"]),
         ],
         compile: |table, place, findings| key(table, place, findings).map(Operation::Mask),
         ..WITH

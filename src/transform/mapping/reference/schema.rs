@@ -128,7 +128,13 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Scalars => json!({"$ref": "#/$defs/scalars"}),
         Kind::Mark => json!({"type": "string", "minLength": 1, "maxLength": 1}),
         Kind::Words => json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/scalar"}}),
-        Kind::Take => json!({"anyOf": [{"enum": ["first", "last", "all"]}, {"type": "integer", "not": {"const": 0}}]}),
+        Kind::Take => json!({
+            "anyOf": [
+                {"enum": ["first", "last", "all"]},
+                {"type": "integer", "minimum": 1},
+                {"type": "integer", "maximum": -1},
+            ],
+        }),
         Kind::Keys => json!({
             "anyOf": [
                 {"type": "string"},
