@@ -7,6 +7,7 @@ mod columns;
 mod demo;
 mod doubt;
 mod drift;
+mod drift_large;
 mod files;
 mod help;
 mod kill;
