@@ -9,6 +9,7 @@ mod doubt;
 mod drift;
 mod drift_large;
 mod files;
+mod habits;
 mod help;
 mod kill;
 mod mapping;
