@@ -102,7 +102,8 @@ impl Nimble {
         } else {
             let text = format!("edited elsewhere, {}", dice.u32(..));
             self.store.change(slot, |contact| {
-                contact.set("title", plain(&text));
+                // A new name moves the contact in listings by name as well.
+                contact.set(if kind == "resort" { "last name" } else { "title" }, plain(&text));
                 contact.updated_ms = now_ms;
                 contact.updater = Some(foreigner.to_owned());
             });
