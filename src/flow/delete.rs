@@ -31,9 +31,10 @@ use std::time::Duration;
 
 /// The stage that holds the copy of what is to be deleted.
 const COPY: &str = "copy";
-/// Facts in the journal: the plan's digest, and how many requests the copy took.
+/// Facts in the journal: the plan's digest, and how many requests the copy of how many records took.
 const PLANNED: &str = "planned";
 const READS: &str = "reads";
+const NAMED: &str = "named";
 /// Fields by which people recognise a record in the plan.
 const SHOWN: usize = 3;
 
@@ -111,9 +112,10 @@ fn send(context: &Context, stream: &Stream, journal: &mut Journal) -> Result<()>
 /// The requests that the open part of a plan takes: each record is read again before it goes.
 fn requests(journal: &Journal, target: &dyn Target) -> Result<u64> {
     let open = journal.open_operations()?;
-    let reads: u64 = journal.fact(READS)?.and_then(|reads| reads.parse().ok()).unwrap_or(0);
-    let all = journal.named()?.max(1);
-    Ok(open.div_ceil(target.deletes_at_once() as u64) + (reads * open).div_ceil(all))
+    let number =
+        |key| -> Result<u64> { Ok(journal.fact(key)?.and_then(|text| text.parse().ok()).unwrap_or(0)) };
+    let reads_again = (number(READS)? * open).div_ceil(number(NAMED)?.max(1));
+    Ok(open.div_ceil(target.deletes_at_once() as u64) + reads_again)
 }
 
 /// What a plan is made from.
@@ -129,6 +131,7 @@ impl Plan<'_> {
     /// Takes the ids out of the file, copies their records, and saves what is to be sent.
     fn make(&self, most: u64, journal: &mut Journal) -> Result<()> {
         journal.clear()?;
+        journal.index_ids()?;
         self.name_records(journal)?;
         let named = journal.named()?;
         if named > most {
@@ -145,6 +148,7 @@ impl Plan<'_> {
         let digest = journal.digest()?;
         journal.transaction(|journal| {
             journal.set_fact(READS, &reads.to_string())?;
+            journal.set_fact(NAMED, &named.to_string())?;
             journal.set_fact(PLANNED, &digest)
         })
     }

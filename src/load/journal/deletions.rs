@@ -7,13 +7,20 @@ use crate::load::target::{Change, Operation};
 use rusqlite::{OptionalExtension, params};
 
 impl Journal {
+    /// Makes rows quick to find by their id.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn index_ids(&self) -> Result<()> {
+        let sql = "CREATE INDEX IF NOT EXISTS load_row_id ON load_row(id) WHERE id IS NOT NULL";
+        Ok(self.db.execute_batch(sql)?)
+    }
+
     /// Takes an id for a row of the file; the earlier row that names it already, if any.
     ///
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn name(&self, row: u64, id: &str) -> Result<Option<u64>> {
-        self.db
-            .execute_batch("CREATE INDEX IF NOT EXISTS load_row_id ON load_row(id) WHERE id IS NOT NULL")?;
         let mut query = self.db.prepare_cached("SELECT row FROM load_row WHERE id = ?")?;
         let earlier: Option<u64> = query.query_row([id], |row| row.get(0)).optional()?;
         if earlier.is_none() {
