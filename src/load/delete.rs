@@ -313,3 +313,6 @@ fn change(before: &Value, record: &RawRecord) -> Option<String> {
 fn stopped() -> Error {
     Error::stopped("stopped before everything was deleted")
 }
+
+#[cfg(test)]
+mod tests;
