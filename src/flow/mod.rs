@@ -5,6 +5,7 @@
 
 pub mod context;
 mod delete;
+mod direct;
 pub mod discover;
 mod export;
 pub mod input;
