@@ -5,7 +5,7 @@
 
 use super::api::{Api, Query, failed};
 use super::decode::Decoder;
-use super::reader::Reader;
+use super::reader::{Order, Reader};
 use super::{Who, compare, extract, plan, schema, send, sweep};
 use crate::account::Account;
 use crate::error::{Error, Result};
@@ -17,8 +17,12 @@ use crate::record::schema::{FieldRef, Schema, Side};
 use crate::record::{RawRecord, Record, service_name};
 use crate::transform::draft::Reject;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+/// The field that is read where only the contacts themselves matter.
+const LEAST: &str = "first name";
 
 /// The stream `nimble:contacts`.
 #[derive(Debug)]
@@ -33,6 +37,53 @@ pub struct Contacts {
 impl Contacts {
     pub(super) fn new(api: Api, who: Who, account: Account, settle: Duration) -> Self {
         Self { api, who, account, settle, schema: OnceLock::new() }
+    }
+
+    pub(super) fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Whose token it is.
+    pub(super) fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// Requests in flight at most.
+    pub(super) fn concurrency(&self) -> usize {
+        self.api.client.pace().concurrency()
+    }
+
+    /// Reads the contacts that another stream is made from beside what it stages itself, with one field of each:
+    /// as completely as ever, and continued where an earlier life of the run ended.
+    pub(super) fn read_beside(
+        &self,
+        selection: &Selection,
+        staging: &mut Staging,
+    ) -> Result<(Staging, Completeness)> {
+        let mut contacts = staging.beside("contacts")?;
+        if let Some(completeness) = contacts.finished()? {
+            return Ok((contacts, completeness));
+        }
+        let mut reader = self.selected(selection)?;
+        reader.fields = Some(LEAST.to_owned());
+        let completeness = extract::extract(&reader, selection, &mut contacts)?;
+        contacts.finish(&completeness)?;
+        Ok((contacts, completeness))
+    }
+
+    /// The ids of all contacts, from one walk over their list.
+    pub(super) fn ids(&self) -> Result<BTreeSet<String>> {
+        let reader = self.reader();
+        let mut ids = BTreeSet::new();
+        for page in 1.. {
+            let listed = reader.ids(page, Order::Any).map_err(extract::read_failed)?;
+            let last = listed.resources.is_empty() || listed.meta.pages().is_none_or(|pages| page >= pages);
+            ids.extend(listed.resources);
+            if last {
+                break;
+            }
+        }
+        Ok(ids)
     }
 
     /// The fields of the account, or the default ones where the service cannot be asked: comparisons need them

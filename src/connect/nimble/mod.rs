@@ -1,9 +1,11 @@
-//! The Nimble connector: contacts, read and written as the public API allows.
+//! The Nimble connector: contacts, notes, tasks, users, tags and fields, as far as the public API lets them be
+//! read and written.
 //!
-//! Reads are complete and drift-safe (`extract`); a plan is pure (`plan`); `send` says what was done and
-//! what is in doubt. Nothing here paces or repeats (that is [`crate::http`]), decides what to send again (that
-//! is the load stage) or creates fields. Numbers in comments such as "facts, section 9.2" are those of the
-//! public API's description as gathered for this project.
+//! Each stream has its file or folder; this one only opens them. What they share: reads are complete and
+//! drift-safe or said not to be, plans are pure, and what is sent comes back as done, refused or in doubt.
+//! Nothing here paces or repeats (that is [`crate::http`]) or decides what to send again (that is the load
+//! stage). Numbers in comments such as "facts, section 9.2" are those of the public API's description as
+//! gathered for this project.
 
 mod api;
 mod compare;
@@ -11,15 +13,23 @@ mod contacts;
 mod decode;
 mod edits;
 mod extract;
+mod linked;
 mod literal;
+mod notes;
+mod options;
+mod plain_row;
 mod plan;
 mod proof;
+mod read_only;
 mod reader;
 mod refusal;
 mod schema;
 mod send;
 mod sweep;
+mod tag_list;
 mod tags;
+mod tasks;
+mod users;
 mod values;
 #[cfg(test)]
 mod walk_model;
@@ -29,19 +39,31 @@ mod wire;
 use super::{Access, Ends, no_stream};
 use crate::account::Account;
 use crate::error::{Error, Result};
+use crate::extract::Source;
 use crate::http::Client;
+use crate::load::target::Target;
 use crate::record::schema::Schema;
 use crate::record::to_text;
 use api::{Api, Query, failed};
 use contacts::Contacts;
+use notes::Notes;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
+use tag_list::TagList;
+use tasks::Tasks;
+use users::Users;
 
 pub use decode::Decoder;
 
-/// The streams of an account.
-const STREAMS: [&str; 1] = ["contacts"];
+/// The streams of an account, whether they can be read, and whether they can be written to.
+const STREAMS: [(&str, bool, bool); 5] = [
+    ("contacts", true, true),
+    ("notes", true, true),
+    ("tasks", false, true),
+    ("users", true, false),
+    ("tags", true, false),
+];
 
 /// A connection to Nimble.
 #[derive(Debug, Clone)]
@@ -108,13 +130,18 @@ impl Nimble {
     /// # Errors
     /// When there is no such stream, besides the errors of [`Nimble::who`].
     pub fn open(&self, stream: &str) -> Result<Ends> {
-        match stream {
-            "contacts" => {
-                let contacts = Arc::new(self.contacts()?);
-                Ok((contacts.clone(), Some(contacts)))
-            }
-            _ => Err(no_stream("nimble", stream, &STREAMS)),
+        if !STREAMS.iter().any(|(name, ..)| *name == stream) {
+            return Err(no_stream("nimble", stream, &STREAMS.map(|(name, ..)| name)));
         }
+        let contacts = self.contacts()?;
+        let account = self.account(contacts.who(), stream);
+        Ok(match stream {
+            "notes" => both(Notes::new(contacts, account)),
+            "tasks" => both(Tasks::new(self.api.clone(), account)),
+            "users" => (Arc::new(Users::new(self.api.clone(), account)), None),
+            "tags" => (Arc::new(TagList::new(contacts, account)), None),
+            _ => both(contacts),
+        })
     }
 
     /// What the credentials are good for; `connection` is the name that streams are written with.
@@ -123,13 +150,16 @@ impl Nimble {
     /// As [`Nimble::who`].
     pub fn access(&self, connection: &str) -> Result<Access> {
         let who = self.who()?;
-        let streams: Vec<_> = STREAMS.iter().map(|stream| format!("{connection}:{stream}")).collect();
+        let streams = |which: fn(&(&str, bool, bool)) -> bool| {
+            let chosen = STREAMS.iter().filter(|stream| which(stream));
+            chosen.map(|(stream, ..)| format!("{connection}:{stream}")).collect()
+        };
         Ok(Access {
             connection: connection.to_owned(),
             user: format!("{} <{}>", who.name, who.email),
             account: format!("company {}", who.company_id),
-            readable: streams.clone(),
-            writable: streams,
+            readable: streams(|(_, is_read, _)| *is_read),
+            writable: streams(|(.., is_written)| *is_written),
         })
     }
 
@@ -156,7 +186,20 @@ impl Nimble {
 /// The fields that a stream of every account has.
 #[must_use]
 pub fn offline_schema(stream: &str) -> Option<Schema> {
-    (stream == "contacts").then(schema::offline_schema)
+    match stream {
+        "contacts" => Some(schema::offline_schema()),
+        "notes" => Some(notes::schema()),
+        "tasks" => Some(tasks::schema()),
+        "users" => Some(users::schema()),
+        "tags" => Some(tag_list::schema()),
+        _ => None,
+    }
+}
+
+/// The two ends of a stream that can be read and written.
+fn both<S: Source + Target + 'static>(stream: S) -> Ends {
+    let stream = Arc::new(stream);
+    (stream.clone(), Some(stream))
 }
 
 /// The `Authorization` header of an API key or bearer token (facts, section 1).
