@@ -16,6 +16,7 @@ mod proof;
 mod reader;
 mod refusal;
 mod schema;
+mod select;
 mod send;
 mod sweep;
 mod tags;
@@ -32,8 +33,8 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::{Client, Failure};
 use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
-use crate::record::schema::{FieldRef, Schema, Side};
-use crate::record::{RawRecord, Record, service_name, to_text};
+use crate::record::schema::{FieldRef, Schema};
+use crate::record::{RawRecord, Record, to_text};
 use crate::transform::draft::Reject;
 use api::{Api, Query, failed};
 use reader::Reader;
@@ -174,41 +175,6 @@ impl Contacts {
         Reader::whole(&self.api, Arc::new(Decoder::new(&self.known_schema())))
     }
 
-    /// A reader of what `selection` asks for.
-    fn selected(&self, selection: &Selection) -> Result<Reader<'_>> {
-        let schema = self.schema()?;
-        let mut reader = Reader::whole(&self.api, Arc::new(Decoder::new(&schema)));
-        if selection.find.is_some() {
-            return Err(Error::input("Nimble has no `--find`").hint("use `--keyword`"));
-        }
-        match selection.kind.as_deref() {
-            None | Some("all") => {}
-            Some(kind @ ("person" | "company")) => reader.filter = reader.filter.with("record_type", kind),
-            Some(other) => {
-                return Err(Error::input(format!("Nimble has no contacts of type `{other}`"))
-                    .hint("`person` or `company`"));
-            }
-        }
-        if let Some(keyword) = &selection.keyword {
-            reader.filter = reader.filter.with("keyword", keyword);
-        }
-        let mut names: Vec<String> = Vec::new();
-        for written in &selection.fields {
-            let place = schema.resolve(written, Side::From).map_err(|unknown| {
-                let error = Error::input(unknown.what);
-                unknown.hint.into_iter().fold(error, Error::hint)
-            })?;
-            // Ferry's own columns come with every contact.
-            if let Some(name) = service_name(&place.name).map(|name| name.replace(',', "\\,"))
-                && !names.contains(&name)
-            {
-                names.push(name);
-            }
-        }
-        reader.fields = (!names.is_empty()).then(|| names.join(","));
-        Ok(reader)
-    }
-
     /// Asks for the fields: the old metadata, or the new where the service has only that. Where it has neither,
     /// they are those that every account has.
     fn ask_schema(&self) -> Result<Schema> {
@@ -249,7 +215,8 @@ impl Source for Contacts {
     }
 
     fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
-        let reader = self.selected(selection)?;
+        let schema = self.schema()?;
+        let reader = select::selected(&self.api, &schema, selection)?;
         extract::extract(&reader, selection, staging)
     }
 }
