@@ -6,15 +6,15 @@
 use super::api::{Api, Query, failed};
 use super::decode::Decoder;
 use super::reader::{Order, Reader};
-use super::{Who, compare, extract, plan, schema, send, sweep};
+use super::{Who, compare, extract, plan, schema, select, send, sweep};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Failure;
 use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
-use crate::record::schema::{FieldRef, Schema, Side};
-use crate::record::{RawRecord, Record, service_name};
+use crate::record::schema::{FieldRef, Schema};
+use crate::record::{RawRecord, Record};
 use crate::transform::draft::Reject;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -98,37 +98,7 @@ impl Contacts {
 
     /// A reader of what `selection` asks for.
     fn selected(&self, selection: &Selection) -> Result<Reader<'_>> {
-        let schema = self.schema()?;
-        let mut reader = Reader::whole(&self.api, Arc::new(Decoder::new(&schema)));
-        if selection.find.is_some() {
-            return Err(Error::input("Nimble has no `--find`").hint("use `--keyword`"));
-        }
-        match selection.kind.as_deref() {
-            None | Some("all") => {}
-            Some(kind @ ("person" | "company")) => reader.filter = reader.filter.with("record_type", kind),
-            Some(other) => {
-                return Err(Error::input(format!("Nimble has no contacts of type `{other}`"))
-                    .hint("`person` or `company`"));
-            }
-        }
-        if let Some(keyword) = &selection.keyword {
-            reader.filter = reader.filter.with("keyword", keyword);
-        }
-        let mut names: Vec<String> = Vec::new();
-        for written in &selection.fields {
-            let place = schema.resolve(written, Side::From).map_err(|unknown| {
-                let error = Error::input(unknown.what);
-                unknown.hint.into_iter().fold(error, Error::hint)
-            })?;
-            // Ferry's own columns come with every contact.
-            if let Some(name) = service_name(&place.name).map(|name| name.replace(',', "\\,"))
-                && !names.contains(&name)
-            {
-                names.push(name);
-            }
-        }
-        reader.fields = (!names.is_empty()).then(|| names.join(","));
-        Ok(reader)
+        select::selected(&self.api, &*self.schema()?, selection)
     }
 
     /// Asks for the fields: the old metadata, or the new where the service has only that. Where it has neither,

@@ -24,6 +24,7 @@ mod read_only;
 mod reader;
 mod refusal;
 mod schema;
+mod select;
 mod send;
 mod sweep;
 mod tag_list;
