@@ -23,7 +23,7 @@ pub(super) fn run(
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
     let transform = transform(&input, job, endpoint)?;
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let columns = match &transform {
         Some(transform) => transform.columns(),
         None => wanted(input.columns(job.only_filled), &job.selection.fields)?,

@@ -139,6 +139,8 @@ pub enum OperationKind {
     Update,
     /// Sets all tags of a record.
     Tags,
+    /// Takes a record away; sent by [`Target::delete`], with others where the service lets it.
+    Delete,
 }
 
 /// One difference, for the plan that people read.

@@ -23,6 +23,7 @@ mod headers;
 mod json_text;
 mod jsonl_in;
 mod jsonl_out;
+mod lines;
 mod parquet_in;
 mod parquet_out;
 mod parquet_value;
@@ -38,6 +39,7 @@ mod round_trip;
 
 pub use decode::RowDecoder;
 pub use format::{Compression, FileEndpoint, Format};
+pub use lines::LineWriter;
 pub use writer::{Chunk, TableFormat, TableWriter};
 
 use crate::error::Result;

@@ -24,6 +24,9 @@ pub(super) fn send(api: &Api, operation: &Operation, id: Option<&str>) -> Sent {
             "cannot set tags in Nimble",
             api.write("PUT", &format!("/contacts/{}/tags", escaped(id)), &Query::default(), body),
         ),
+        (OperationKind::Delete, Some(_)) => {
+            return Sent::Refused("a delete is sent with others, by ids".to_owned());
+        }
         (_, None) => return Sent::Refused("the contact to change has no id".to_owned()),
     };
     match answer {
