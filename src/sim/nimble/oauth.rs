@@ -172,7 +172,10 @@ impl Nimble {
             "authorization_code" => self.exchange(now_ms, param("code"), param("redirect_uri"))?,
             "refresh_token" => self.refresh(now_ms, param("refresh_token"))?,
             _ => {
-                return Err(("unsupported_grant_type", "`grant_type` is authorization_code or refresh_token"));
+                return Err((
+                    "unsupported_grant_type",
+                    "`grant_type` is authorization_code or refresh_token",
+                ));
             }
         };
         // Marked, so that the state file is written and the ledger counts them.
