@@ -295,7 +295,8 @@ impl Apply<'_> {
     }
 
     fn settle_creates(&self, journal: &mut Journal, doubts: &[&Doubtful]) -> Result<()> {
-        let candidates = self.unknown_candidates(journal, self.target.created_since(self.mark)?)?;
+        let sent: Vec<_> = doubts.iter().map(|doubtful| &doubtful.pending.operation).collect();
+        let candidates = self.unknown_candidates(journal, self.target.created_for(self.mark, &sent)?)?;
         let also_of: HashMap<&str, &[String]> = candidates
             .iter()
             .filter_map(|candidate| Some((candidate.record.id.as_deref()?, candidate.also.as_slice())))

@@ -58,7 +58,8 @@ fn companies(fields: Vec<super::wire::WireField>) -> Vec<String> {
     parents.flat_map(|field| field.entries).filter_map(|entry| entry.extra_value).collect()
 }
 
-fn not_done(what: &str, failure: Failure) -> Sent {
+/// What a failed write means for its operation; `what` says what could not be done.
+pub(super) fn not_done(what: &str, failure: Failure) -> Sent {
     match failure {
         Failure::MaybeApplied { why, status } => Sent::Doubt {
             why: shortened(why, status),
