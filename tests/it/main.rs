@@ -13,6 +13,7 @@ mod habits;
 mod help;
 mod kill;
 mod mapping;
+mod nimble_streams;
 mod pace;
 mod resume;
 mod round_trip;

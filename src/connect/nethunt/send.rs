@@ -25,7 +25,10 @@ pub(super) fn send(api: &Api, folder: &str, operation: &Operation, id: Option<&s
             answer.map_or_else(update_failed, |answer| updated(&answer.body, id))
         }
         (OperationKind::Update, None) => Sent::Refused("an update needs a record's id".to_owned()),
-        _ => Sent::Refused("NetHunt has no tags of its own, only fields that hold several values".to_owned()),
+        (OperationKind::Delete, _) => Sent::Refused("a delete is sent with others, by ids".to_owned()),
+        (OperationKind::Tags, _) => {
+            Sent::Refused("NetHunt has no tags of its own, only fields that hold several values".to_owned())
+        }
     }
 }
 

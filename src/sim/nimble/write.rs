@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::body::json_body;
 use super::errors::{Findings, invalid, not_found, quota};
 use super::listing::Selection;
 use super::merge::{FieldValue, Sent, merged};
@@ -55,7 +56,7 @@ impl Nimble {
         }
         self.check_quota(&contact, true)?;
         let id = self.add(now_ms, contact, "parent company");
-        Ok(self.bare(self.knobs.create_status, &id).with_effect("create", &id))
+        Ok(self.bare(self.knobs.create_status(), &id).with_effect("create", &id))
     }
 
     /// `PUT /contact/{id}`.
@@ -93,7 +94,7 @@ impl Nimble {
             Ok(ids) => ids,
             Err(refusal) => return refusal,
         };
-        let gone: Vec<&str> = ids.iter().copied().filter(|id| self.store.remove(id).is_some()).collect();
+        let gone: Vec<&str> = ids.iter().copied().filter(|id| self.remove(id)).collect();
         if gone.is_empty() { not_found("contact", ids[0]) } else { deleted(&gone) }
     }
 
@@ -116,8 +117,7 @@ impl Nimble {
         slots.truncate(limit);
         let ids: Vec<String> =
             slots.iter().filter_map(|slot| self.store.at(*slot)).map(|contact| contact.id.clone()).collect();
-        let gone: Vec<&str> =
-            ids.iter().map(String::as_str).filter(|id| self.store.remove(id).is_some()).collect();
+        let gone: Vec<&str> = ids.iter().map(String::as_str).filter(|id| self.remove(id)).collect();
         deleted(&gone)
     }
 
@@ -272,7 +272,7 @@ impl Nimble {
             !company.is_empty() && contact.parent().is_none() && self.store.company(company).is_none();
         let more = usize::from(is_new) + usize::from(new_company);
         let most = self.knobs.contact_quota;
-        if most > 0 && more > 0 && self.store.len() + more > most { Err(quota()) } else { Ok(()) }
+        if most > 0 && more > 0 && self.store.len() + more > most { Err(quota(&self.knobs)) } else { Ok(()) }
     }
 }
 
@@ -286,19 +286,6 @@ fn avatar_url(body: &Map<String, Value>) -> Result<Option<String>, Reply> {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(url)) => Ok(Some(url.clone())),
         Some(_) => Err(invalid("`avatar_url` is a text")),
-    }
-}
-
-/// The body as a JSON object; the media type is asked for as well (reference, conventions).
-fn json_body(request: &Request) -> Result<Map<String, Value>, Reply> {
-    let json = request.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
-    if !json {
-        return Err(invalid("`Content-Type: application/json` is needed"));
-    }
-    match serde_json::from_slice(&request.body) {
-        Ok(Value::Object(body)) => Ok(body),
-        Ok(_) => Err(invalid("the body is not a JSON object")),
-        Err(_) => Err(invalid("the body is not JSON")),
     }
 }
 
