@@ -13,6 +13,8 @@ mod habits;
 mod help;
 mod kill;
 mod mapping;
+mod nethunt_since;
+mod nethunt_streams;
 mod nimble_streams;
 mod pace;
 mod resume;

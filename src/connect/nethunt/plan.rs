@@ -90,12 +90,12 @@ fn part<'a>(
             return Err(refuse(column, Some(wanted), reason));
         }
     }
-    let Some(action) = action(Difference { held: &held, wanted: &wanted, multi, write: field.write }) else {
-        return Ok(None);
-    };
+    let listed = stored.is_some_and(|field| field.list);
+    let difference = Difference { held: &held, wanted: &wanted, multi, listed, write: field.write };
+    let Some(action) = action(difference) else { return Ok(None) };
     let texts = |values: &[Value]| values.iter().map(to_text).collect();
     let change = Change { field: column.to_owned(), before: texts(&held), after: texts(&action.after) };
-    let before = match (&held[..], stored.is_some_and(|field| field.list)) {
+    let before = match (&held[..], listed) {
         ([], _) => Value::Null,
         ([single], false) => single.clone(),
         (several, _) => Value::from(several.to_vec()),
@@ -301,7 +301,7 @@ mod tests {
         let actions = json!({
             "Name": {"overwrite": true, "add": "Ada King"},
             "VIP": {"overwrite": true},
-            "Email": {"overwrite": true, "add": ["Ada <ada@example.org>", "b@example.org"]},
+            "Email": {"overwrite": false, "add": ["b@example.org"]},
         });
         assert_eq!(operation.body, json!({"fieldActions": actions}));
         let before = json!({"Name": "Ada", "VIP": true, "Email": ["Ada <ada@example.org>"]});

@@ -254,7 +254,7 @@ impl Changing for Server {
 
 #[test]
 fn all_reads_together_are_what_the_folder_holds() {
-    let (mut whole, mut deleted, mut alike, mut cut) = (0, 0, 0, 0);
+    let (mut whole, mut deleted, mut alike, mut cut) = (0, 0, 0_u64, 0);
     for seed in 1..=CASES {
         let mut server = Server::draw(seed);
         // The first read is whole, and leaves where the next one begins.
@@ -286,6 +286,6 @@ fn all_reads_together_are_what_the_folder_holds() {
             alike += 1;
         }
     }
-    assert!(u64::from(alike) * 100 <= CASES, "{alike} of {CASES} were called whole and lack something");
+    assert!(alike * 100 <= CASES, "{alike} of {CASES} were called whole and lack something");
     assert!(whole > 500 && deleted > 500 && cut > 100, "{whole} whole, {deleted} deletions, {cut} cut");
 }
