@@ -46,7 +46,7 @@ fn every_stream_of_a_folder_is_read() {
             1,
             "_id,_record,_created,_author,name,url,mimeType,description,iconUrl,googleDriveFileId",
         ),
-        ("Contacts/changes", 7, "_id,_record,_created,_user,action,field,removed,added"),
+        ("Contacts/changes", 8, "_id,_record,_created,_user,action,field,removed,added"),
         ("Contacts/fields", 25, "name,inferred_type,inferred_several,filled,of_records,examples"),
         ("folders", 3, "_id,name,readable,writable"),
     ] {

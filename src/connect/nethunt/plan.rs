@@ -6,9 +6,10 @@
 
 use super::actions::{Action, Difference, action};
 use super::decode::KIND;
-use super::values::{distinct, is_blank, same, typed};
+use super::values::{distinct, is_blank, odd, same, typed};
 use crate::error::nearest;
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
+use crate::record::census::Tally;
 use crate::record::schema::Modifier;
 use crate::record::{Record, service_name, to_text};
 use crate::transform::draft::{OnExtra, Reject, TargetField, Write};
@@ -63,19 +64,6 @@ fn part<'a>(
     let multi = field.multi == Some(true)
         || tally.is_some_and(|tally| tally.list)
         || stored.is_some_and(|field| field.list);
-    let mut wanted = Vec::with_capacity(values.len());
-    for value in values.iter().filter(|value| !is_blank(value)) {
-        let value = typed(value, field.kind, tally).map_err(|reason| refuse(column, Some(value), reason))?;
-        wanted.push(value);
-    }
-    let mut wanted = distinct(wanted);
-    if !multi && wanted.len() > 1 {
-        if field.on_extra == OnExtra::Reject {
-            let reason = format!("{} values for a field that holds one", wanted.len());
-            return Err(refuse(column, wanted.get(1), reason));
-        }
-        wanted.truncate(1);
-    }
     let held: Vec<Value> = stored
         .into_iter()
         .flat_map(|field| &field.entries)
@@ -83,6 +71,7 @@ fn part<'a>(
         .filter(|value| !is_blank(value))
         .cloned()
         .collect();
+    let wanted = wanted(field, values, tally, &held, multi)?;
     if field.write == Write::Add && !multi && field.on_extra == OnExtra::Reject {
         let full = held.first().zip(wanted.first()).filter(|(one, other)| !same(one, other));
         if let Some((held, wanted)) = full {
@@ -101,6 +90,37 @@ fn part<'a>(
         (several, _) => Value::from(several.to_vec()),
     };
     Ok(Some(Part { service, change, before, action, multi }))
+}
+
+/// The values as the field takes them, without blanks and doubles.
+fn wanted(
+    field: &TargetField,
+    values: &[Value],
+    tally: Option<&Tally>,
+    held: &[Value],
+    multi: bool,
+) -> Result<Vec<Value>, Reject> {
+    let column = field.place.name.as_str();
+    let mut wanted = Vec::with_capacity(values.len());
+    for value in values.iter().filter(|value| !is_blank(value)) {
+        let value = typed(value, field.kind, tally).map_err(|reason| refuse(column, Some(value), reason))?;
+        // What is there already is right, and a mapping that says the type knows better than a look at others.
+        let inferred =
+            tally.filter(|_| field.kind.is_none() && !held.iter().any(|known| same(known, &value)));
+        if let Some(reason) = inferred.and_then(|tally| odd(column, &value, tally)) {
+            return Err(refuse(column, Some(&value), reason));
+        }
+        wanted.push(value);
+    }
+    let mut wanted = distinct(wanted);
+    if !multi && wanted.len() > 1 {
+        if field.on_extra == OnExtra::Reject {
+            let reason = format!("{} values for a field that holds one", wanted.len());
+            return Err(refuse(column, wanted.get(1), reason));
+        }
+        wanted.truncate(1);
+    }
+    Ok(wanted)
 }
 
 fn create(row: &RowToPlan<'_>, parts: Vec<Part<'_>>) -> Result<Planned, Vec<Reject>> {
