@@ -4,9 +4,11 @@
 //! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`.
 //! After a crash whatever is still `intent` is in doubt.
 
+mod deletions;
 mod totals;
 
 pub use super::outcome::Outcome;
+pub use totals::ToDo;
 
 use super::target::{Change, Operation, OperationKind, Planned};
 use crate::error::{Error, Result};
@@ -261,7 +263,11 @@ impl Journal {
         if !self.db.prepare_cached(open)?.exists([pending.row])? {
             let created = "SELECT 1 FROM load_op WHERE row = ? AND made IS NOT NULL";
             let created = self.db.prepare_cached(created)?.exists([pending.row])?;
-            let outcome = if created { Outcome::Created } else { Outcome::Updated };
+            let outcome = match pending.operation.kind {
+                OperationKind::Delete => Outcome::Deleted,
+                _ if created => Outcome::Created,
+                _ => Outcome::Updated,
+            };
             self.conclude(pending.row, outcome, None)?;
         }
         Ok(())
@@ -416,6 +422,7 @@ fn kind_word(kind: OperationKind) -> &'static str {
         OperationKind::Create => "create",
         OperationKind::Update => "update",
         OperationKind::Tags => "tags",
+        OperationKind::Delete => "delete",
     }
 }
 
@@ -429,6 +436,7 @@ fn pending(row: &Row<'_>) -> rusqlite::Result<Result<Pending>> {
         let kind = match kind.as_str() {
             "create" => OperationKind::Create,
             "update" => OperationKind::Update,
+            "delete" => OperationKind::Delete,
             _ => OperationKind::Tags,
         };
         Ok(Operation { kind, body: parse(&body)?, before: parse(&before)? })
