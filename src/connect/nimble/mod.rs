@@ -13,6 +13,7 @@ mod extract;
 mod literal;
 mod plan;
 mod proof;
+mod query;
 mod reader;
 mod refusal;
 mod schema;
@@ -216,8 +217,8 @@ impl Source for Contacts {
 
     fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
         let schema = self.schema()?;
-        let reader = select::selected(&self.api, &schema, selection)?;
-        extract::extract(&reader, selection, staging)
+        let selected = select::selected(&self.api, &schema, selection)?;
+        extract::extract(&selected, selection, self.settle, staging)
     }
 }
 
