@@ -141,6 +141,22 @@ impl Input {
         Ok(completeness)
     }
 
+    /// The file's reader, for whoever brings its rows elsewhere without extracting them.
+    pub(super) fn take_reader(&mut self) -> Option<Box<dyn TableReader>> {
+        match &mut self.kind {
+            Source::File { reader, .. } => reader.take(),
+            Source::Stream(_) => None,
+        }
+    }
+
+    /// Decodes the rows of a file, where it is one.
+    pub(super) fn file_decoder(&self) -> Option<&RowDecoder> {
+        match &self.reads {
+            Reads::File(decoder) => Some(decoder),
+            Reads::Stream(_) => None,
+        }
+    }
+
     /// What was extracted.
     #[must_use]
     pub fn staging(&self) -> &Staging {
