@@ -21,6 +21,7 @@ mod plain_row;
 mod plan;
 mod proof;
 mod read_only;
+mod query;
 mod reader;
 mod refusal;
 mod schema;
