@@ -34,13 +34,27 @@ pub enum Endpoint {
 pub struct Stream {
     /// To read from.
     pub source: Arc<dyn Source>,
-    /// To write to.
-    pub target: Arc<dyn Target>,
+    /// To write to; none where the service lets nobody write.
+    pub target: Option<Arc<dyn Target>>,
     /// For its counters and its pace.
     pub client: Client,
     /// How long a request may take to become visible after its answer was lost.
     pub settle: std::time::Duration,
 }
+
+impl Stream {
+    /// To write to.
+    ///
+    /// # Errors
+    /// When the stream can only be read (class `Input`).
+    pub fn target(&self) -> Result<&Arc<dyn Target>> {
+        let name = self.source.name();
+        self.target.as_ref().ok_or_else(|| Error::input(format!("`{name}` can be read, but not written to")))
+    }
+}
+
+/// The two ends of an opened stream.
+pub type Ends = (Arc<dyn Source>, Option<Arc<dyn Target>>);
 
 /// A service that Ferry speaks.
 struct Service {
@@ -118,20 +132,11 @@ impl Endpoint {
 pub fn open(connection: &Connection, stream: &str, client: Client) -> Result<Stream> {
     let url = base_url(connection)?;
     let settle = connection.settle;
-    match connection.name.as_str() {
-        "nimble" => {
-            if stream != "contacts" {
-                return Err(no_stream("nimble", stream, &["contacts".to_owned()]));
-            }
-            let contacts = Arc::new(nimble::Nimble::new(client.clone(), url, settle).contacts()?);
-            Ok(Stream { source: contacts.clone(), target: contacts, client, settle })
-        }
-        _ => {
-            let login = connection.required("EMAIL")?;
-            let records = Arc::new(nethunt::NetHunt::new(client.clone(), url, login).records(stream)?);
-            Ok(Stream { source: records.clone(), target: records, client, settle })
-        }
-    }
+    let (source, target) = match connection.name.as_str() {
+        "nimble" => nimble::Nimble::new(client.clone(), url, settle).open(stream)?,
+        _ => nethunt::NetHunt::new(client.clone(), url, connection.required("EMAIL")?).open(stream)?,
+    };
+    Ok(Stream { source, target, client, settle })
 }
 
 /// What a connection's credentials are good for.
@@ -142,33 +147,8 @@ pub fn check(connection: &Connection, stop: &Stop) -> Result<Access> {
     let client = client(connection, stop)?;
     let url = base_url(connection)?;
     match connection.name.as_str() {
-        "nimble" => {
-            let who = nimble::Nimble::new(client, url, connection.settle).who()?;
-            let streams = vec!["nimble:contacts".to_owned()];
-            Ok(Access {
-                connection: connection.name.clone(),
-                user: format!("{} <{}>", who.name, who.email),
-                account: format!("company {}", who.company_id),
-                readable: streams.clone(),
-                writable: streams,
-            })
-        }
-        _ => {
-            let nethunt = nethunt::NetHunt::new(client, url, connection.required("EMAIL")?);
-            let users = nethunt.who()?;
-            let folders = nethunt.folders()?;
-            let named = |folders: &mut dyn Iterator<Item = &nethunt::Folder>| -> Vec<String> {
-                folders.map(|folder| format!("nethunt:{}", folder.name)).collect()
-            };
-            let users: Vec<_> = users.iter().map(|(name, email)| format!("{name} <{email}>")).collect();
-            Ok(Access {
-                connection: connection.name.clone(),
-                user: users.join(", "),
-                account: format!("{} folders", folders.len()),
-                readable: named(&mut folders.iter()),
-                writable: named(&mut folders.iter().filter(|folder| folder.writable)),
-            })
-        }
+        "nimble" => nimble::Nimble::new(client, url, connection.settle).access(&connection.name),
+        _ => nethunt::NetHunt::new(client, url, connection.required("EMAIL")?).access(&connection.name),
     }
 }
 
@@ -182,8 +162,11 @@ pub fn known(name: &str) -> Result<()> {
 
 /// The fields that a connection's stream has without asking the service, for checks offline.
 #[must_use]
-pub fn offline_schema(connection: &str) -> Option<Schema> {
-    (connection == "nimble").then(nimble::offline_schema)
+pub fn offline_schema(connection: &str, stream: &str) -> Option<Schema> {
+    match connection {
+        "nimble" => nimble::offline_schema(stream),
+        _ => None,
+    }
 }
 
 /// A client with a connection's credentials and pace.
@@ -217,9 +200,10 @@ fn service(name: &str) -> Result<&'static Service> {
     })
 }
 
-fn no_stream(connection: &str, stream: &str, known: &[String]) -> Error {
+/// There is no such stream; `known` are those that there are.
+fn no_stream(connection: &str, stream: &str, known: &[&str]) -> Error {
     let error = Error::input(format!("the connection `{connection}` has no stream `{stream}`"));
-    match nearest(stream, known.iter().map(String::as_str)) {
+    match nearest(stream, known.iter().copied()) {
         Some(near) => error.hint(format!("did you mean `{connection}:{near}`?")),
         None => error.hint(format!("it has {}", known.join(", "))),
     }

@@ -10,12 +10,17 @@ use crate::account::Account;
 use crate::error::Result;
 use crate::record::Record;
 use crate::record::schema::Schema;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use staging::Staging;
 use std::sync::Arc;
 
 /// The note under which a source keeps the server's clock at the first reply of a read, as RFC 3339.
 pub const FIRST_REPLY: &str = "first_reply";
+
+/// The note under which a source that reads changes keeps where the next read of changes has to begin, as RFC 3339.
+/// It comes from the service's data or clock, never from ours, and the overlap that is needed is taken off already.
+pub const WATERMARK: &str = "watermark";
 
 /// A stream of a service that can be read whole.
 pub trait Source: Send + Sync {
@@ -61,6 +66,21 @@ pub struct Selection {
     pub keyword: Option<String>,
     /// Only records that the service finds by this query (NetHunt's `find-record`).
     pub find: Option<String>,
+    /// Only records that match this query in the service's own language, as JSON (Nimble's `query`).
+    #[serde(default, rename = "where")]
+    pub query: Option<String>,
+    /// Only records created or changed since then; those deleted since are noted by [`Staging::delete`].
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Only the record of this id, or what belongs to it.
+    #[serde(default)]
+    pub record: Option<String>,
+    /// With `since`: only changes of these fields.
+    #[serde(default)]
+    pub changed_fields: Vec<String>,
+    /// In this order, as the service writes it: `created:desc`.
+    #[serde(default)]
+    pub sort: Option<String>,
     /// Only these fields.
     pub fields: Vec<String>,
     /// At most so many records; the result is then a sample, and said to be.

@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let mut input = Input::open(context, folder, job)?;
     let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };
     let stream = context.reopen(target)?;
-    let account = stream.target.account().clone();
+    let account = stream.target()?.account().clone();
     let _writer = match job.load.dry_run {
         true => None,
         false => {
@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let locked = Instant::now();
     let bound = planning::bind(&input, &stream, job)?;
     let others = OtherRuns::of(context, &account, folder.name())?;
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let mut prepared = Prepared { input: &input, stream: &stream, bound, others: &others, locked };
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {
@@ -90,11 +90,11 @@ fn send(
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
     let unproven = matches!(saved.completeness, Completeness::Unproven(_));
-    let (creates, updates) = journal.to_do()?;
+    let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
-    let progress = context.reporter.progress("send", Some(creates + updates), Some(budget));
+    let progress = context.reporter.progress("send", Some(rows), Some(budget));
     let apply = Apply {
-        target: &*stream.target,
+        target: &**stream.target()?,
         decode: &*decode,
         keys: &keys,
         mark: &saved.mark,
@@ -123,7 +123,7 @@ fn look_first(stream: &Stream, keys: &[Vec<FieldRef>], pending: &Pending) -> Res
     };
     let (Some(place), Some(first)) = (places.first(), key.split('\u{1f}').next()) else { return Ok(None) };
     let decode = stream.source.decoder();
-    for raw in stream.target.look_up(place, &Value::from(first))? {
+    for raw in stream.target()?.look_up(place, &Value::from(first))? {
         let Ok(record) = decode.decode(&raw.raw) else { continue };
         if keys::of_record(&record, places).iter().any(|found| found == key) {
             return Ok(raw.id);

@@ -19,6 +19,28 @@ pub trait Target: Send + Sync {
     /// The same stream as a source: the plan reads it whole, once.
     fn source(&self) -> &dyn Source;
 
+    /// Whether what is written can be listed again. Where it cannot, a load only creates: there is nothing to
+    /// match rows with, and a create in doubt stays so.
+    fn lists(&self) -> bool {
+        true
+    }
+
+    /// Whether records that exist can be changed; where not, a load only creates.
+    fn updates(&self) -> bool {
+        true
+    }
+
+    /// How many records one request can delete; 0 where the service deletes none.
+    fn deletes_at_once(&self) -> usize {
+        0
+    }
+
+    /// Deletes records in one request: for each id, in order, what became of it. A record that is gone already
+    /// counts as done, so that a delete in doubt can be sent again.
+    fn delete(&self, ids: &[String]) -> Vec<Sent> {
+        ids.iter().map(|_| Sent::Refused("the service deletes no records of this kind".to_owned())).collect()
+    }
+
     /// What has to be sent so that the record holds what the draft says; nothing where it already does. Pure.
     ///
     /// `current` is the record as the plan's read saw it, `None` to create one.
@@ -43,6 +65,15 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// As reads in general.
     fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>>;
+
+    /// As [`Target::created_since`], as far as it takes to find these creates: a stream whose records can only be
+    /// listed by what they belong to need not look at all of them.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn created_for(&self, mark: &ReadMark, _creates: &[&Operation]) -> Result<Vec<Candidate>> {
+        self.created_since(mark)
+    }
 
     /// Records whose `place` equals `value` by the service's own search, for plans made on an unproven read.
     /// Hits are verified locally by the caller.
@@ -108,6 +139,8 @@ pub enum OperationKind {
     Update,
     /// Sets all tags of a record.
     Tags,
+    /// Takes a record away; sent by [`Target::delete`], with others where the service lets it.
+    Delete,
 }
 
 /// One difference, for the plan that people read.

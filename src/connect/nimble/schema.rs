@@ -59,10 +59,15 @@ const DEFAULTS: [(&str, bool, &[&str]); 28] = [
 
 /// The fields that every account has, for checks without a connection. Custom fields are not among them.
 #[must_use]
-pub fn offline_schema() -> Schema {
+pub(super) fn offline_schema() -> Schema {
     let mut fields = own_fields();
     fields.extend(defaults());
     Schema { open: true, ..whole(fields) }
+}
+
+/// Whether every account has a field of that name.
+pub(super) fn is_default(name: &str) -> bool {
+    DEFAULTS.iter().any(|(known, ..)| *known == name)
 }
 
 fn defaults() -> impl Iterator<Item = FieldSpec> {

@@ -9,18 +9,21 @@
 //! at the end, by [`Staging::finish`].
 
 mod ids;
+mod rows;
 mod spool;
 
 pub use ids::IdAndTime;
+pub use rows::StagedRows;
 
 use super::Completeness;
 use crate::error::{Error, IoContext, Result};
 use crate::record::census::Census;
 use crate::record::{RawRecord, instant};
-use crate::run::parts::{PartReader, PartWriter, StagedRow};
+use crate::run::parts::{PartWriter, StagedRow};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use spool::Spool;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -40,7 +43,7 @@ pub enum Seen {
 }
 
 /// A stage's tables in the checkpoint; each name begins with the stage's.
-const TABLES: [&str; 7] = ["page", "part", "note", "seen", "set", "gone", "dropped"];
+const TABLES: [&str; 8] = ["page", "part", "note", "seen", "set", "gone", "dropped", "deleted"];
 
 /// The staging area of one stage of a run.
 pub struct Staging {
@@ -57,6 +60,7 @@ pub struct Staging {
     pending_pages: Vec<String>,
     pending_seen: Vec<(u64, String, Option<i64>, Option<i64>)>,
     pending_notes: Vec<(String, String)>,
+    pending_deletions: Vec<(String, Option<Timestamp>)>,
     last_commit: Instant,
     watcher: Option<Box<dyn Fn(Seen) + Send>>,
 }
@@ -79,7 +83,8 @@ impl Staging {
                  updated INTEGER);
              CREATE TABLE IF NOT EXISTS {stage}_set(name TEXT NOT NULL, id TEXT NOT NULL, created INTEGER);
              CREATE TABLE IF NOT EXISTS {stage}_gone(id TEXT PRIMARY KEY) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS {stage}_dropped(row INTEGER PRIMARY KEY);"
+             CREATE TABLE IF NOT EXISTS {stage}_dropped(row INTEGER PRIMARY KEY);
+             CREATE TABLE IF NOT EXISTS {stage}_deleted(id TEXT PRIMARY KEY, at TEXT) WITHOUT ROWID;"
         ))?;
         let mut staging = Self {
             folder,
@@ -95,6 +100,7 @@ impl Staging {
             pending_pages: Vec::new(),
             pending_seen: Vec::new(),
             pending_notes: Vec::new(),
+            pending_deletions: Vec::new(),
             last_commit: Instant::now(),
             watcher: None,
         };
@@ -125,6 +131,21 @@ impl Staging {
         Ok(staging)
     }
 
+    /// The staging area of what this stage is made from, such as the records that its own belong to: continued or
+    /// begun anew, just as this one was.
+    ///
+    /// # Errors
+    /// When the folder or the checkpoint cannot be used.
+    pub fn beside(&mut self, name: &str) -> Result<Self> {
+        self.commit()?;
+        let stage = format!("{}_{name}", self.stage);
+        let run_folder = self.folder.parent().unwrap_or(&self.folder);
+        match self.keeps_spool {
+            true => Self::open(run_folder, &stage),
+            false => Self::restart(run_folder, &stage),
+        }
+    }
+
     /// Whether an earlier life finished this page.
     #[must_use]
     pub fn is_done(&self, page: &str) -> bool {
@@ -146,6 +167,25 @@ impl Staging {
     /// Remembers a fact, durably with the next finished page.
     pub fn set_note(&mut self, key: &str, value: impl Into<String>) {
         self.pending_notes.push((key.to_owned(), value.into()));
+    }
+
+    /// Notes that the service deleted a record, durably with the next finished page or at the end.
+    pub fn delete(&mut self, id: &str, at: Option<Timestamp>) {
+        self.pending_deletions.push((id.to_owned(), at));
+    }
+
+    /// Tells `take` the records noted as deleted, by id, with the time where it is known.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read, and those of `take`.
+    pub fn deletions(&self, mut take: impl FnMut(&str, Option<&str>) -> Result<()>) -> Result<()> {
+        let mut query = self.db.prepare(&format!("SELECT id, at FROM {}_deleted ORDER BY id", self.stage))?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, at): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+            take(&id, at.as_deref())?;
+        }
+        Ok(())
     }
 
     /// Stages the records of a page and counts it as finished. `census` covers just these records.
@@ -317,7 +357,8 @@ impl Staging {
     /// When the disk is full.
     pub fn commit(&mut self) -> Result<()> {
         self.last_commit = Instant::now();
-        if self.pending_pages.is_empty() && self.pending_notes.is_empty() {
+        if self.pending_pages.is_empty() && self.pending_notes.is_empty() && self.pending_deletions.is_empty()
+        {
             return Ok(());
         }
         let spooled = match &mut self.spool {
@@ -348,6 +389,11 @@ impl Staging {
         for (key, value) in &self.pending_notes {
             note.execute([key, value])?;
         }
+        let sql = format!("INSERT OR REPLACE INTO {stage}_deleted(id, at) VALUES(?, ?)");
+        let mut deleted = db.prepare_cached(&sql)?;
+        for (id, at) in &self.pending_deletions {
+            deleted.execute(params![id, at.map(|at| at.to_string())])?;
+        }
         let census = serde_json::to_string(&self.census).unwrap_or_default();
         note.execute(["census", &census])?;
         note.execute(["next", &self.next.to_string()])?;
@@ -359,6 +405,7 @@ impl Staging {
         self.pending_pages.clear();
         self.pending_seen.clear();
         self.pending_notes.clear();
+        self.pending_deletions.clear();
     }
 
     fn finish_part(&mut self) -> Result<()> {
@@ -419,38 +466,6 @@ impl Staging {
             self.spool = Some(Spool::open(&path, durable)?);
         }
         Ok(())
-    }
-}
-
-/// The records of a finished stage, part by part.
-pub struct StagedRows {
-    parts: VecDeque<PathBuf>,
-    current: Option<PartReader>,
-    dropped: HashSet<u64>,
-}
-
-impl StagedRows {
-    /// The next rows in order, never none at all; `None` at the end.
-    ///
-    /// # Errors
-    /// When a part is damaged.
-    pub fn next_rows(&mut self) -> Result<Option<Vec<StagedRow>>> {
-        loop {
-            if self.current.is_none() {
-                let Some(path) = self.parts.pop_front() else { return Ok(None) };
-                self.current = Some(PartReader::open(&path)?);
-            }
-            let Some(reader) = &mut self.current else { continue };
-            match reader.next_rows()? {
-                None => self.current = None,
-                Some(mut rows) => {
-                    rows.retain(|staged| !self.dropped.contains(&staged.row));
-                    if !rows.is_empty() {
-                        return Ok(Some(rows));
-                    }
-                }
-            }
-        }
     }
 }
 
