@@ -230,6 +230,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             }
             for name in names {
                 table.names.add(name, code);
+                // The CLDR shortens the Russian and Ukrainian words for islands.
+                for (short, long) in [("о-ва", "острова"), ("о-ви", "острови"), ("о-в", "остров")] {
+                    if name.contains(short) {
+                        table.names.add(&name.replace(short, long), code);
+                    }
+                }
                 if language == "en" && name.contains("St. ") {
                     table.names.add(&name.replace("St. ", "Saint "), code);
                 }

@@ -70,8 +70,13 @@ fn field() -> Value {
 fn condition() -> Value {
     let mut condition = table(keys::CONDITION, "A test of a field, or `all`, `any`, `not` of other conditions");
     let alone = |key: &str| json!({"required": [key], "maxProperties": 1});
+    let of_field = json!({
+        "required": ["field"],
+        "minProperties": 2,
+        "properties": {"all": false, "any": false, "not": false},
+    });
     condition["oneOf"] =
-        json!([{"required": ["field"], "minProperties": 2}, alone("all"), alone("any"), alone("not")]);
+        json!([of_field, alone("all"), alone("any"), alone("not")]);
     condition
 }
 

@@ -115,6 +115,9 @@ fn the_mapping_of_the_introduction_holds() {
 
 /// Why a value does not fit a schema; the words of JSON Schema that ours uses.
 fn misfit(value: &Value, schema: &Value, root: &Value) -> Option<String> {
+    if *schema == Value::Bool(false) {
+        return Some("nothing may stand here".to_owned());
+    }
     let of = |schema: &Value| misfit(value, schema, root);
     let list = |key: &str| schema[key].as_array().cloned().unwrap_or_default();
     if let Some(path) = schema["$ref"].as_str() {
