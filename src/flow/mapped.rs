@@ -153,7 +153,8 @@ pub(super) fn bind(mapping: Mapping, input: &Input, job: &Job, target: Option<&S
     let name = mapping.name().to_owned();
     let bound = mapping.bind(&input.side(job.read.list_separator), target)?;
     if let Some((field, link)) = bound.links().next() {
-        let what = format!("{name}: `{field}` links to records of {}, which needs `ferry migrate`", link.stream);
+        let what =
+            format!("{name}: `{field}` links to records of {}, which needs `ferry migrate`", link.stream);
         return Err(Error::input(what).hint("leave `link` out and map text or ids"));
     }
     let file = match &job.source {

@@ -90,7 +90,8 @@ impl Mapping {
         for rule in rules {
             let to_at = rule.to.at;
             let mut from = |written| read_place(&written, source, &mut found);
-            let rule = rule.resolve(|to| Place { field: plain(&to.text), hint: to.at, around: false }, &mut from);
+            let rule =
+                rule.resolve(|to| Place { field: plain(&to.text), hint: to.at, around: false }, &mut from);
             let place = write_place(&rule.to.field.name, to_at, target, &mut findings);
             resolved.push((to_at, Rule { to: Place { field: place, hint: 0, around: false }, ..rule }));
         }

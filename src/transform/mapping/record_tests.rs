@@ -36,18 +36,23 @@ fn what_surrounds_a_record_can_be_read() {
     assert_eq!(values(plain.apply(&Record::default(), 7)), [Some(vec![json!("a.csv/7/2024-07-30")])]);
     let own = row(&[("_row", "9")]);
     assert_eq!(values(bind(&["_row"]).apply(&own, 1)), [Some(vec![json!("a.csv/9/2024-07-30")])]);
-    let example = format!("{text}[[example]]\nin = {{ _row = 5, _file = \"b.csv\" }}\nout = {{ t = \"b.csv/5\" }}\n");
+    let example =
+        format!("{text}[[example]]\nin = {{ _row = 5, _file = \"b.csv\" }}\nout = {{ t = \"b.csv/5\" }}\n");
     let tried = parse(&example).unwrap().test(None, None).unwrap();
     assert_eq!(tried[0].differences, []);
 }
 
 #[test]
 fn lists_are_worked_on_together_and_apart() {
-    let mapping = |rest: &str| format!("[[field]]\nto = \"t\"\nfrom = [\"a\", \"b\"]\ntake = \"all\"\n{rest}\n");
+    let mapping =
+        |rest: &str| format!("[[field]]\nto = \"t\"\nfrom = [\"a\", \"b\"]\ntake = \"all\"\n{rest}\n");
     let cases = [
         ("do = [\"sort\"]", json!(["a", "b", "c"])),
         ("do = [\"uppercase\", \"sort\", { join = \"+\" }, { prefix = \"=\" }]", json!(["=A+B+C"])),
-        ("do = [{ lookup = { table = { c = \"a\", a = \"a\" }, else = \"keep\" } }, \"unique\"]", json!(["a", "b"])),
+        (
+            "do = [{ lookup = { table = { c = \"a\", a = \"a\" }, else = \"keep\" } }, \"unique\"]",
+            json!(["a", "b"]),
+        ),
         // What cannot be read is kept as it was, and takes part in the order.
         ("on_error = \"keep\"\ndo = [{ country = \"alpha-2\" }, \"sort\"]", json!(["a", "b", "c"])),
         ("on_error = \"blank\"\ndo = [\"number\", { sort = \"number\" }]", json!(null)),
@@ -91,7 +96,9 @@ fn conditions_are_made_of_others() {
         ("all = [{ field = \"a\", gte = 1, lte = 1 }, { not = { field = \"b\", empty = true } }]", true),
     ];
     for (condition, kept) in cases {
-        let text = format!("[[filter]]\n{condition}\n[[field]]\nto = \"t\"\nfrom = \"a\"\nwhen = {{ {condition} }}\n");
+        let text = format!(
+            "[[filter]]\n{condition}\n[[field]]\nto = \"t\"\nfrom = \"a\"\nwhen = {{ {condition} }}\n"
+        );
         let outcome = bound(&text, &["a", "b"]).apply(&row(&[("a", "1"), ("b", "2")]), 1);
         assert_eq!(matches!(outcome, Outcome::Draft(_)), kept, "{condition}");
     }

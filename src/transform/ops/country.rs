@@ -143,15 +143,69 @@ fn other_readings(text: &str) -> impl Iterator<Item = String> {
 /// it: `Islas Bermudas`, `Республика Малта`, `オーストラリア連邦`.
 fn without_kind(text: &str) -> Option<String> {
     const BEFORE: [&str; 44] = [
-        "islands of", "isla", "islas", "île", "îles", "ilha", "ilhas", "isola", "isole", "insel", "inseln", "wyspy",
-        "wyspa", "остров", "острова", "острів", "острови", "جزيرة", "جزر", "جمهورية", "مملكة", "سلطنة", "دولة",
-        "республика", "республіка", "королевство", "королівство", "княжество", "república de", "república del",
-        "república da", "république de", "république du", "republik", "repubblica di", "republika", "royaume de",
-        "royaume du", "reino de", "reino del", "regno di", "königreich", "królestwo", "koninkrijk",
+        "islands of",
+        "isla",
+        "islas",
+        "île",
+        "îles",
+        "ilha",
+        "ilhas",
+        "isola",
+        "isole",
+        "insel",
+        "inseln",
+        "wyspy",
+        "wyspa",
+        "остров",
+        "острова",
+        "острів",
+        "острови",
+        "جزيرة",
+        "جزر",
+        "جمهورية",
+        "مملكة",
+        "سلطنة",
+        "دولة",
+        "республика",
+        "республіка",
+        "королевство",
+        "королівство",
+        "княжество",
+        "república de",
+        "república del",
+        "república da",
+        "république de",
+        "république du",
+        "republik",
+        "repubblica di",
+        "republika",
+        "royaume de",
+        "royaume du",
+        "reino de",
+        "reino del",
+        "regno di",
+        "königreich",
+        "królestwo",
+        "koninkrijk",
     ];
     const BEHIND: [&str; 17] = [
-        " islands", " island", "-inseln", " inseln", " острова", " острови", " adaları", "共和国", "共和國", "王国",
-        "連邦", "联邦", "群岛", "諸島", "岛", "島", "国",
+        " islands",
+        " island",
+        "-inseln",
+        " inseln",
+        " острова",
+        " острови",
+        " adaları",
+        "共和国",
+        "共和國",
+        "王国",
+        "連邦",
+        "联邦",
+        "群岛",
+        "諸島",
+        "岛",
+        "島",
+        "国",
     ];
     let small = text.to_lowercase();
     let rest = BEFORE.iter().find_map(|kind| {
@@ -231,7 +285,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             for name in names {
                 table.names.add(name, code);
                 // The CLDR shortens the Russian and Ukrainian words for islands.
-                for (short, long) in [("о-ва", "острова"), ("о-ви", "острови"), ("о-в", "остров")] {
+                for (short, long) in [("о-ва", "острова"), ("о-ви", "острови"), ("о-в", "остров")]
+                {
                     if name.contains(short) {
                         table.names.add(&name.replace(short, long), code);
                     }

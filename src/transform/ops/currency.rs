@@ -44,7 +44,9 @@ impl Currency {
         let code = match found.as_slice() {
             [code] => *code,
             [] => {
-                return Err(Problem::new("is no currency that is known").hint("write its code, such as `EUR`"));
+                return Err(
+                    Problem::new("is no currency that is known").hint("write its code, such as `EUR`")
+                );
             }
             several => match self.prefer.iter().find(|code| several.contains(code)) {
                 Some(code) => *code,
@@ -182,7 +184,10 @@ mod tests {
             assert_eq!(prefer.apply(text).as_deref(), Ok(expected), "{text}");
         }
         assert_eq!(Currency { form: Form::Numeric, prefer: vec![] }.apply("€").as_deref(), Ok("978"));
-        assert_eq!(Currency { form: Form::Name, prefer: vec![] }.apply("₴").as_deref(), Ok("Ukrainian Hryvnia"));
+        assert_eq!(
+            Currency { form: Form::Name, prefer: vec![] }.apply("₴").as_deref(),
+            Ok("Ukrainian Hryvnia")
+        );
     }
 
     #[test]

@@ -124,7 +124,8 @@ impl Formats {
 /// # Errors
 /// When it cannot be used, with why.
 pub(super) fn checked_output(format: &str, day: bool) -> Result<(), String> {
-    let written = if day { strtime::format(format, sample().date()) } else { strtime::format(format, &sample()) };
+    let written =
+        if day { strtime::format(format, sample().date()) } else { strtime::format(format, &sample()) };
     written.map(drop).map_err(|cause| bad_format(format, &cause))
 }
 

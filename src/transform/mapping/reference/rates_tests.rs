@@ -56,15 +56,18 @@ impl Count {
         let total = self.good + self.others.values().map(Vec::len).sum::<usize>();
         eprintln!("{set}: {} of {total}", self.good);
         for (why, list) in &self.others {
-            eprintln!("  {} x {why}: {}", list.len(), list.iter().take(60).cloned().collect::<Vec<_>>().join(" | "));
-        }
-        if RATES.is_empty() {
-            return;
+            eprintln!(
+                "  {} x {why}: {}",
+                list.len(),
+                list.iter().take(60).cloned().collect::<Vec<_>>().join(" | ")
+            );
         }
         let kept = RATES.iter().find(|rate| rate.set == set).expect("every set has a rate that is kept");
         assert_eq!((kept.good, kept.total), (self.good, total), "{set}");
-        let others: BTreeMap<_, _> = kept.others.iter().map(|other| (other.why.to_owned(), other.count)).collect();
-        let counted: BTreeMap<_, _> = self.others.iter().map(|(why, list)| (why.clone(), list.len())).collect();
+        let others: BTreeMap<_, _> =
+            kept.others.iter().map(|other| (other.why.to_owned(), other.count)).collect();
+        let counted: BTreeMap<_, _> =
+            self.others.iter().map(|(why, list)| (why.clone(), list.len())).collect();
         assert_eq!(others, counted, "{set}");
     }
 }
@@ -117,7 +120,11 @@ fn cldr_names_in_sixteen_languages() {
             let code = &key[..2.min(key.len())];
             let iso = key.len() == 2 || key.contains("-alt-");
             if iso && country::alpha2(code) == Ok(country::alpha2(code).unwrap_or_default()) {
-                count.add(name.as_str().unwrap(), country::alpha2(name.as_str().unwrap()), &country::alpha2(code).unwrap());
+                count.add(
+                    name.as_str().unwrap(),
+                    country::alpha2(name.as_str().unwrap()),
+                    &country::alpha2(code).unwrap(),
+                );
             }
         }
     }
@@ -139,7 +146,8 @@ fn countries_of_addresses() {
         for case in text.split("components:").skip(1) {
             let part = |name: &str| {
                 let line = case.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
-                line.map(|value| value.trim().trim_matches(['"', '\'']).to_owned()).filter(|value| !value.is_empty())
+                line.map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
+                    .filter(|value| !value.is_empty())
             };
             let (Some(name), Some(code)) = (part("country"), part("country_code")) else { continue };
             let code = code.to_uppercase();
@@ -184,7 +192,8 @@ fn windows_zones_and_old_names() {
     let mut count = Count::default();
     for entry in zones["supplemental"]["windowsZones"]["mapTimezones"].as_array().unwrap() {
         let zone = &entry["mapZone"];
-        let [windows, iana, territory] = ["_other", "_type", "_territory"].map(|key| zone[key].as_str().unwrap());
+        let [windows, iana, territory] =
+            ["_other", "_type", "_territory"].map(|key| zone[key].as_str().unwrap());
         if territory == "001" {
             let same = |name: String| name == iana || (iana.starts_with("Etc/") && name.contains("UTC"));
             count.add(windows, zone::name(windows).map(same), &true);
@@ -232,7 +241,8 @@ fn mail_addresses_good_and_bad() {
             Some(unescaped(&test[open..open + close]))
         };
         let (address, category) = (inner("address").unwrap_or_default(), inner("category").unwrap());
-        let wanted = matches!(category.as_str(), "ISEMAIL_VALID_CATEGORY" | "ISEMAIL_DNSWARN" | "ISEMAIL_RFC5321");
+        let wanted =
+            matches!(category.as_str(), "ISEMAIL_VALID_CATEGORY" | "ISEMAIL_DNSWARN" | "ISEMAIL_RFC5321");
         let made = Operation::Email(email::Part::Address).apply(vec![address.as_str().into()], None);
         let taken = made.as_ref().is_ok_and(|made| made.len() == 1);
         match (taken, wanted) {
@@ -249,7 +259,9 @@ fn unescaped(text: &str) -> String {
     let mut made = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
     for code in 0..32_u32 {
         let control = char::from_u32(code).unwrap().to_string();
-        made = made.replace(&format!("&#x24{code:02X};"), &control).replace(&format!("&#x24{code:02x};"), &control);
+        made = made
+            .replace(&format!("&#x24{code:02X};"), &control)
+            .replace(&format!("&#x24{code:02x};"), &control);
     }
     made.replace("&amp;", "&")
 }

@@ -68,15 +68,15 @@ fn field() -> Value {
 }
 
 fn condition() -> Value {
-    let mut condition = table(keys::CONDITION, "A test of a field, or `all`, `any`, `not` of other conditions");
+    let mut condition =
+        table(keys::CONDITION, "A test of a field, or `all`, `any`, `not` of other conditions");
     let alone = |key: &str| json!({"required": [key], "maxProperties": 1});
     let of_field = json!({
         "required": ["field"],
         "minProperties": 2,
         "properties": {"all": false, "any": false, "not": false},
     });
-    condition["oneOf"] =
-        json!([of_field, alone("all"), alone("any"), alone("not")]);
+    condition["oneOf"] = json!([of_field, alone("all"), alone("any"), alone("not")]);
     condition
 }
 
@@ -121,8 +121,7 @@ fn described(argument: &Argument) -> Value {
 }
 
 fn of_kind(kind: Kind) -> Value {
-    let table_of_values =
-        || json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/scalars"}});
+    let table_of_values = || json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/scalars"}});
     match kind {
         Kind::Text | Kind::Field => json!({"type": "string"}),
         Kind::Texts => json!({"$ref": "#/$defs/texts"}),

@@ -44,7 +44,9 @@ fn every_example_gives_what_it_says() {
     for example in entries().flat_map(|entry| entry.examples) {
         let made = made(example);
         let holds = match (example.makes, &made) {
-            (Makes::Texts(texts), Ok(values)) => *values == texts.iter().map(|text| json!(text)).collect::<Vec<_>>(),
+            (Makes::Texts(texts), Ok(values)) => {
+                *values == texts.iter().map(|text| json!(text)).collect::<Vec<_>>()
+            }
             (Makes::Json(json), Ok(values)) => {
                 values.len() == 1 && !values[0].is_string() && values[0].to_string() == json
             }
@@ -52,7 +54,10 @@ fn every_example_gives_what_it_says() {
             _ => false,
         };
         if !holds {
-            wrong.push(format!("{} of {:?}: {made:?}, not {:?}", example.write, example.values, example.makes));
+            wrong.push(format!(
+                "{} of {:?}: {made:?}, not {:?}",
+                example.write, example.values, example.makes
+            ));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -177,7 +182,8 @@ fn misfit(value: &Value, schema: &Value, root: &Value) -> Option<String> {
     }
     let limit = |key: &str| schema[key].as_i64();
     if value.as_i64().is_some_and(|value| {
-        limit("minimum").is_some_and(|least| value < least) || limit("maximum").is_some_and(|most| value > most)
+        limit("minimum").is_some_and(|least| value < least)
+            || limit("maximum").is_some_and(|most| value > most)
     }) {
         return Some(format!("{value} is out of range"));
     }
