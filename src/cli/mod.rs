@@ -2,10 +2,12 @@
 //!
 //! Doc comments are the help. Nothing here reads or writes records.
 
+mod delete;
 mod demo;
 mod look;
 mod mapping;
 mod runs;
+mod select;
 mod sim;
 mod work;
 
@@ -86,6 +88,8 @@ enum Command {
     Export(work::ExportArgs),
     /// Bring a file's rows into a stream: planned, shown, confirmed, sent, accounted for
     Import(work::ImportArgs),
+    /// Delete the records that a file lists by `_id`; what goes is exported first
+    Delete(delete::DeleteArgs),
     /// Read a stream or a file into a run's folder, and no more
     Extract(work::ExtractArgs),
     /// Map what a run has extracted
@@ -98,10 +102,11 @@ enum Command {
     Resume(runs::ResumeArgs),
     /// Run the simulator of both CRMs, in the foreground
     Sim(sim::SimArgs),
-    /// Check and test mapping files
+    /// Draft, check, test and try mapping files
     #[command(
         subcommand,
         after_help = "Examples:
+  ferry mapping new leads.csv nethunt:Contacts -o leads.toml    a draft, and how sure it is
   ferry mapping check leads.toml      names, operations, arguments: everything wrong at once
   ferry mapping test mappings/*.toml  the examples in the files"
     )]
@@ -151,6 +156,7 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Discover(args) => look::discover(context, &args),
         Command::Export(args) => work::export(context, args),
         Command::Import(args) => work::import(context, args),
+        Command::Delete(args) => delete::delete(context, args),
         Command::Extract(args) => work::extract(context, args),
         Command::Transform(args) => work::transform(context, &args),
         Command::Load(args) => work::load(context, args),
@@ -159,10 +165,7 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Sim(args) => {
             sim::run(args, json, &mut context.reporter.data()).map(|()| 0).map_err(Error::input)
         }
-        Command::Mapping(command) => {
-            let known = |endpoint: &str| crate::flow::schemas::known(context, endpoint);
-            mapping::run(&command, &known, json, &mut context.reporter.data()).map(|good| u8::from(!good))
-        }
+        Command::Mapping(command) => mapping::run(context, &command),
     }
 }
 
@@ -214,6 +217,7 @@ impl Command {
             self,
             Self::Export(_)
                 | Self::Import(_)
+                | Self::Delete(_)
                 | Self::Extract(_)
                 | Self::Transform(_)
                 | Self::Load(_)
@@ -228,6 +232,7 @@ impl Command {
             Self::Discover(_) => "discover",
             Self::Export(_) => "export",
             Self::Import(_) => "import",
+            Self::Delete(_) => "delete",
             Self::Extract(_) => "extract",
             Self::Transform(_) => "transform",
             Self::Load(_) => "load",

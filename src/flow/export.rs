@@ -36,7 +36,7 @@ pub(super) fn run(
             summary,
         );
     }
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let columns = match &transform {
         Some(transform) => transform.columns(),
         None => wanted(input.columns(job.only_filled), &job.selection.fields)?,
@@ -59,7 +59,7 @@ pub(super) fn run(
 fn transform(input: &Input, job: &Job, endpoint: &FileEndpoint) -> Result<Option<Transform>> {
     let Some(text) = &job.mapping else { return Ok(None) };
     let mapping = mapped::mapping(text, &mapped::endpoint(&job.source), &Endpoint::File(endpoint.clone()))?;
-    let bound = mapping.bind(&input.side(job.read.list_separator), None)?;
+    let bound = mapped::bind(mapping, input, job, None)?;
     Ok(Some(Transform::Mapped(Box::new(bound))))
 }
 

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
+use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
 use super::{read_input, results};
@@ -42,7 +43,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let locked = Instant::now();
     let bound = planning::bind(&input, &stream, job)?;
     let others = OtherRuns::of(context, &account, folder.name())?;
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let mut prepared = Prepared { input: &input, stream: &stream, bound, others: &others, locked };
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {
@@ -56,6 +57,9 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     planning::note_target(summary, &saved);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
+    if let Some(bound) = &prepared.bound {
+        loss::tell(context, &input, bound, &*stream.source.schema()?)?;
+    }
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
     if job.load.dry_run {
         results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
@@ -90,9 +94,9 @@ fn send(
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
     let unproven = matches!(saved.completeness, Completeness::Unproven(_));
-    let (creates, updates) = journal.to_do()?;
+    let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
-    let progress = context.reporter.progress("send", Some(creates + updates), Some(budget));
+    let progress = context.reporter.progress("send", Some(rows), Some(budget));
     let apply = Apply {
         target: &**stream.target()?,
         decode: &*decode,

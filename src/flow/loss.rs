@@ -50,18 +50,30 @@ pub fn of_records(
 pub fn of_input(context: &Context, input: &Input, bound: &Bound, target: Option<&Schema>) -> Result<Losses> {
     let count = LossCount::new(bound, target);
     let mut losses = Losses::default();
+    let reads = input.reads();
     let mut rows = input.staging().read()?;
     while let Some(batch) = rows.next_rows()? {
         if context.stop.is_requested() {
             return Err(Error::stopped("stopped while counting what is left behind"));
         }
-        let rows: Vec<(u64, Record)> = batch
-            .par_iter()
-            .filter_map(|staged| Some((staged.row, input.reads().decode(staged).ok()?)))
-            .collect();
+        let rows: Vec<(u64, Record)> =
+            batch.par_iter().filter_map(|staged| Some((staged.row, reads.decode(staged).ok()?))).collect();
         losses = losses.and(of_rows(&count, &rows));
     }
     Ok(losses)
+}
+
+/// Tells what a load's mapping leaves behind of its input, beside the plan.
+///
+/// # Errors
+/// As [`of_input`].
+pub(super) fn tell(context: &Context, input: &Input, bound: &Bound, target: &Schema) -> Result<()> {
+    let losses = of_input(context, input, bound, Some(target))?;
+    if !losses.is_empty() {
+        context.reporter.object(&serde_json::json!({ "losses": losses }));
+        context.reporter.say(render(&losses));
+    }
+    Ok(())
 }
 
 fn of_rows(count: &LossCount<'_>, rows: &[(u64, Record)]) -> Losses {

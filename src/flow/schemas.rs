@@ -49,9 +49,8 @@ pub fn asked(context: &Context, connection: &str, stream: &str, opened: &Stream)
 #[must_use]
 pub fn known(context: &Context, endpoint: &str) -> Option<Schema> {
     let Ok(Endpoint::Stream { connection, stream }) = Endpoint::parse(endpoint, None) else { return None };
-    let live = context
-        .open(&connection, &stream)
-        .and_then(|opened| asked(context, &connection, &stream, &opened));
+    let live =
+        context.open(&connection, &stream).and_then(|opened| asked(context, &connection, &stream, &opened));
     let error = match live {
         Ok(schema) => return Some((*schema).clone()),
         Err(error) => error,

@@ -122,8 +122,9 @@ fn flagged(text: &str, flag: &str, by_name: Compression) -> Result<FileEndpoint>
     match format_of(&extension) {
         Some(format) => Ok(FileEndpoint { path: text.into(), format, compression }),
         None if FOREIGN.contains(&extension.as_str()) => Err(foreign(text, &extension)),
-        None => Err(Error::input(format!("unknown format `{flag}`"))
-            .hint("one of `csv`, `tsv`, `jsonl`, `parquet`, to read from also `vcf`, also with `.gz` or `.zst`")),
+        None => Err(Error::input(format!("unknown format `{flag}`")).hint(
+            "one of `csv`, `tsv`, `jsonl`, `parquet`, to read from also `vcf`, also with `.gz` or `.zst`",
+        )),
     }
 }
 

@@ -7,23 +7,79 @@
 //! telling counts: a mobile at work is `mobile`. Pictures and keys inside the card, and what describes the card
 //! itself, are no data of a person and have no columns.
 
-use calcard::vcard::{VCard, VCardEntry, VCardParameterName, VCardProperty, VCardValue};
 use calcard::common::PartialDateTime;
+use calcard::vcard::{VCard, VCardEntry, VCardParameterName, VCardProperty, VCardValue};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// Columns that cards usually have. A mapping may name them even where no card of a file has them.
 pub(super) const STANDARD: [&str; 66] = [
-    "UID", "KIND", "FN", "N.prefix", "N.given", "N.additional", "N.family", "N.suffix", "NICKNAME", "ORG",
-    "ORG.unit", "TITLE", "ROLE", "EMAIL", "EMAIL[work]", "EMAIL[home]", "EMAIL[other]", "TEL", "TEL[mobile]",
-    "TEL[work]", "TEL[home]", "TEL[main]", "TEL[fax]", "TEL[work fax]", "TEL[home fax]", "TEL[pager]",
-    "TEL[other]", "ADR.street", "ADR.city", "ADR.state", "ADR.zip", "ADR.country", "ADR[work].pobox",
-    "ADR[work].extended", "ADR[work].street", "ADR[work].city", "ADR[work].state", "ADR[work].zip",
-    "ADR[work].country", "ADR[home].pobox", "ADR[home].extended", "ADR[home].street", "ADR[home].city",
-    "ADR[home].state", "ADR[home].zip", "ADR[home].country", "ADR[other].street", "ADR[other].city",
-    "ADR[other].state", "ADR[other].zip", "ADR[other].country", "URL", "URL[work]", "URL[home]", "URL[other]",
-    "BDAY", "ANNIVERSARY", "NOTE", "CATEGORIES", "IMPP", "LANG", "TZ", "X-SOCIALPROFILE[twitter]",
-    "X-SOCIALPROFILE[facebook]", "X-SOCIALPROFILE[linkedin]", "REV",
+    "UID",
+    "KIND",
+    "FN",
+    "N.prefix",
+    "N.given",
+    "N.additional",
+    "N.family",
+    "N.suffix",
+    "NICKNAME",
+    "ORG",
+    "ORG.unit",
+    "TITLE",
+    "ROLE",
+    "EMAIL",
+    "EMAIL[work]",
+    "EMAIL[home]",
+    "EMAIL[other]",
+    "TEL",
+    "TEL[mobile]",
+    "TEL[work]",
+    "TEL[home]",
+    "TEL[main]",
+    "TEL[fax]",
+    "TEL[work fax]",
+    "TEL[home fax]",
+    "TEL[pager]",
+    "TEL[other]",
+    "ADR.street",
+    "ADR.city",
+    "ADR.state",
+    "ADR.zip",
+    "ADR.country",
+    "ADR[work].pobox",
+    "ADR[work].extended",
+    "ADR[work].street",
+    "ADR[work].city",
+    "ADR[work].state",
+    "ADR[work].zip",
+    "ADR[work].country",
+    "ADR[home].pobox",
+    "ADR[home].extended",
+    "ADR[home].street",
+    "ADR[home].city",
+    "ADR[home].state",
+    "ADR[home].zip",
+    "ADR[home].country",
+    "ADR[other].street",
+    "ADR[other].city",
+    "ADR[other].state",
+    "ADR[other].zip",
+    "ADR[other].country",
+    "URL",
+    "URL[work]",
+    "URL[home]",
+    "URL[other]",
+    "BDAY",
+    "ANNIVERSARY",
+    "NOTE",
+    "CATEGORIES",
+    "IMPP",
+    "LANG",
+    "TZ",
+    "X-SOCIALPROFILE[twitter]",
+    "X-SOCIALPROFILE[facebook]",
+    "X-SOCIALPROFILE[linkedin]",
+    "REV",
 ];
 
 /// Parts of a name, and of an address, in the order of their values (RFC 6350, 6.2.2 and 6.3.1).
@@ -177,7 +233,8 @@ fn label(text: &str) -> String {
 fn joined(value: &VCardValue, between: &str) -> String {
     match value {
         VCardValue::Component(parts) => {
-            let parts: Vec<_> = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
+            let parts: Vec<_> =
+                parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
             parts.join(between)
         }
         other => text(other),

@@ -228,7 +228,8 @@ fn broken_line(lines: &[Vec<u8>], encoding: &str) -> Option<(u64, String)> {
             None if base64 => {}
             None => return Some((at, format!("`{}` is no property (`NAME:value`)", shown(text)))),
         }
-        quoted = (quoted || head.is_some_and(|head| head.contains("QUOTED-PRINTABLE"))) && text.ends_with('=');
+        quoted =
+            (quoted || head.is_some_and(|head| head.contains("QUOTED-PRINTABLE"))) && text.ends_with('=');
     }
     None
 }

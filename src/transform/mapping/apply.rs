@@ -387,9 +387,7 @@ fn add(value: &Value, trim: bool, list: Option<char>, values: &mut Vec<Value>) {
 fn typed(value: Value, cast: Option<&Step<Place>>, aside: Option<&str>) -> Result<Value, Problem> {
     match cast {
         None => Ok(to_text(&value).into()),
-        Some(step) => {
-            step.operation.apply(vec![value], aside)?.pop().ok_or_else(|| Problem::new("is blank"))
-        }
+        Some(step) => step.operation.apply(vec![value], aside)?.pop().ok_or_else(|| Problem::new("is blank")),
     }
 }
 

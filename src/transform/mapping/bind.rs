@@ -10,6 +10,7 @@ use crate::record::{Field, Record};
 use crate::transform::draft::{Draft, TargetField, Write};
 use crate::transform::ops::{OnError, Operation};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What a mapping reads from.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +105,8 @@ impl Mapping {
         for rule in rules {
             let to_at = rule.to.at;
             let mut from = |written| read_place(&written, source, absent, &mut found);
-            let rule = rule.resolve(|to| Place { field: plain(&to.text), hint: to.at, around: false }, &mut from);
+            let rule =
+                rule.resolve(|to| Place { field: plain(&to.text), hint: to.at, around: false }, &mut from);
             let place = write_place(&rule.to.field.name, to_at, target, findings);
             resolved.push((to_at, Rule { to: Place { field: place, hint: 0, around: false }, ..rule }));
         }
@@ -146,6 +148,12 @@ impl Bound {
     /// The targets whose values name records of another stream.
     pub fn links(&self) -> impl Iterator<Item = (&FieldRef, &Link)> {
         self.rules.iter().filter_map(|rule| Some((&rule.to.field, rule.link.as_ref()?)))
+    }
+
+    /// The names of the source that any field reads, as mappings write them.
+    #[must_use]
+    pub fn read_names(&self) -> BTreeSet<String> {
+        self.rules.iter().flat_map(super::losses::places).map(|place| place.field.to_string()).collect()
     }
 
     /// The places written to, in the mapping's order; a draft's values are by position in it.

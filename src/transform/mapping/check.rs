@@ -89,8 +89,7 @@ impl Mapping {
             .map_err(|cause| Error::input(format!("cannot read the mapping `{name}`")).because(cause))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut noted = Findings::new(&name, &text);
-        let mapping =
-            compile::noting(&text, &name, folder, &|name| std::env::var(name).ok(), &mut noted);
+        let mapping = compile::noting(&text, &name, folder, &|name| std::env::var(name).ok(), &mut noted);
         let findings = noted.take();
         Ok(Examined { mapping, text, name, findings })
     }
@@ -236,9 +235,10 @@ fn unfilled(
     warnings: &mut Findings<'_>,
 ) {
     let filled = |name: &str| {
-        mapping.rules.iter().any(|rule| {
-            target.resolve(&rule.to.text, Side::To).is_ok_and(|place| place.name == name)
-        })
+        mapping
+            .rules
+            .iter()
+            .any(|rule| target.resolve(&rule.to.text, Side::To).is_ok_and(|place| place.name == name))
     };
     // Updates change records that have what they need.
     let creates = mapping.settings.mode != Some(super::Mode::Update);

@@ -297,11 +297,8 @@ fn link(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Link> {
         let hint = "such as { stream = \"crm:Companies\", by = \"Name\" }";
         findings.add(link.at, "`link` needs `stream` and `by`", Some(hint.to_owned()));
     }
-    let choices = [
-        ("reject", MissingLink::Reject),
-        ("create", MissingLink::Create),
-        ("blank", MissingLink::Blank),
-    ];
+    let choices =
+        [("reject", MissingLink::Reject), ("create", MissingLink::Create), ("blank", MissingLink::Blank)];
     let missing = link.choice("missing", &choices, findings).unwrap_or_default();
     Some(Link { stream: stream?.text, by: by?.text, missing })
 }

@@ -71,7 +71,11 @@ impl Condition<Written> {
             [] => Self::of_field(table, findings),
             [(key, at, value)] if table.keys().count() == 1 => {
                 if depth == DEEPEST {
-                    findings.add(*at, format!("conditions stand in one another {DEEPEST} deep at most"), None);
+                    findings.add(
+                        *at,
+                        format!("conditions stand in one another {DEEPEST} deep at most"),
+                        None,
+                    );
                     return None;
                 }
                 Self::of_others(key, value, depth, findings)

@@ -63,7 +63,13 @@ impl<'t> Findings<'t> {
     }
 
     /// A finding at a place of the file.
-    pub(super) fn finding(&self, severity: Severity, at: usize, what: String, hint: Option<String>) -> Finding {
+    pub(super) fn finding(
+        &self,
+        severity: Severity,
+        at: usize,
+        what: String,
+        hint: Option<String>,
+    ) -> Finding {
         let place = (at != COMMAND_LINE).then(|| {
             let at = self.text.floor_char_boundary(at);
             let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);

@@ -186,9 +186,10 @@ impl Watch for Watcher<'_, '_> {
 
     fn taken(&mut self, values: &[Value]) {
         let Some((to, several)) = self.rule.take() else { return };
-        let left = self.found.iter().find(|(place, value)| {
-            !values.contains(value) && !self.count.shared.contains(place)
-        });
+        let left = self
+            .found
+            .iter()
+            .find(|(place, value)| !values.contains(value) && !self.count.shared.contains(place));
         if let Some((_, value)) = left {
             count(&mut self.losses.cut, &to, short(&to_text(value)));
         }
@@ -228,7 +229,7 @@ fn merged(found: &[(FieldRef, Value)], record: &Record) -> Option<String> {
     (by_modifier.len() > 1).then(|| told().collect::<Vec<_>>().join(", "))
 }
 
-fn places(rule: &Rule<Place>) -> impl Iterator<Item = &Place> {
+pub(super) fn places(rule: &Rule<Place>) -> impl Iterator<Item = &Place> {
     let (fields, template) = match &rule.origin {
         Origin::Fields(places) => (places.as_slice(), None),
         Origin::Template(template) => (&[][..], Some(template)),
@@ -269,8 +270,7 @@ fn count_value(values: &mut BTreeMap<String, u64>, value: String, records: u64) 
 
 /// A value in one line, and not for ever.
 fn short(text: &str) -> String {
-    let mut line: String =
-        text.chars().take(SAMPLE).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String = text.chars().take(SAMPLE).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(SAMPLE).is_some() {
         line.push('…');
     }

@@ -25,9 +25,9 @@ pub use bind::{Bound, SourceSide, Surroundings};
 pub use check::{Examined, Finding, Severity};
 pub use example::{Difference, Tried};
 pub use losses::{Loss, LossCount, Losses};
-pub use trace::{FieldTrace, Found, StepTrace, Tested, Trace};
 pub use reference::{docs, schema};
 pub use rule::{Link, MissingLink};
+pub use trace::{FieldTrace, Found, StepTrace, Tested, Trace};
 
 use super::draft::{Draft, Reject};
 use crate::error::{Error, Result};
@@ -196,5 +196,7 @@ impl Mapping {
 
 #[cfg(test)]
 mod message_tests;
+#[cfg(test)]
+mod record_tests;
 #[cfg(test)]
 mod tests;

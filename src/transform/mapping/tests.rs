@@ -199,6 +199,9 @@ fn filters_and_their_tests_decide_what_is_mapped() {
         ("above = 5", false),
         ("at_least = 5", true),
         ("below = 5", false),
+        ("gt = 4\nlte = 5", true),
+        ("gte = 6", false),
+        ("lt = 5", false),
         ("above = 4\nbelow = 6", true),
         ("below = 2024-01-01", false),
     ];

@@ -130,12 +130,92 @@ fn other_readings(text: &str) -> impl Iterator<Item = String> {
         let form = STATE_WORDS.iter().any(|word| rest.contains(word)) && TABLE.names.find(&rest).is_empty();
         form.then(|| fold(country))
     };
-    let rest = (0..3).filter_map(move |way| match way {
+    let rest = (0..4).filter_map(move |way| match way {
         0 => swapped(),
         1 => country(),
-        _ => state(),
+        2 => state(),
+        _ => without_kind(text),
     });
     [Some(folded), without_article].into_iter().flatten().chain(rest)
+}
+
+/// A folded name without the word for an island, a republic or a kingdom that some languages put before or behind
+/// it: `Islas Bermudas`, `Республика Малта`, `オーストラリア連邦`.
+fn without_kind(text: &str) -> Option<String> {
+    const BEFORE: [&str; 44] = [
+        "islands of",
+        "isla",
+        "islas",
+        "île",
+        "îles",
+        "ilha",
+        "ilhas",
+        "isola",
+        "isole",
+        "insel",
+        "inseln",
+        "wyspy",
+        "wyspa",
+        "остров",
+        "острова",
+        "острів",
+        "острови",
+        "جزيرة",
+        "جزر",
+        "جمهورية",
+        "مملكة",
+        "سلطنة",
+        "دولة",
+        "республика",
+        "республіка",
+        "королевство",
+        "королівство",
+        "княжество",
+        "república de",
+        "república del",
+        "república da",
+        "république de",
+        "république du",
+        "republik",
+        "repubblica di",
+        "republika",
+        "royaume de",
+        "royaume du",
+        "reino de",
+        "reino del",
+        "regno di",
+        "königreich",
+        "królestwo",
+        "koninkrijk",
+    ];
+    const BEHIND: [&str; 17] = [
+        " islands",
+        " island",
+        "-inseln",
+        " inseln",
+        " острова",
+        " острови",
+        " adaları",
+        "共和国",
+        "共和國",
+        "王国",
+        "連邦",
+        "联邦",
+        "群岛",
+        "諸島",
+        "岛",
+        "島",
+        "国",
+    ];
+    let small = text.to_lowercase();
+    let rest = BEFORE.iter().find_map(|kind| {
+        let rest = small.strip_prefix(kind)?;
+        let rest = rest.strip_prefix([' ', '-'])?;
+        let article = ["la ", "el ", "das ", "der ", "les ", "los ", "l’", "l'", "d’", "d'"];
+        Some(article.iter().find_map(|article| rest.strip_prefix(article)).unwrap_or(rest))
+    });
+    let rest = rest.or_else(|| BEHIND.iter().find_map(|kind| small.strip_suffix(kind)))?;
+    Some(fold(rest)).filter(|folded| !folded.is_empty())
 }
 
 /// The English name that is nearest to a text, if one is near. Names in other languages are not offered: they
@@ -204,6 +284,13 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             }
             for name in names {
                 table.names.add(name, code);
+                // The CLDR shortens the Russian and Ukrainian words for islands.
+                for (short, long) in [("о-ва", "острова"), ("о-ви", "острови"), ("о-в", "остров")]
+                {
+                    if name.contains(short) {
+                        table.names.add(&name.replace(short, long), code);
+                    }
+                }
                 if language == "en" && name.contains("St. ") {
                     table.names.add(&name.replace("St. ", "Saint "), code);
                 }

@@ -44,7 +44,9 @@ impl Currency {
         let code = match found.as_slice() {
             [code] => *code,
             [] => {
-                return Err(Problem::new("is no currency that is known").hint("write its code, such as `EUR`"));
+                return Err(
+                    Problem::new("is no currency that is known").hint("write its code, such as `EUR`")
+                );
             }
             several => match self.prefer.iter().find(|code| several.contains(code)) {
                 Some(code) => *code,
@@ -80,24 +82,33 @@ fn ambiguous(codes: &[&'static str]) -> Problem {
     ))
 }
 
-/// The currencies that a text may name: by sign as it stands, else by code or name.
+/// The currencies that a text may name: by sign as it stands, else by code or name. Of an amount, what stands
+/// before or behind its digits.
 fn find(text: &str) -> Vec<&'static str> {
-    let amount = |c: char| c.is_numeric() || c.is_whitespace() || matches!(c, '-' | '+' | '(' | ')' | '\u{2212}');
-    let around = |c: char| amount(c) || matches!(c, ',' | '\'' | '’');
-    // A sign may end in a stop of its own (`Kč.`, `Fr.`); the marks of an amount stand beside digits.
-    let trimmed = text.trim_matches(around);
-    let trimmed = trimmed.trim_start_matches(|c: char| c == '.' || around(c));
-    if trimmed.is_empty() {
-        let numeric = text.trim();
-        return TABLE.by_number.get(numeric).copied().into_iter().collect();
+    let text = text.trim();
+    let around = |c: char| c.is_whitespace() || matches!(c, '-' | '+' | '(' | ')' | '\u{2212}');
+    let before = text.split(char::is_numeric).next().unwrap_or_default().trim_matches(around);
+    let behind = text.rsplit(char::is_numeric).next().unwrap_or_default().trim_matches(around);
+    match (text.contains(char::is_numeric), before, behind) {
+        (false, _, _) => named(text.trim_matches(around)),
+        (true, "", "") => TABLE.by_number.get(text).copied().into_iter().collect(),
+        (true, name, "") | (true, "", name) => named(name),
+        // `US$ 5 USD`: both say the same, or nothing is said.
+        (true, before, behind) => {
+            let behind = named(behind);
+            named(before).into_iter().filter(|code| behind.contains(code)).collect()
+        }
     }
+}
+
+fn named(name: &str) -> Vec<&'static str> {
     let sign = |text: &str| TABLE.signs.get(text).cloned();
-    if let Some(codes) = sign(trimmed).or_else(|| sign(trimmed.trim_end_matches('.'))) {
-        return codes;
-    }
-    match code(trimmed) {
-        Some(code) => vec![code],
-        None => TABLE.index.find(&fold(trimmed)).to_vec(),
+    match sign(name).or_else(|| sign(name.trim_end_matches('.'))) {
+        Some(codes) => codes,
+        None => match code(name) {
+            Some(code) => vec![code],
+            None => TABLE.index.find(&fold(name)).to_vec(),
+        },
     }
 }
 
@@ -173,7 +184,10 @@ mod tests {
             assert_eq!(prefer.apply(text).as_deref(), Ok(expected), "{text}");
         }
         assert_eq!(Currency { form: Form::Numeric, prefer: vec![] }.apply("€").as_deref(), Ok("978"));
-        assert_eq!(Currency { form: Form::Name, prefer: vec![] }.apply("₴").as_deref(), Ok("Ukrainian Hryvnia"));
+        assert_eq!(
+            Currency { form: Form::Name, prefer: vec![] }.apply("₴").as_deref(),
+            Ok("Ukrainian Hryvnia")
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! lines, links their text. The library that does it has a history of panics on odd input; one is caught, and
 //! the tags are then taken out one by one instead.
 
+use html2text::render::{TaggedLine, TextDecorator};
+
 /// A line so long that nothing is wrapped: lines are the text's own.
 const WIDTH: usize = 1_000_000;
 
@@ -14,7 +16,7 @@ pub fn to_text(html: &str) -> String {
         return html.to_owned();
     }
     let rendered = std::panic::catch_unwind(|| {
-        html2text::config::plain_no_decorate()
+        html2text::config::with_decorator(Bare)
             .no_table_borders()
             .raw_mode(true)
             .allow_width_overflow()
@@ -23,6 +25,74 @@ pub fn to_text(html: &str) -> String {
     match rendered {
         Ok(Ok(text)) => tidied(&text),
         Ok(Err(_)) | Err(_) => tidied(&without_tags(html)),
+    }
+}
+
+/// Nothing but the text: only items of lists are marked, so that they can be told apart.
+#[derive(Debug, Clone, Copy)]
+struct Bare;
+
+impl TextDecorator for Bare {
+    type Annotation = ();
+
+    fn decorate_link_start(&mut self, _: &str) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_link_end(&mut self) -> String {
+        String::new()
+    }
+    fn decorate_em_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_em_end(&self) -> String {
+        String::new()
+    }
+    fn decorate_strong_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_strong_end(&self) -> String {
+        String::new()
+    }
+    fn decorate_strikeout_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_strikeout_end(&self) -> String {
+        String::new()
+    }
+    fn decorate_code_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_code_end(&self) -> String {
+        String::new()
+    }
+    fn decorate_preformat_first(&self) {}
+    fn decorate_preformat_cont(&self) {}
+    fn decorate_image(&mut self, _: &str, title: &str) -> (String, ()) {
+        (title.to_owned(), ())
+    }
+    fn header_prefix(&self, _: usize) -> String {
+        String::new()
+    }
+    fn quote_prefix(&self) -> String {
+        "> ".to_owned()
+    }
+    fn unordered_item_prefix(&self) -> String {
+        "* ".to_owned()
+    }
+    fn ordered_item_prefix(&self, number: i64) -> String {
+        format!("{number}. ")
+    }
+    fn make_subblock_decorator(&self) -> Self {
+        Self
+    }
+    fn decorate_superscript_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_superscript_end(&self) -> String {
+        String::new()
+    }
+    fn finalise(&mut self, _: Vec<String>) -> Vec<TaggedLine<()>> {
+        Vec::new()
     }
 }
 

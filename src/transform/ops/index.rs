@@ -85,7 +85,10 @@ pub(super) fn fold(name: &str) -> String {
             'ł' => folded.push('l'),
             'ı' => folded.push('i'),
             // Accents, letters that are apostrophes (`Обʼєднані`), Arabic vowel signs and the Arabic stretch mark.
-            '\u{2b0}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{652}' | '\u{640}' => {}
+            '\u{2b0}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{640}' => {}
+            // Letters that Arabic writes in one way or another at the end of a word.
+            'ة' => folded.push('ه'),
+            'ى' => folded.push('ي'),
             c if c.is_alphanumeric() || is_mark(c) => folded.push(c),
             _ => {}
         }

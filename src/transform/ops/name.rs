@@ -199,6 +199,10 @@ fn is_prefix(word: &str) -> bool {
 
 fn is_suffix(word: &str) -> bool {
     let plain = bare(word);
+    // Both are names as well; abbreviations have their stop.
+    if matches!(plain.as_str(), "jun" | "sen") {
+        return word.ends_with('.');
+    }
     let without: String = plain.replace('.', "");
     listed(SUFFIXES, &plain) || (without.len() > 1 && plain.contains('.') && listed(SUFFIXES, &without))
 }

@@ -149,9 +149,9 @@ fn without_currency(text: &str) -> Result<(&str, bool), Problem> {
     let Some(start) = text.find(digit) else {
         return Err(Problem::new("holds no number"));
     };
-    let end = text.rfind(char::is_numeric).map_or(text.len(), |at| {
-        at + text[at..].chars().next().map_or(0, char::len_utf8)
-    });
+    let end = text
+        .rfind(char::is_numeric)
+        .map_or(text.len(), |at| at + text[at..].chars().next().map_or(0, char::len_utf8));
     let (before, amount, behind) = match start < end {
         true => (text[..start].trim(), &text[start..end], text[end..].trim()),
         false => return Err(Problem::new("holds no number")),

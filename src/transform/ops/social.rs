@@ -128,9 +128,8 @@ fn bare(text: &str) -> String {
 
 fn of_url(url: &url::Url) -> Option<(&'static Network, String)> {
     let host = url.host_str()?;
-    let below = |known: &str| {
-        host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
+    let below =
+        |known: &str| host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     let network = NETWORKS.iter().find(|network| network.hosts.iter().any(|known| below(known)))?;
     // Facebook's profiles without a name.
     if url.path() == "/profile.php" {
@@ -165,7 +164,11 @@ mod tests {
             ("instagram.com/ada_b", "ada_b", "https://instagram.com/ada_b"),
             ("https://youtube.com/@ada", "ada", "https://youtube.com/@ada"),
             ("https://www.youtube.com/channel/UC1", "channel/UC1", "https://youtube.com/channel/UC1"),
-            ("https://bsky.app/profile/ada.example.org", "ada.example.org", "https://bsky.app/profile/ada.example.org"),
+            (
+                "https://bsky.app/profile/ada.example.org",
+                "ada.example.org",
+                "https://bsky.app/profile/ada.example.org",
+            ),
         ];
         for (text, handle, url) in cases {
             let to = |form| Social { form, network: None }.apply(text);

@@ -9,8 +9,8 @@
 //! `excel` and `excel-1904` among the formats read serial numbers, counted in days as spreadsheets do. A year
 //! of two digits (`%y`) is read only with a pivot: years below it are of this century, the others of the last.
 
+use super::formats::{Formats, Reading, checked_output};
 use super::{Problem, zone};
-use super::formats::{Formats, checked_output, Reading};
 use crate::record::instant;
 use jiff::Timestamp;
 use jiff::civil;
@@ -141,9 +141,8 @@ impl DateTime {
 
 fn in_zone(naive: civil::DateTime, zone: Option<&TimeZone>) -> Result<Timestamp, Problem> {
     let Some(zone) = zone else {
-        return Err(Problem::new("has no offset and no time zone is given").hint(
-            "add `zone = \"..\"` to the operation, or `time_zone` or `time_zone_from` to [mapping]",
-        ));
+        return Err(Problem::new("has no offset and no time zone is given")
+            .hint("add `zone = \"..\"` to the operation, or `time_zone` or `time_zone_from` to [mapping]"));
     };
     let ambiguous = zone.to_ambiguous_timestamp(naive);
     if let AmbiguousOffset::Gap { .. } = ambiguous.offset() {
@@ -252,7 +251,10 @@ mod tests {
     fn instants_are_written_in_a_zone_and_a_form() {
         let tokyo = || zone::parse("Asia/Tokyo").ok();
         let write = |format: Option<&str>, text: &str| {
-            DateTime::new(vec![], None, tokyo(), format.map(str::to_owned), None).unwrap().apply(text, None).unwrap()
+            DateTime::new(vec![], None, tokyo(), format.map(str::to_owned), None)
+                .unwrap()
+                .apply(text, None)
+                .unwrap()
         };
         assert_eq!(write(None, "2024-07-30T10:00:00Z"), "2024-07-30T19:00:00+09:00");
         assert_eq!(write(Some("%d.%m.%Y %H:%M"), "2024-07-30T20:00:00Z"), "31.07.2024 05:00");

@@ -10,8 +10,9 @@
 
 /// Words that stand small within a name. `Le`, `La` alone and `Al` are given names elsewhere, and stay out.
 const PARTICLES: [&str; 33] = [
-    "af", "av", "bin", "d", "da", "das", "de", "degli", "dei", "del", "della", "delle", "den", "der", "di", "do",
-    "dos", "du", "e", "ibn", "of", "och", "t", "ten", "ter", "und", "van", "vom", "von", "y", "zu", "zum", "zur",
+    "af", "av", "bin", "d", "da", "das", "de", "degli", "dei", "del", "della", "delle", "den", "der", "di",
+    "do", "dos", "du", "e", "ibn", "of", "och", "t", "ten", "ter", "und", "van", "vom", "von", "y", "zu",
+    "zum", "zur",
 ];
 
 /// Articles that stand small behind another particle: `de la`, `van het`.
@@ -19,7 +20,8 @@ const ARTICLES: [&str; 7] = ["la", "las", "le", "los", "les", "het", "el"];
 
 const MAC: [&str; 21] = [
     "alister", "allister", "arthur", "aulay", "beth", "callum", "cormack", "donald", "dougall", "farlane",
-    "gregor", "intosh", "intyre", "kenzie", "kinnon", "laren", "lean", "leod", "millan", "pherson", "taggart",
+    "gregor", "intosh", "intyre", "kenzie", "kinnon", "laren", "lean", "leod", "millan", "pherson",
+    "taggart",
 ];
 
 const NUMERALS: [&str; 12] =

@@ -110,7 +110,17 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "n/a", "localhost", "mailto:a@b.org", "a@b.org", "javascript:alert(1)", "a b.org", "tel:+1", "42"] {
+        for text in [
+            "",
+            "n/a",
+            "localhost",
+            "mailto:a@b.org",
+            "a@b.org",
+            "javascript:alert(1)",
+            "a b.org",
+            "tel:+1",
+            "42",
+        ] {
             assert!(apply(text, Part::Url, "https").is_err(), "{text}");
         }
     }

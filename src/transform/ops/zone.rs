@@ -58,7 +58,9 @@ pub fn parse(text: &str) -> Result<TimeZone, Problem> {
         return Ok(TimeZone::fixed(offset));
     }
     if let Some((_, zones)) = AMBIGUOUS.iter().find(|(short, _)| short.eq_ignore_ascii_case(text)) {
-        return Err(Problem::new("is the abbreviation of several time zones").hint(format!("say which: {zones}")));
+        return Err(
+            Problem::new("is the abbreviation of several time zones").hint(format!("say which: {zones}"))
+        );
     }
     named(text).or_else(|| displayed(text)).ok_or_else(unknown)
 }

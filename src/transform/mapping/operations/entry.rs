@@ -121,7 +121,11 @@ pub(in crate::transform::mapping) const fn may(
 }
 
 /// An argument that must be there.
-pub(in crate::transform::mapping) const fn must(name: &'static str, kind: Kind, what: &'static str) -> Argument {
+pub(in crate::transform::mapping) const fn must(
+    name: &'static str,
+    kind: Kind,
+    what: &'static str,
+) -> Argument {
     Argument { name, kind, default: "", required: true, what }
 }
 
@@ -144,7 +148,11 @@ pub(super) const fn many(
 }
 
 /// A value becomes a number or a boolean.
-pub(super) const fn json(write: &'static str, value: &'static [&'static str; 1], makes: &'static str) -> Example {
+pub(super) const fn json(
+    write: &'static str,
+    value: &'static [&'static str; 1],
+    makes: &'static str,
+) -> Example {
     Example { write, values: value, also: &[], makes: Makes::Json(makes) }
 }
 

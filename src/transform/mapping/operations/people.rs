@@ -8,8 +8,21 @@ use crate::transform::ops::{Operation, country, email, name, web};
 
 const NAME_PARTS: &[&str] = &["prefix", "given", "middle", "family", "suffix", "nickname", "full"];
 const NETWORKS: &[&str] = &[
-    "x", "twitter", "linkedin", "facebook", "instagram", "youtube", "tiktok", "threads", "github", "telegram",
-    "bluesky", "pinterest", "xing", "vk", "medium",
+    "x",
+    "twitter",
+    "linkedin",
+    "facebook",
+    "instagram",
+    "youtube",
+    "tiktok",
+    "threads",
+    "github",
+    "telegram",
+    "bluesky",
+    "pinterest",
+    "xing",
+    "vk",
+    "medium",
 ];
 
 /// The operations, in the order of the reference.
@@ -114,7 +127,12 @@ pub(super) const PEOPLE: &[Entry] = &[
             ),
             may("region", Kind::Text, "", "the country of numbers without `+`, in any spelling"),
             may("region_from", Kind::Field, "", "a field that names the country; it comes before `region`"),
-            may("strict", Kind::Flag, "false", "whether the number must be one in use, not only of a possible length"),
+            may(
+                "strict",
+                Kind::Flag,
+                "false",
+                "whether the number must be one in use, not only of a possible length",
+            ),
             may("keep", Kind::Flag, "false", "whether what is no number stays as it is"),
             may(
                 "extension",
@@ -135,7 +153,12 @@ pub(super) const PEOPLE: &[Entry] = &[
                 &["+1 202-224-3441 ext. 5"],
             ),
             one(r#"{ phone = { region = "US", extension = "only" } }"#, &["(202) 224-3441 x5"], &["5"]),
-            aside(r#"{ phone = { region_from = "land" } }"#, &["030 123456"], &[("land", "Deutschland")], &["+4930123456"]),
+            aside(
+                r#"{ phone = { region_from = "land" } }"#,
+                &["030 123456"],
+                &[("land", "Deutschland")],
+                &["+4930123456"],
+            ),
             one(r#"{ phone = { keep = true } }"#, &["ask Ada"], &["ask Ada"]),
             refused("phone", &["020 7946 0018"], "has no country code and its country is not known"),
         ],
@@ -184,16 +207,33 @@ pub(super) const PEOPLE: &[Entry] = &[
         short: Some("to"),
         arguments: &[
             may("to", Kind::Choice(&["handle", "url"]), "handle", "what is written"),
-            may("network", Kind::Choice(NETWORKS), "", "the network of handles; addresses of another are refused"),
+            may(
+                "network",
+                Kind::Choice(NETWORKS),
+                "",
+                "the network of handles; addresses of another are refused",
+            ),
         ],
         rules: &["Companies and channels keep what they are: `company/acme`, `channel/UC…`."],
         examples: &[
             one("social", &["https://uk.linkedin.com/in/ada-byron/?trk=x"], &["ada-byron"]),
             one("social", &["https://www.linkedin.com/company/acme/about"], &["company/acme"]),
             one(r#"{ social = { network = "x" } }"#, &["@ada"], &["ada"]),
-            one(r#"{ social = { to = "url", network = "x" } }"#, &["https://twitter.com/ada/status/1"], &["https://x.com/ada"]),
-            one(r#"{ social = { to = "url", network = "linkedin" } }"#, &["ada-byron"], &["https://www.linkedin.com/in/ada-byron"]),
-            refused(r#"{ social = { network = "x" } }"#, &["https://github.com/ada"], "is a profile on github, not on x"),
+            one(
+                r#"{ social = { to = "url", network = "x" } }"#,
+                &["https://twitter.com/ada/status/1"],
+                &["https://x.com/ada"],
+            ),
+            one(
+                r#"{ social = { to = "url", network = "linkedin" } }"#,
+                &["ada-byron"],
+                &["https://www.linkedin.com/in/ada-byron"],
+            ),
+            refused(
+                r#"{ social = { network = "x" } }"#,
+                &["https://github.com/ada"],
+                "is a profile on github, not on x",
+            ),
         ],
         compile: |table, _, findings| {
             let forms = [("handle", social::Form::Handle), ("url", social::Form::Url)];

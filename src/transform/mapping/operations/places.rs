@@ -15,7 +15,11 @@ pub(super) const PLACES: &[Entry] = &[
                aliases and former names.",
         short: Some("to"),
         arguments: &[
-            must("to", Kind::Choice(&["alpha-2", "alpha-3", "numeric", "name"]), "a code of ISO 3166-1, or the usual name"),
+            must(
+                "to",
+                Kind::Choice(&["alpha-2", "alpha-3", "numeric", "name"]),
+                "a code of ISO 3166-1, or the usual name",
+            ),
             may("language", Kind::Text, "en", "the language of the name, such as `de`, `pt-PT` or `zh-Hant`"),
         ],
         rules: &[
@@ -65,11 +69,20 @@ pub(super) const PLACES: &[Entry] = &[
                 &[("land", "Australia")],
                 &["NSW"],
             ),
-            aside(r#"{ subdivision = { country_from = "land" } }"#, &["Québec"], &[("land", "CA")], &["CA-QC"]),
+            aside(
+                r#"{ subdivision = { country_from = "land" } }"#,
+                &["Québec"],
+                &[("land", "CA")],
+                &["CA-QC"],
+            ),
             one(r#"{ subdivision = { country = "DE" } }"#, &["Bayern"], &["DE-BY"]),
             one("subdivision", &["California"], &["US-CA"]),
             refused("subdivision", &["CA"], "is an abbreviation, and its country is not known"),
-            refused(r#"{ subdivision = { country = "US" } }"#, &["Bavaria"], "is no state or province of United States"),
+            refused(
+                r#"{ subdivision = { country = "US" } }"#,
+                &["Bavaria"],
+                "is no state or province of United States",
+            ),
         ],
         compile: |table, _, findings| {
             let forms = [
@@ -77,7 +90,8 @@ pub(super) const PLACES: &[Entry] = &[
                 ("code", subdivision::Form::Code),
                 ("name", subdivision::Form::Name),
             ];
-            let country = table.text("country", findings).and_then(|written| state_country(&written, findings));
+            let country =
+                table.text("country", findings).and_then(|written| state_country(&written, findings));
             let form = table.choice("to", &forms, findings).unwrap_or_default();
             Some(Operation::Subdivision(Subdivision { form, country }))
         },
@@ -113,8 +127,18 @@ pub(super) const PLACES: &[Entry] = &[
         what: "Writes a currency given by a code, a sign or a name, alone or beside an amount.",
         short: Some("to"),
         arguments: &[
-            may("to", Kind::Choice(&["code", "numeric", "name"]), "code", "a code of ISO 4217, or the English name"),
-            may("prefer", Kind::Texts, "", "codes: which of several currencies with one sign or name is meant"),
+            may(
+                "to",
+                Kind::Choice(&["code", "numeric", "name"]),
+                "code",
+                "a code of ISO 4217, or the English name",
+            ),
+            may(
+                "prefer",
+                Kind::Texts,
+                "",
+                "codes: which of several currencies with one sign or name is meant",
+            ),
         ],
         rules: &[
             "A sign that several currencies have (`$`, `kr`, `¥`) is refused unless `prefer` says which it means. The \
@@ -182,10 +206,8 @@ fn only_names(written: &Written, findings: &mut Findings<'_>) {
 }
 
 fn no_names(written: &Written, of: &str, known: &[&str], findings: &mut Findings<'_>) {
-    let hint = nearest(&written.text, known.iter().copied()).map_or_else(
-        || format!("known are {}", known.join(", ")),
-        |near| format!("did you mean `{near}`?"),
-    );
+    let hint = nearest(&written.text, known.iter().copied())
+        .map_or_else(|| format!("known are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
     findings.add(written.at, format!("there are no {of} names in `{}`", written.text), Some(hint));
 }
 

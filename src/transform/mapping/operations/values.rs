@@ -5,15 +5,16 @@ use super::Place;
 use super::entry::{BARE, Entry, Kind, WITH, aside, json, many, may, must, one, refused};
 use super::tables::lookup;
 use super::time_zone;
+use crate::transform::ops::Operation;
 use crate::transform::ops::boolean::{NO, Words, YES};
 use crate::transform::ops::number::{Decimal, Percent};
 use crate::transform::ops::secret::{Key, SHORTEST_KEY};
 use crate::transform::ops::time::{Date, DateTime};
-use crate::transform::ops::Operation;
 
 const FROM: &str = "formats in the order in which they are tried, as of `strptime`, or `excel` or `excel-1904` for \
                     serial numbers; ISO is always tried at the end";
-const PIVOT: &str = "the century of years of two digits (`%y`): those below are of this century, the others of the last";
+const PIVOT: &str =
+    "the century of years of two digits (`%y`): those below are of this century, the others of the last";
 
 /// The operations, in the order of the reference.
 pub(super) const TIMES: &[Entry] = &[
@@ -42,7 +43,11 @@ pub(super) const TIMES: &[Entry] = &[
             one("date", &["1958-10-13T23:30:00-11:00"], &["1958-10-13"]),
             one(r#"{ date = { to = "%d.%m.%Y" } }"#, &["1958-10-13"], &["13.10.1958"]),
             refused("date", &["02/03/1990"], "is no date in ISO form, such as 2024-07-30"),
-            refused(r#"{ date = { from = ["%d/%m/%Y"] } }"#, &["31/02/1990"], "is no date as `%d/%m/%Y` or ISO"),
+            refused(
+                r#"{ date = { from = ["%d/%m/%Y"] } }"#,
+                &["31/02/1990"],
+                "is no date as `%d/%m/%Y` or ISO",
+            ),
         ],
         compile: |table, _, findings| {
             let to = table.text("to", findings).map(|written| written.text);
@@ -56,8 +61,18 @@ pub(super) const TIMES: &[Entry] = &[
         what: "Reads an instant and writes it, in UTC as RFC 3339 unless told otherwise.",
         arguments: &[
             may("from", Kind::Texts, "ISO 8601", FROM),
-            may("zone", Kind::Text, "`time_zone` of [mapping]", "the zone of values without an offset, by any name"),
-            may("zone_from", Kind::Field, "`time_zone_from` of [mapping]", "a field that names the zone of this record; blank: `zone`"),
+            may(
+                "zone",
+                Kind::Text,
+                "`time_zone` of [mapping]",
+                "the zone of values without an offset, by any name",
+            ),
+            may(
+                "zone_from",
+                Kind::Field,
+                "`time_zone_from` of [mapping]",
+                "a field that names the zone of this record; blank: `zone`",
+            ),
             may("to", Kind::Text, "utc", "the zone to write in"),
             may("format", Kind::Text, "RFC 3339", "the format to write"),
             may("pivot", Kind::Whole, "", PIVOT),
@@ -75,8 +90,16 @@ pub(super) const TIMES: &[Entry] = &[
                 &["30.07.2024 10:00"],
                 &["2024-07-30T09:00:00Z"],
             ),
-            one(r#"{ datetime = { to = "Asia/Tokyo" } }"#, &["2024-07-30T10:00:00Z"], &["2024-07-30T19:00:00+09:00"]),
-            one(r#"{ datetime = { zone = "Europe/London" } }"#, &["2024-10-27T01:30:00"], &["2024-10-27T00:30:00Z"]),
+            one(
+                r#"{ datetime = { to = "Asia/Tokyo" } }"#,
+                &["2024-07-30T10:00:00Z"],
+                &["2024-07-30T19:00:00+09:00"],
+            ),
+            one(
+                r#"{ datetime = { zone = "Europe/London" } }"#,
+                &["2024-10-27T01:30:00"],
+                &["2024-10-27T00:30:00Z"],
+            ),
             aside(
                 r#"{ datetime = { zone_from = "zone" } }"#,
                 &["2024-07-30T10:00"],
@@ -123,7 +146,12 @@ pub(super) const VALUES: &[Entry] = &[
         what: "A number from text, with every digit kept: `1.50` stays `1.50`.",
         arguments: &[
             may("decimal", Kind::Mark, ".", "the mark before decimals"),
-            may("thousands", Kind::Mark, "none", "the mark between thousands; a blank stands for blanks of every width"),
+            may(
+                "thousands",
+                Kind::Mark,
+                "none",
+                "the mark between thousands; a blank stands for blanks of every width",
+            ),
             may(
                 "currency",
                 Kind::Flag,
@@ -137,7 +165,9 @@ pub(super) const VALUES: &[Entry] = &[
                 "what `12 %` is: no number, 12, or 0.12",
             ),
         ],
-        rules: &["Marks are never guessed, and groups must be of three digits (or of two, as in India): `1.5` is not 15."],
+        rules: &[
+            "Marks are never guessed, and groups must be of three digits (or of two, as in India): `1.5` is not 15.",
+        ],
         examples: &[
             json("number", &["-12.50"], "-12.50"),
             json(r#"{ number = { decimal = ",", thousands = "." } }"#, &["1.299,00"], "1299.00"),
@@ -176,7 +206,12 @@ pub(super) const VALUES: &[Entry] = &[
             may("file", Kind::Text, "", "instead of `table`: a CSV file, by its path from the mapping"),
             may("from", Kind::Text, "", "the file's column of words"),
             may("to", Kind::Text, "", "the file's column of what they become"),
-            may("else", Kind::Choice(&["reject", "keep", "blank"]), "`on_error`", "what becomes of other words"),
+            may(
+                "else",
+                Kind::Choice(&["reject", "keep", "blank"]),
+                "`on_error`",
+                "what becomes of other words",
+            ),
             may("else_value", Kind::Scalar, "", "instead of `else`: this value"),
             may("ignore_case", Kind::Flag, "false", "whether words are the same whatever their case"),
         ],
@@ -201,13 +236,22 @@ pub(super) const SHARING: &[Entry] = &[
         what: "Digits that stand for a value: the same for the same value and key, and no way back.",
         short: Some("key_env"),
         arguments: &[
-            must("key_env", Kind::Text, "the environment variable that holds the key, of 16 characters or more"),
-            may("length", Kind::Whole, "64", "how many hexadecimal digits of the HMAC-SHA256 are taken, 8 to 64"),
+            must(
+                "key_env",
+                Kind::Text,
+                "the environment variable that holds the key, of 16 characters or more",
+            ),
+            may(
+                "length",
+                Kind::Whole,
+                "64",
+                "how many hexadecimal digits of the HMAC-SHA256 are taken, 8 to 64",
+            ),
         ],
         examples: &[one(
             r#"{ hash = { key_env = "FERRY_MASK_KEY", length = 16 } }"#,
             &["ada@example.org"],
-            &["0"],
+            &["fbd6fee7e7af5d4d"],
         )],
         compile: |table, place, findings| {
             let length = table.whole("length", findings);
@@ -237,9 +281,9 @@ pub(super) const SHARING: &[Entry] = &[
              matters, use `hash`. The key is never printed or kept: a run that is resumed needs it again.",
         ],
         examples: &[
-            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["Ada Byron"], &["0"]),
-            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["+44 20 7946 0018"], &["0"]),
-            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["ada@example.org"], &["0"]),
+            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["Ada Byron"], &["Xvs Zkvot"]),
+            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["+44 20 7946 0018"], &["+75 51 9276 7935"]),
+            one(r#"{ mask = "FERRY_MASK_KEY" }"#, &["ada@example.org"], &["kuz@vltqpvh.example"]),
         ],
         compile: |table, place, findings| key(table, place, findings).map(Operation::Mask),
         ..WITH

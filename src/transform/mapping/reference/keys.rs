@@ -6,7 +6,12 @@ use super::super::operations::entry::{Argument, Kind, may, must};
 pub(in crate::transform::mapping) const SETTINGS: &[Argument] = &[
     may("source", Kind::Text, "", "where records come from: a stream or a file; the command line wins"),
     may("target", Kind::Text, "", "where they go; the command line wins"),
-    may("mode", Kind::Choice(&["create", "update", "upsert"]), "upsert", "new records only, known ones only, or both"),
+    may(
+        "mode",
+        Kind::Choice(&["create", "update", "upsert"]),
+        "upsert",
+        "new records only, known ones only, or both",
+    ),
     may(
         "key",
         Kind::Keys,
@@ -22,7 +27,12 @@ pub(in crate::transform::mapping) const SETTINGS: &[Argument] = &[
         "",
         "a source field that names the zone of each record; where it is blank, `time_zone` holds",
     ),
-    may("blank", Kind::Choice(&["keep", "clear"]), "keep", "whether an empty source value clears what the target has"),
+    may(
+        "blank",
+        Kind::Choice(&["keep", "clear"]),
+        "keep",
+        "whether an empty source value clears what the target has",
+    ),
     may(
         "on_error",
         Kind::Choice(&["reject", "blank", "keep"]),
@@ -40,8 +50,17 @@ pub(in crate::transform::mapping) const SETTINGS: &[Argument] = &[
 
 /// Keys of `[[field]]`.
 pub(in crate::transform::mapping) const FIELD: &[Argument] = &[
-    must("to", Kind::Text, "the target field: `email[work]`, `address[work].city`, `_tags`, `_id`, `_type`, …"),
-    may("from", Kind::Texts, "", "the source field, or several: the first that is not blank, unless `take` or `join` is there"),
+    must(
+        "to",
+        Kind::Text,
+        "the target field: `email[work]`, `address[work].city`, `_tags`, `_id`, `_type`, …",
+    ),
+    may(
+        "from",
+        Kind::Texts,
+        "",
+        "the source field, or several: the first that is not blank, unless `take` or `join` is there",
+    ),
     may("const", Kind::Scalars, "", "instead of `from`: always this"),
     may(
         "template",
@@ -56,7 +75,12 @@ pub(in crate::transform::mapping) const FIELD: &[Argument] = &[
         "which of the values found: `\"first\"`, `\"last\"`, `\"all\"` (doubles once), or a number from 1 (-1 is the last)",
     ),
     may("join", Kind::Text, "", "makes one text of the values, with this between them"),
-    may("multi", Kind::Flag, "", "whether the target holds several values; list cells of a file are split then"),
+    may(
+        "multi",
+        Kind::Flag,
+        "",
+        "whether the target holds several values; list cells of a file are split then",
+    ),
     may(
         "type",
         Kind::Choice(&["text", "number", "bool", "date", "datetime", "option", "link"]),
@@ -98,8 +122,18 @@ pub(in crate::transform::mapping) const LINK: &[Argument] = &[
 
 /// Keys of a condition: of `[[filter]]`, of `when`, and within `all`, `any` and `not`.
 pub(in crate::transform::mapping) const CONDITION: &[Argument] = &[
-    may("field", Kind::Field, "", "the source field that is tested; of several values, one that fits is enough"),
-    may("is", Kind::Scalar, "", "it is this value: numbers by value, times as instants, text letter by letter"),
+    may(
+        "field",
+        Kind::Field,
+        "",
+        "the source field that is tested; of several values, one that fits is enough",
+    ),
+    may(
+        "is",
+        Kind::Scalar,
+        "",
+        "it is this value: numbers by value, times as instants, text letter by letter",
+    ),
     may("is_not", Kind::Scalar, "", "no value is this one"),
     may("in", Kind::Scalars, "", "it is one of these; `\"\"` stands for a field without values"),
     may("not_in", Kind::Scalars, "", "no value is one of these"),

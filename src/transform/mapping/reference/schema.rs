@@ -68,10 +68,15 @@ fn field() -> Value {
 }
 
 fn condition() -> Value {
-    let mut condition = table(keys::CONDITION, "A test of a field, or `all`, `any`, `not` of other conditions");
+    let mut condition =
+        table(keys::CONDITION, "A test of a field, or `all`, `any`, `not` of other conditions");
     let alone = |key: &str| json!({"required": [key], "maxProperties": 1});
-    condition["oneOf"] =
-        json!([{"required": ["field"], "minProperties": 2}, alone("all"), alone("any"), alone("not")]);
+    let of_field = json!({
+        "required": ["field"],
+        "minProperties": 2,
+        "properties": {"all": false, "any": false, "not": false},
+    });
+    condition["oneOf"] = json!([of_field, alone("all"), alone("any"), alone("not")]);
     condition
 }
 
@@ -116,8 +121,7 @@ fn described(argument: &Argument) -> Value {
 }
 
 fn of_kind(kind: Kind) -> Value {
-    let table_of_values =
-        || json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/scalars"}});
+    let table_of_values = || json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/scalars"}});
     match kind {
         Kind::Text | Kind::Field => json!({"type": "string"}),
         Kind::Texts => json!({"$ref": "#/$defs/texts"}),
@@ -128,7 +132,13 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Scalars => json!({"$ref": "#/$defs/scalars"}),
         Kind::Mark => json!({"type": "string", "minLength": 1, "maxLength": 1}),
         Kind::Words => json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/scalar"}}),
-        Kind::Take => json!({"anyOf": [{"enum": ["first", "last", "all"]}, {"type": "integer", "not": {"const": 0}}]}),
+        Kind::Take => json!({
+            "anyOf": [
+                {"enum": ["first", "last", "all"]},
+                {"type": "integer", "minimum": 1},
+                {"type": "integer", "maximum": -1},
+            ],
+        }),
         Kind::Keys => json!({
             "anyOf": [
                 {"type": "string"},
