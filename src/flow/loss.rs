@@ -70,8 +70,10 @@ pub fn of_input(context: &Context, input: &Input, bound: &Bound, target: Option<
 pub(super) fn tell(context: &Context, input: &Input, bound: &Bound, target: &Schema) -> Result<()> {
     let losses = of_input(context, input, bound, Some(target))?;
     if !losses.is_empty() {
-        context.reporter.object(&serde_json::json!({ "losses": losses }));
-        context.reporter.say(render(&losses));
+        match context.reporter.is_json() {
+            true => context.reporter.object(&serde_json::json!({ "losses": losses })),
+            false => context.reporter.say(render(&losses)),
+        }
     }
     Ok(())
 }

@@ -90,16 +90,18 @@ pub(super) fn days(values: &[String]) -> Days {
     }
 }
 
-/// The text between several values in one cell, if cells have several.
+/// The text between several values in one cell, if cells have several: what it separates is nearly always `one`.
 pub(super) fn separator(values: &[String], one: impl Fn(&str) -> bool) -> Option<char> {
     [';', ',', '|'].into_iter().find(|separator| {
-        values.iter().any(|value| value.contains(*separator))
-            && values
-                .iter()
-                .flat_map(|value| value.split(*separator))
-                .map(str::trim)
-                .filter(|item| !item.is_empty())
-                .all(&one)
+        let items: Vec<&str> = values
+            .iter()
+            .filter(|value| value.contains(*separator))
+            .flat_map(|value| value.split(*separator))
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .collect();
+        let good = items.iter().filter(|item| one(item)).count();
+        good > 0 && good * 10 >= items.len() * 7
     })
 }
 

@@ -97,7 +97,7 @@ pub(super) fn plan(samples: &Samples, target: &Schema, customs: &Customs) -> Pla
     let mut found: Vec<(usize, Pair)> = by_place.into_iter().collect();
     found.sort_by_key(|(at, _)| *at);
     for (at, mut pair) in found {
-        finish(&mut pair, &places[at], samples, target, country_column, customs);
+        finish(&mut pair, &places[at], samples, country_column, customs);
         plan.pairs.push(pair);
     }
     person_names(&names, &places, &mut plan);
@@ -223,7 +223,6 @@ fn finish(
     pair: &mut Pair,
     place: &Place<'_>,
     samples: &Samples,
-    target: &Schema,
     country_column: Option<&str>,
     customs: &Customs,
 ) {
@@ -278,7 +277,6 @@ fn finish(
     if !steps.is_empty() {
         pair.lines.push(format!("do = [{}]", steps.join(", ")));
     }
-    let _ = target;
 }
 
 fn phone(pair: &mut Pair, steps: &mut Vec<String>, values: &[String], country_column: Option<&str>) {
