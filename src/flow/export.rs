@@ -22,7 +22,7 @@ pub(super) fn run(
 ) -> Result<()> {
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
-    let transform = transform(&input, job, endpoint)?;
+    let transform = transform(context, &input, job, endpoint)?;
     read_input(context, job, &mut input, &mut rejects, summary)?;
     let columns = match &transform {
         Some(transform) => transform.columns(),
@@ -43,9 +43,15 @@ pub(super) fn run(
     Ok(())
 }
 
-fn transform(input: &Input, job: &Job, endpoint: &FileEndpoint) -> Result<Option<Transform>> {
+fn transform(
+    context: &Context,
+    input: &Input,
+    job: &Job,
+    endpoint: &FileEndpoint,
+) -> Result<Option<Transform>> {
     let Some(text) = &job.mapping else { return Ok(None) };
-    let mapping = mapped::mapping(text, &mapped::endpoint(&job.source), &Endpoint::File(endpoint.clone()))?;
+    let mapping =
+        mapped::mapping(context, text, &mapped::endpoint(&job.source), &Endpoint::File(endpoint.clone()))?;
     let bound = mapping.bind(&input.side(job.read.list_separator), None)?;
     Ok(Some(Transform::Mapped(Box::new(bound))))
 }

@@ -148,9 +148,25 @@ impl Pace {
         lock(&self.slots).most
     }
 
-    /// Waits for the right to send one request; `None` if a stop was asked for meanwhile.
-    pub fn acquire(&self, stop: &Stop) -> Option<Slot<'_>> {
-        let slot = self.take_slot(stop)?;
+    /// Waits for the right to have one request in flight; `None` if a stop was asked for meanwhile.
+    pub fn slot(&self, stop: &Stop) -> Option<Slot<'_>> {
+        let mut slots = lock(&self.slots);
+        while slots.taken >= slots.allowed {
+            if stop.is_requested() {
+                return None;
+            }
+            let (guard, _) = self
+                .freed
+                .wait_timeout(slots, Duration::from_millis(50))
+                .unwrap_or_else(PoisonError::into_inner);
+            slots = guard;
+        }
+        slots.taken += 1;
+        Some(Slot(self))
+    }
+
+    /// Waits for the right to send one request within a slot; `None` if a stop was asked for meanwhile.
+    pub fn turn(&self, stop: &Stop) -> Option<()> {
         let mut window = lock(&self.turn);
         loop {
             if let Some(until) = *lock(&self.blocked_until)
@@ -176,7 +192,7 @@ impl Pace {
                 continue;
             }
             window.note(Instant::now());
-            return (!stop.is_requested()).then_some(slot);
+            return (!stop.is_requested()).then_some(());
         }
     }
 
@@ -203,22 +219,6 @@ impl Pace {
             slots.good = 0;
             self.freed.notify_one();
         }
-    }
-
-    fn take_slot(&self, stop: &Stop) -> Option<Slot<'_>> {
-        let mut slots = lock(&self.slots);
-        while slots.taken >= slots.allowed {
-            if stop.is_requested() {
-                return None;
-            }
-            let (guard, _) = self
-                .freed
-                .wait_timeout(slots, Duration::from_millis(50))
-                .unwrap_or_else(PoisonError::into_inner);
-            slots = guard;
-        }
-        slots.taken += 1;
-        Some(Slot(self))
     }
 }
 
@@ -308,8 +308,8 @@ mod tests {
     fn a_stop_ends_the_wait_for_a_turn() {
         let pace = Pace::new("1/h".parse().unwrap(), 1);
         let stop = Stop::default();
-        drop(pace.acquire(&stop));
+        assert!(pace.turn(&stop).is_some());
         stop.request();
-        assert!(pace.acquire(&stop).is_none());
+        assert!(pace.turn(&stop).is_none());
     }
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod bad_input;
 mod columns;
+mod config;
 mod demo;
 mod doubt;
 mod drift;
