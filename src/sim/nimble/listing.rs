@@ -293,7 +293,8 @@ fn by_time(
     entries.into_iter().map(|(_, slot)| slot).collect()
 }
 
-fn positive(request: &Request, name: &str, default: usize) -> Result<usize, Reply> {
+/// A parameter that counts from 1.
+pub(super) fn positive(request: &Request, name: &str, default: usize) -> Result<usize, Reply> {
     match request.param(name) {
         None | Some("") => Ok(default),
         Some(text) => match text.trim().parse::<usize>() {

@@ -65,8 +65,8 @@ impl Query {
         let (key, inner) = only_member(value).ok_or("each part of a query is an object with one member")?;
         if matches!(key, "and" | "or") {
             let parts = inner.as_array().ok_or_else(|| format!("`{key}` takes a list"))?;
-            if parts.len() < knobs.min_join_items {
-                return Err(format!("`{key}` takes at least {} conditions", knobs.min_join_items));
+            if parts.len() < knobs.min_join_items() {
+                return Err(format!("`{key}` takes at least {} conditions", knobs.min_join_items()));
             }
             let parts = parts
                 .iter()

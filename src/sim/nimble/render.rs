@@ -57,11 +57,11 @@ pub(super) fn render(contact: &Contact, tags: &[String], knobs: &Knobs) -> Rende
     head.push_str(",\"children\":");
     list(&mut head, &contact.children, |head, child| quote(head, child));
     head.push_str(UNTOUCHED);
-    if knobs.extra_keys {
+    if knobs.extra_keys() {
         head.push_str(EXTRA_KEYS);
     }
     let mut tag_list = String::new();
-    list(&mut tag_list, &contact.tags, |out, place| match knobs.tags_style {
+    list(&mut tag_list, &contact.tags, |out, place| match knobs.tags_style() {
         TagsStyle::Strings => quote(out, &tags[*place]),
         TagsStyle::Objects => {
             out.push_str("{\"tag\":");
@@ -220,7 +220,8 @@ mod tests {
             (TimestampsStyle::OffsetColon, -330, "2012-09-07T08:19:56-05:30"),
             (TimestampsStyle::NaiveMicros, 180, "2012-09-07T13:49:56.345000"),
         ] {
-            let knobs = Knobs { timestamps_style: style, zone_minutes, ..Knobs::default() };
+            let mut knobs = Knobs::default();
+            (knobs.timestamps_style, knobs.zone_minutes) = (style, zone_minutes);
             assert_eq!(timestamp(ms, &knobs), expected);
         }
     }

@@ -1,4 +1,4 @@
-//! Ways into the account beside the API: bulk seeding, generated contacts, foreign changes, switches.
+//! Ways into the account beside the API: bulk seeding, generated contacts, foreign changes, switches, tokens.
 //!
 //! Served below `/_sim/nimble` for tests; a seeded contact is not validated, because live accounts hold things
 //! that the API would not accept today.
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::knobs::Knobs;
 use super::merge::FieldValue;
 use super::metadata::{Metadata, RecordType};
+use super::notebook::Note;
 use super::read::split_escaped;
 use super::store::Contact;
 use super::{Nimble, USERS};
@@ -55,7 +56,18 @@ impl Nimble {
                 contact.set("parent company", Vec::new());
             }
             if room > 0 {
-                self.add(draft.created_ms, contact, "seed");
+                let id = self.add(draft.created_ms, contact, "seed");
+                for (created_ms, note, note_preview) in draft.notes {
+                    self.notebook.put(Note {
+                        id: self.new_note_id(created_ms),
+                        created_ms,
+                        updated_ms: created_ms,
+                        author: index % USERS.len(),
+                        note,
+                        note_preview,
+                        contact_ids: vec![id.clone()],
+                    });
+                }
             }
         }
     }
@@ -68,11 +80,16 @@ impl Nimble {
                 Ok(ids) => Reply::json(200, &json!(ids)).with_effect("create", "seed"),
                 Err(why) => Reply::text(400, &why),
             },
-            ("POST", "/knobs") => match read_knobs(&request.body) {
-                Ok(knobs) => {
-                    self.turn(knobs);
-                    Reply::json(200, &json!({}))
-                }
+            ("GET", "/notes") => self.all_notes(),
+            ("POST", "/notes") => match self.seed_notes(now_ms, &request.body) {
+                Ok(ids) => Reply::json(200, &json!(ids)).with_effect("create", "seed"),
+                Err(why) => Reply::text(400, &why),
+            },
+            ("GET", "/tasks") => self.all_tasks(),
+            ("GET", "/tokens") => Reply::json(200, &self.tokens.json(now_ms)),
+            ("POST", "/tokens") => Reply::json(200, &self.tokens.grant(now_ms, &self.knobs)),
+            ("POST", "/knobs") => match read_knobs(&request.body).and_then(|knobs| self.turn(knobs)) {
+                Ok(()) => Reply::json(200, &json!({})),
                 Err(why) => Reply::text(400, &why),
             },
             _ => Reply::text(404, "no such path below /_sim/nimble"),
@@ -98,7 +115,7 @@ impl Nimble {
         let slot = *slots.get(dice.usize(0..slots.len().max(1)))?;
         let id = self.store.at(slot)?.id.clone();
         if kind == "delete" {
-            self.store.remove(&id)?;
+            self.remove(&id);
         } else {
             let text = format!("edited elsewhere, {}", dice.u32(..));
             self.store.change(slot, |contact| {
@@ -110,14 +127,17 @@ impl Nimble {
         Some(id)
     }
 
-    /// Sets all switches anew; what was rendered before is forgotten.
-    fn turn(&mut self, knobs: Knobs) {
-        self.metadata = Metadata::new(&knobs);
+    /// Sets all switches anew; what was rendered before is forgotten, what was defined through the API stays.
+    fn turn(&mut self, knobs: Knobs) -> Result<(), String> {
+        let mut metadata = Metadata::new(&knobs);
+        metadata.restore(&self.metadata.snapshot())?;
+        self.metadata = metadata;
         self.knobs = knobs;
         let slots: Vec<usize> = self.store.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.store.change(slot, |_| {});
         }
+        Ok(())
     }
 
     fn seed(&mut self, now_ms: i64, body: &[u8]) -> Result<Vec<String>, String> {
@@ -133,6 +153,46 @@ impl Nimble {
             self.add(contact.created_s * 1000, contact, "seed")
         };
         Ok(contacts.into_iter().map(add).collect())
+    }
+
+    /// Notes as they come: `contact_ids`, `note`, and if wanted `note_preview`, `created` and the `author`'s
+    /// place among the users.
+    fn seed_notes(&mut self, now_ms: i64, body: &[u8]) -> Result<Vec<String>, String> {
+        const KEYS: &[&str] = &["contact_ids", "note", "note_preview", "created", "created_ms", "author"];
+        let bodies: Vec<Map<String, Value>> =
+            serde_json::from_slice(body).map_err(|why| format!("not a JSON list of notes: {why}"))?;
+        let read = |body: &Map<String, Value>| {
+            if let Some(key) = body.keys().find(|key| !KEYS.contains(&key.as_str())) {
+                return Err(format!("unknown key `{key}`"));
+            }
+            let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+            let note = text("note").ok_or("`note` is a text")?;
+            let ids = body.get("contact_ids").and_then(Value::as_array).ok_or("`contact_ids` is a list")?;
+            let contact_ids: Vec<String> = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            if contact_ids.is_empty() || contact_ids.iter().any(|id| self.store.slot(id).is_none()) {
+                return Err("`contact_ids` names contacts that there are".to_owned());
+            }
+            let created_ms = moment(body, "created")?.unwrap_or(now_ms);
+            let author = body.get("author").and_then(Value::as_u64).unwrap_or(0);
+            Ok(Note {
+                id: String::new(),
+                created_ms,
+                updated_ms: created_ms,
+                author: usize::try_from(author).unwrap_or(0),
+                note_preview: text("note_preview").unwrap_or_else(|| note.chars().take(65).collect()),
+                note,
+                contact_ids,
+            })
+        };
+        let notes = bodies.iter().enumerate();
+        let notes = notes.map(|(index, body)| read(body).map_err(|why| format!("note {}: {why}", index + 1)));
+        let notes = notes.collect::<Result<Vec<Note>, _>>()?;
+        let add = |note: Note| {
+            let id = self.new_note_id(note.created_ms);
+            self.notebook.put(Note { id: id.clone(), ..note });
+            id
+        };
+        Ok(notes.into_iter().map(add).collect())
     }
 
     fn draft(&self, now_ms: i64, body: &Value) -> Result<(Contact, Vec<String>), String> {

@@ -4,10 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::body::json_body;
 use super::errors::{Findings, invalid, not_found, quota};
+use super::kinds::Kind;
 use super::listing::Selection;
 use super::merge::{FieldValue, Sent, merged};
-use super::metadata::{Kind, Metadata, RecordType};
+use super::metadata::{Metadata, RecordType};
 use super::read::{flag, id_list, split_escaped};
 use super::store::Contact;
 use super::{Nimble, USERS};
@@ -55,7 +57,7 @@ impl Nimble {
         }
         self.check_quota(&contact, true)?;
         let id = self.add(now_ms, contact, "parent company");
-        Ok(self.bare(self.knobs.create_status, &id).with_effect("create", &id))
+        Ok(self.bare(self.knobs.create_status(), &id).with_effect("create", &id))
     }
 
     /// `PUT /contact/{id}`.
@@ -93,7 +95,7 @@ impl Nimble {
             Ok(ids) => ids,
             Err(refusal) => return refusal,
         };
-        let gone: Vec<&str> = ids.iter().copied().filter(|id| self.store.remove(id).is_some()).collect();
+        let gone: Vec<&str> = ids.iter().copied().filter(|id| self.remove(id)).collect();
         if gone.is_empty() { not_found("contact", ids[0]) } else { deleted(&gone) }
     }
 
@@ -116,8 +118,7 @@ impl Nimble {
         slots.truncate(limit);
         let ids: Vec<String> =
             slots.iter().filter_map(|slot| self.store.at(*slot)).map(|contact| contact.id.clone()).collect();
-        let gone: Vec<&str> =
-            ids.iter().map(String::as_str).filter(|id| self.store.remove(id).is_some()).collect();
+        let gone: Vec<&str> = ids.iter().map(String::as_str).filter(|id| self.remove(id)).collect();
         deleted(&gone)
     }
 
@@ -272,7 +273,7 @@ impl Nimble {
             !company.is_empty() && contact.parent().is_none() && self.store.company(company).is_none();
         let more = usize::from(is_new) + usize::from(new_company);
         let most = self.knobs.contact_quota;
-        if most > 0 && more > 0 && self.store.len() + more > most { Err(quota()) } else { Ok(()) }
+        if most > 0 && more > 0 && self.store.len() + more > most { Err(quota(&self.knobs)) } else { Ok(()) }
     }
 }
 
@@ -286,19 +287,6 @@ fn avatar_url(body: &Map<String, Value>) -> Result<Option<String>, Reply> {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(url)) => Ok(Some(url.clone())),
         Some(_) => Err(invalid("`avatar_url` is a text")),
-    }
-}
-
-/// The body as a JSON object; the media type is asked for as well (reference, conventions).
-fn json_body(request: &Request) -> Result<Map<String, Value>, Reply> {
-    let json = request.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
-    if !json {
-        return Err(invalid("`Content-Type: application/json` is needed"));
-    }
-    match serde_json::from_slice(&request.body) {
-        Ok(Value::Object(body)) => Ok(body),
-        Ok(_) => Err(invalid("the body is not a JSON object")),
-        Err(_) => Err(invalid("the body is not JSON")),
     }
 }
 
@@ -336,10 +324,14 @@ fn read_fields(
         for value in values {
             match read_value(value, field.kind) {
                 Ok(value) => {
-                    if let Some(objection) =
-                        field.objection(&value.modifier, value.value.as_deref().unwrap_or_default())
-                        && (value.value.is_some() || field.kind != Kind::Domain)
-                    {
+                    // A null only takes away: of such a field there has to be the modifier alone.
+                    let text = value.value.as_deref();
+                    let of_value = || match text {
+                        Some(text) => field.value_objection(text),
+                        None if field.kind == Kind::ReadOnly => field.value_objection(""),
+                        None => None,
+                    };
+                    if let Some(objection) = field.modifier_objection(&value.modifier).or_else(of_value) {
                         findings.note(name, &objection, metadata.field_id(name, &value.modifier));
                     }
                     list.push(value);
