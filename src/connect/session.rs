@@ -41,12 +41,15 @@ struct Current {
     /// When to renew it ahead, where its end is known.
     renew_at: Option<Timestamp>,
     expires: Option<Timestamp>,
-    /// Whether it was issued to this process.
-    fresh: bool,
+    /// How many tokens in a row were refused at once though they had just been issued to this process.
+    barren: u32,
 }
 
 /// A token is renewed at most so long before it expires: time enough for a request that has its token already.
 const MARGIN: Duration = Duration::from_secs(30);
+/// After so many just issued tokens that the service never let in, there is no use in a further one. Not one:
+/// a token may live so short that it has expired before it arrives.
+const BARREN: u32 = 2;
 /// The message of a 403 that means a bad token, in one era of the API (facts, section 1).
 const CANNOT_AUTHENTICATE: &str = "can't authenticate request";
 
@@ -84,7 +87,7 @@ impl Session {
             let same = used.is_some_and(|used| used.expose_secret() == stored.access_token.expose_secret());
             // Another process has renewed it meanwhile, or nobody has had to.
             if !same && stored.expires.is_none_or(|end| end > Timestamp::now()) {
-                return Ok(Current::new(stored, false));
+                return Ok(Current::new(stored));
             }
         }
         let refresh_token = stored.as_ref().map(|stored| &stored.refresh_token).or(self.seed.as_ref());
@@ -96,7 +99,7 @@ impl Session {
         tokens.seed = self.seed.as_ref().map(digest).unwrap_or_default();
         self.file.write(&tokens).map_err(|error| self.failed(&error))?;
         drop(renewing);
-        Ok(Current::new(&tokens, true))
+        Ok(Current::new(&tokens))
     }
 
     fn refresh(&self, refresh_token: &SecretString, client: &Client) -> Result<Grant, Failure> {
@@ -166,19 +169,20 @@ impl Authorize for Session {
             return Ok(true);
         }
         let expired = current.expires.is_some_and(|end| end <= Timestamp::now());
-        if current.fresh && !used.was_accepted() && !expired {
+        let barren = if used.was_accepted() || expired { 0 } else { current.barren + 1 };
+        if barren > BARREN {
             return Err(self.unauthorized(format!(
                 "the service refuses the token that it has just issued for `{}` ({status})",
                 self.connection
             )));
         }
-        *current = self.obtain(Some(&current.access_token), client)?;
+        *current = Current { barren, ..self.obtain(Some(&current.access_token), client)? };
         Ok(true)
     }
 }
 
 impl Current {
-    fn new(tokens: &Tokens, fresh: bool) -> Self {
+    fn new(tokens: &Tokens) -> Self {
         let header = SecretString::from(format!("Bearer {}", tokens.access_token.expose_secret()));
         let renew_at = tokens.expires.and_then(|end| {
             let lifetime = Duration::try_from(end.duration_since(tokens.issued)).unwrap_or_default();
@@ -191,7 +195,7 @@ impl Current {
             access_token: tokens.access_token.clone(),
             renew_at,
             expires: tokens.expires,
-            fresh,
+            barren: 0,
         }
     }
 }

@@ -12,6 +12,7 @@ mod files;
 mod help;
 mod kill;
 mod mapping;
+mod oauth;
 mod pace;
 mod resume;
 mod round_trip;
