@@ -16,8 +16,10 @@ pub mod tokens;
 use crate::error::{Error, Result};
 use crate::http::pace::RateLimit;
 use crate::stop::Stop;
+use etcetera::BaseStrategy;
 use keys::{KEYS, Key};
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,6 +96,17 @@ enum Origin {
     File { path: PathBuf, line: usize },
     /// Nobody.
     Default,
+}
+
+/// The file in which the user's processes keep the budget of a login together; its name tells nothing of what
+/// the login is made of.
+#[must_use]
+pub fn budget_file(login: &[&str]) -> PathBuf {
+    let strategy = etcetera::choose_base_strategy().ok();
+    let base = strategy.and_then(|strategy| strategy.state_dir().or_else(|| Some(strategy.data_dir())));
+    let digest = Sha256::digest(login.join("\n").as_bytes());
+    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    base.unwrap_or_else(std::env::temp_dir).join("ferry").join("pace").join(name)
 }
 
 impl Service {

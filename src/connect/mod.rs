@@ -8,7 +8,7 @@ pub mod nimble;
 mod services;
 mod session;
 
-use crate::config::{Connection, Service};
+use crate::config::{Connection, Service, budget_file};
 use crate::error::{Error, Result, nearest};
 use crate::extract::Source;
 use crate::http::Client;
@@ -107,33 +107,49 @@ pub fn offline_schema(service: &Service, stream: &str) -> Option<Schema> {
     }
 }
 
-/// A client with a connection's credentials and pace.
+/// A client with a connection's credentials, and the pace of its account: all processes of the user that show
+/// the service the same login keep one budget. Where they cannot, the warning says so.
 ///
 /// # Errors
 /// When a setting is missing or cannot be fetched (class `Input`).
-pub fn client(connection: &Connection, stop: &Stop) -> Result<Client> {
-    Ok(Client::authorized(authorize(connection, stop)?, pace(connection), stop.clone()))
+pub fn client(connection: &Connection, stop: &Stop) -> Result<(Client, Option<String>)> {
+    let Authorized { authorize, login } = authorize(connection, stop)?;
+    let mut pace = Pace::new(connection.rate, connection.concurrency);
+    let file = budget_file(&[connection.service.name, &connection.url, &login]);
+    let warning = pace.share(&file).err().map(|cause| {
+        format!(
+            "other Ferry processes are not regarded in the pace: cannot open `{}`: {cause}",
+            file.display()
+        )
+    });
+    Ok((Client::authorized(authorize, Arc::new(pace), stop.clone()), warning))
 }
 
 /// A client for a login, which has no credentials yet.
 #[must_use]
 pub fn client_without_credentials(connection: &Connection, stop: &Stop) -> Client {
-    Client::new(SecretString::default(), pace(connection), stop.clone())
+    let pace = Pace::new(connection.rate, connection.concurrency);
+    Client::new(SecretString::default(), Arc::new(pace), stop.clone())
 }
 
-fn pace(connection: &Connection) -> Arc<Pace> {
-    Arc::new(Pace::new(connection.rate, connection.concurrency))
+/// Credentials, and what tells their login from others, for the budget's file alone.
+struct Authorized {
+    authorize: Arc<dyn Authorize>,
+    login: String,
 }
 
 /// Nimble: a token that is set wins, since it is said for this command; else the login of an application.
-fn authorize(connection: &Connection, stop: &Stop) -> Result<Arc<dyn Authorize>> {
+fn authorize(connection: &Connection, stop: &Stop) -> Result<Authorized> {
     if connection.service.name != "nimble" {
         let email = connection.required("email", stop)?;
         let key = connection.required("key", stop)?;
-        return Ok(Fixed::new(nethunt::authorization(email.expose_secret(), &key)));
+        let authorize = Fixed::new(nethunt::authorization(email.expose_secret(), &key));
+        return Ok(Authorized { authorize, login: email.expose_secret().to_lowercase() });
     }
     if connection.has("token") || !connection.has("client_id") {
-        return Ok(Fixed::new(nimble::authorization(&connection.required("token", stop)?)));
+        let token = connection.required("token", stop)?;
+        let authorize = Fixed::new(nimble::authorization(&token));
+        return Ok(Authorized { authorize, login: token.expose_secret().to_owned() });
     }
     let (file, stored) = login::stored(connection)?;
     let redirect_uri = match (stored, connection.text("redirect_uri")) {
@@ -143,7 +159,8 @@ fn authorize(connection: &Connection, stop: &Stop) -> Result<Arc<dyn Authorize>>
     let application = login::application(connection, redirect_uri, stop)?;
     let seed = connection.optional("refresh_token", stop)?;
     let (name, url) = (connection.name.clone(), connection.url.clone());
-    Ok(Arc::new(Session::new(name, url, application, file, seed)))
+    let login = file.path().display().to_string();
+    Ok(Authorized { authorize: Arc::new(Session::new(name, url, application, file, seed)), login })
 }
 
 fn login_name(connection: &Connection, client: &Client) -> Result<String> {

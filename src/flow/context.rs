@@ -77,10 +77,10 @@ impl Context {
         if let Some(client) = clients.get(&connection.name) {
             return Ok(client.clone());
         }
-        for warning in connection.warnings() {
+        let (client, warning) = connect::client(connection, &self.stop)?;
+        for warning in connection.warnings().into_iter().chain(warning) {
             self.reporter.warn(warning);
         }
-        let client = connect::client(connection, &self.stop)?;
         clients.insert(connection.name.clone(), client.clone());
         Ok(client)
     }

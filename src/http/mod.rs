@@ -16,6 +16,7 @@ pub mod oauth;
 pub mod pace;
 pub mod redirect;
 pub mod retry;
+mod shared;
 
 use crate::stop::Stop;
 use answer::{Refusal, Response, http_date, is_loopback, observe, refused, standing, whole};
@@ -321,7 +322,7 @@ impl Client {
                 Decision::Wait { time, everybody } => {
                     self.pace.back_off();
                     if everybody {
-                        self.pace.pause(time);
+                        self.pace.pause(time, &self.stop);
                     } else if self.stop.wait(time) {
                         return Err(Failure::Stopped);
                     }

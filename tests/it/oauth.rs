@@ -128,8 +128,8 @@ fn what_the_browser_brings_back_is_looked_at() {
     let rehearsal = set_up("", 0);
     let back = |address: &str| {
         let address = url::Url::parse(address).unwrap();
-        let found = address.query_pairs().find(|(key, _)| key == "redirect_uri").unwrap().1.into_owned();
-        found
+        let mut pairs = address.query_pairs();
+        pairs.find(|(key, _)| key == "redirect_uri").unwrap().1.into_owned()
     };
     // A state of another login is refused before its code is exchanged.
     let (login, address) = begin(&rehearsal, "nimble");
