@@ -1,6 +1,7 @@
 //! `export`: a stream or a file, extracted, mapped if asked, and written into a file.
 
 use super::context::Context;
+use super::direct;
 use super::input::Input;
 use super::job::Job;
 use super::mapped::{self, Transform};
@@ -23,7 +24,19 @@ pub(super) fn run(
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
     let transform = transform(context, &input, job, endpoint)?;
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    if direct::applies(job) && input.staging().finished()?.is_none() {
+        return direct::run(
+            context,
+            folder,
+            job,
+            endpoint,
+            &mut input,
+            transform.as_ref(),
+            &mut rejects,
+            summary,
+        );
+    }
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let columns = match &transform {
         Some(transform) => transform.columns(),
         None => wanted(input.columns(job.only_filled), &job.selection.fields)?,

@@ -87,6 +87,11 @@ impl Input {
         match &job.source {
             Place::Stream { .. } => {
                 let stream = context.reopen(&job.source)?;
+                if stream.target.as_ref().is_some_and(|target| !target.lists()) {
+                    let name = stream.source.name();
+                    let why = "the service does not list what is there";
+                    return Err(Error::input(format!("`{name}` can be written to, but not read: {why}")));
+                }
                 let staging = Staging::open(folder.path(), STAGE)?;
                 let schema = stream.source.schema()?;
                 let reads = Reads::Stream(stream.source.decoder());
@@ -139,6 +144,22 @@ impl Input {
         };
         self.staging.finish(&completeness)?;
         Ok(completeness)
+    }
+
+    /// The file's reader, for whoever brings its rows elsewhere without extracting them.
+    pub(super) fn take_reader(&mut self) -> Option<Box<dyn TableReader>> {
+        match &mut self.kind {
+            Source::File { reader, .. } => reader.take(),
+            Source::Stream(_) => None,
+        }
+    }
+
+    /// Decodes the rows of a file, where it is one.
+    pub(super) fn file_decoder(&self) -> Option<&RowDecoder> {
+        match &self.reads {
+            Reads::File(decoder) => Some(decoder),
+            Reads::Stream(_) => None,
+        }
     }
 
     /// What was extracted.

@@ -22,6 +22,10 @@ pub struct Job {
     /// Which records.
     #[serde(default)]
     pub selection: Selection,
+    /// Only what changed since the last finished run of the same kind; `selection.since` says when that was, once
+    /// it is known.
+    #[serde(default)]
+    pub since_last: bool,
     /// How an input file is read.
     #[serde(default)]
     pub read: ReadOptions,
@@ -36,6 +40,9 @@ pub struct Job {
     /// How a load goes about it.
     #[serde(default)]
     pub load: LoadOptions,
+    /// The records that the source names are deleted at the target, if they are no more than so many.
+    #[serde(default)]
+    pub delete: Option<u64>,
 }
 
 /// An end of the way of the data.

@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let locked = Instant::now();
     let bound = planning::bind(context, &input, &stream, job)?;
     let others = OtherRuns::of(context, &account, folder.name())?;
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let mut prepared = Prepared { input: &input, stream: &stream, bound, others: &others, locked };
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {
@@ -90,9 +90,9 @@ fn send(
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
     let unproven = matches!(saved.completeness, Completeness::Unproven(_));
-    let (creates, updates) = journal.to_do()?;
+    let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
-    let progress = context.reporter.progress("send", Some(creates + updates), Some(budget));
+    let progress = context.reporter.progress("send", Some(rows), Some(budget));
     let apply = Apply {
         target: &**stream.target()?,
         decode: &*decode,

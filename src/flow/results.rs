@@ -3,6 +3,7 @@
 use super::input::Input;
 use super::job::Job;
 use crate::error::Result;
+use crate::extract::staging::StagedRows;
 use crate::load::journal::Journal;
 use crate::report::results::{Origin, write_results};
 use crate::report::{Rejects, Summary};
@@ -18,12 +19,25 @@ pub(super) fn write(
     journal: Option<&Journal>,
     summary: &mut Summary,
 ) -> Result<()> {
+    write_of(folder, input, job, input.staging().read()?, rejects, journal, summary)
+}
+
+/// The same where the rows with an outcome are staged elsewhere.
+pub(super) fn write_of(
+    folder: &RunFolder,
+    input: &Input,
+    job: &Job,
+    staged: StagedRows,
+    rejects: &mut Rejects,
+    journal: Option<&Journal>,
+    summary: &mut Summary,
+) -> Result<()> {
     let columns = input.columns(false);
     let headers = input.headers();
     let separator = job.read.list_separator;
     let original = |staged: &StagedRow| (staged.line, input.reads().cells(staged, &columns, separator));
     let origin = Origin { file: &job.source.name(), headers: &headers, original: &original };
-    for (kind, path) in write_results(folder.path(), &origin, input.staging().read()?, rejects, journal)? {
+    for (kind, path) in write_results(folder.path(), &origin, staged, rejects, journal)? {
         summary.files.insert(kind, path.display().to_string());
     }
     Ok(())

@@ -5,16 +5,21 @@
 //! is a character like any other. A quote that is never closed ends the reading, since nobody can say where its
 //! row would have ended.
 
+use super::block::{Block, Shape};
 use super::dialect;
 use super::headers::{Headers, unique};
-use super::scan::{CELL_LIMIT, Dialect, Extent, Scan};
+use super::scan::{CELL_LIMIT, Dialect, Extent, Nothing, Scan};
 use super::text::TextSource;
 use super::{FileEndpoint, Format, ReadOptions, Row, TableReader, guard};
 use crate::error::{Error, Result};
 use crate::record::schema::{FieldSpec, Schema};
+use std::sync::Arc;
 
 /// The most bytes a row may have; cells have their own limit.
 const ROW_LIMIT: usize = 2 * CELL_LIMIT;
+
+/// About so much text is handed over in a block.
+const BLOCK: usize = 512 * 1024;
 
 /// How much text the separator is chosen from.
 const SAMPLE: usize = 64 * 1024;
@@ -27,7 +32,7 @@ pub(super) struct CsvReader {
     /// Where in `buffer` the next record begins.
     at: usize,
     ended: bool,
-    dialect: Dialect,
+    shape: Arc<Shape>,
     /// Physical line at which the next record begins.
     line: u64,
     row: u64,
@@ -52,7 +57,7 @@ impl CsvReader {
             buffer: Vec::new(),
             at: 0,
             ended: false,
-            dialect: Dialect::new(b','),
+            shape: Arc::new(Shape { dialect: Dialect::new(b','), columns: 0, encoding: "" }),
             line: 1,
             row: 0,
             typical: 0,
@@ -64,12 +69,17 @@ impl CsvReader {
             reader.fill()?;
         }
         let delimiter = reader.choose_delimiter(endpoint.format, given);
-        reader.dialect = Dialect::new(delimiter);
+        reader.shape = reader.shaped(delimiter, 0);
         let separator =
             if delimiter == b'\t' { "tabs".into() } else { format!("`{}`", char::from(delimiter)) };
         reader.notices.push(format!("`{}`: {encoding}, cells separated by {separator}", reader.name));
         reader.read_header(options)?;
+        reader.shape = reader.shaped(delimiter, reader.schema.fields.len());
         Ok(reader)
+    }
+
+    fn shaped(&self, delimiter: u8, columns: usize) -> Arc<Shape> {
+        Arc::new(Shape { dialect: Dialect::new(delimiter), columns, encoding: self.text.encoding() })
     }
 
     fn choose_delimiter(&mut self, format: Format, given: Option<u8>) -> u8 {
@@ -93,7 +103,7 @@ impl CsvReader {
         };
         let start = self.at - extent.bytes;
         let line = self.line - extent.lines;
-        if let Some(reason) = self.defect(&extent, start, line, &json) {
+        if let Some(reason) = self.shape.defect(&self.buffer[start..], &extent, line) {
             return Err(Error::input(format!("`{}`: the header is broken: {reason}", self.name)));
         }
         let cells: Vec<String> = serde_json::from_slice(&json)
@@ -116,7 +126,7 @@ impl CsvReader {
         let mut json = Vec::with_capacity(self.typical + self.typical / 4);
         loop {
             json.clear();
-            match self.dialect.scan(&self.buffer[self.at..], self.ended, &mut json) {
+            match self.shape.dialect.scan(&self.buffer[self.at..], self.ended, &mut json) {
                 Scan::End => return Ok(None),
                 Scan::More => self.fill()?,
                 Scan::Blank(bytes) => {
@@ -130,25 +140,55 @@ impl CsvReader {
                     self.typical = json.len();
                     return Ok(Some((extent, json)));
                 }
-                Scan::Open(cell) => {
-                    let place = self.place(self.at, cell);
-                    return Err(Error::input(format!(
-                        "`{}`: the quote at {place} is never closed",
-                        self.name
-                    ))
-                    .hint("close it, or double it (`\"\"`) if it belongs to the text"));
+                Scan::Open(cell) => return Err(self.never_closed(cell)),
+                Scan::Huge(cell) => return Err(self.cell_too_long(cell)),
+            }
+        }
+    }
+
+    /// Counts the records from here on that make about [`BLOCK`] bytes: their bytes, rows and line ends.
+    fn measure(&mut self) -> Result<(usize, u64, u64)> {
+        let (mut bytes, mut rows, mut lines) = (0, 0, 0);
+        while bytes < BLOCK {
+            match self.shape.dialect.read(&self.buffer[self.at + bytes..], self.ended, &mut Nothing) {
+                Scan::End => break,
+                // What is whole goes first; the rest is looked at again with more behind it.
+                Scan::More if rows > 0 => break,
+                Scan::More => self.fill()?,
+                Scan::Blank(more) => {
+                    bytes += more;
+                    lines += 1;
                 }
-                Scan::Huge(cell) => {
-                    let place = self.place(self.at, cell);
-                    return Err(Error::input(format!(
-                        "`{}`: the cell at {place} is longer than {} MiB",
-                        self.name,
-                        CELL_LIMIT >> 20
-                    ))
-                    .hint("a closing quote may be missing"));
+                Scan::Record(extent) if extent.bytes > ROW_LIMIT => return Err(self.too_long()),
+                Scan::Record(extent) => {
+                    bytes += extent.bytes;
+                    rows += 1;
+                    lines += extent.lines;
+                }
+                stop @ (Scan::Open(_) | Scan::Huge(_)) => {
+                    self.at += bytes;
+                    self.line += lines;
+                    return Err(match stop {
+                        Scan::Open(cell) => self.never_closed(cell),
+                        Scan::Huge(cell) => self.cell_too_long(cell),
+                        _ => self.too_long(),
+                    });
                 }
             }
         }
+        Ok((bytes, rows, lines))
+    }
+
+    fn never_closed(&self, cell: usize) -> Error {
+        let place = self.place(self.at, cell);
+        Error::input(format!("`{}`: the quote at {place} is never closed", self.name))
+            .hint("close it, or double it (`\"\"`) if it belongs to the text")
+    }
+
+    fn cell_too_long(&self, cell: usize) -> Error {
+        let (place, limit) = (self.place(self.at, cell), CELL_LIMIT >> 20);
+        Error::input(format!("`{}`: the cell at {place} is longer than {limit} MiB", self.name))
+            .hint("a closing quote may be missing")
     }
 
     /// Reads more text behind what is there.
@@ -161,7 +201,7 @@ impl CsvReader {
             return Err(self.too_long());
         }
         // A record that is not whole is scanned again from its start, so the text at least doubles.
-        let enough = 2 * self.buffer.len();
+        let enough = (2 * self.buffer.len()).max(BLOCK);
         while !self.ended {
             self.ended = !self.text.fill(&mut self.buffer)?;
             if self.buffer.len() > enough {
@@ -179,27 +219,6 @@ impl CsvReader {
     /// Line and column of a byte of the record that begins at `start` and is not yet counted in `self.line`.
     fn place(&self, start: usize, offset: usize) -> String {
         place(&self.buffer[start..], offset, self.line)
-    }
-
-    /// What is wrong with a record, if anything; `json` are its cells.
-    fn defect(&self, extent: &Extent, start: usize, line: u64, json: &[u8]) -> Option<String> {
-        let record = &self.buffer[start..start + extent.text];
-        if let Err(broken) = std::str::from_utf8(record) {
-            let place = place(record, broken.valid_up_to(), line);
-            return Some(format!("{place}: bytes that are no {} text", self.text.encoding()));
-        }
-        if std::str::from_utf8(json).is_err() {
-            return Some(format!("line {line}: bytes that are no text"));
-        }
-        if let Some((junk, cell)) = extent.junk {
-            let (junk, cell) = (place(record, junk, line), place(record, cell, line));
-            return Some(format!("{junk}: text after the closing quote of the cell that begins at {cell}"));
-        }
-        let expected = self.schema.fields.len();
-        (expected > 0 && extent.cells != expected).then(|| {
-            let cells = if extent.cells == 1 { "cell" } else { "cells" };
-            format!("line {line}: {} {cells} where the header has {expected}", extent.cells)
-        })
     }
 }
 
@@ -225,21 +244,31 @@ impl TableReader for CsvReader {
             let fits = extent.junk.is_none() && extent.cells == self.schema.fields.len();
             rows.push(match String::from_utf8(json) {
                 Ok(raw) if fits => Row::Good { row, line, raw },
-                other => {
-                    let json = other.map_or_else(|broken| broken.into_bytes(), String::into_bytes);
-                    let start = self.at - extent.bytes;
-                    let raw = String::from_utf8_lossy(&self.buffer[start..start + extent.text]).into_owned();
-                    let reason = self.defect(&extent, start, line, &json).unwrap_or_default();
-                    Row::Bad { row, line, reason, raw }
+                _ => {
+                    let record = &self.buffer[self.at - extent.bytes..];
+                    self.shape.bad(record, &extent, row, line)
                 }
             });
         }
         Ok(rows)
     }
+
+    fn next_block(&mut self) -> Result<Option<Block>> {
+        let (bytes, rows, lines) = self.measure()?;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let text = self.buffer[self.at..self.at + bytes].to_vec();
+        let block = Block { text, row: self.row + 1, line: self.line, shape: Arc::clone(&self.shape) };
+        self.at += bytes;
+        self.row += rows;
+        self.line += lines;
+        Ok(Some(block))
+    }
 }
 
 /// Line and column (in characters, from 1) of a byte of a record that begins on `line`.
-fn place(record: &[u8], offset: usize, line: u64) -> String {
+pub(super) fn place(record: &[u8], offset: usize, line: u64) -> String {
     let before = &record[..offset];
     let mut lines = 0;
     let mut from = 0;

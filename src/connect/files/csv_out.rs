@@ -2,7 +2,7 @@
 
 use super::dialect::CANDIDATES;
 use super::writer::{Chunk, TableFormat};
-use super::{WriteOptions, guard};
+use super::{CellRows, WriteOptions, guard};
 use crate::error::Result;
 use crate::record::columns::{Cell, Coding, Column};
 use crate::record::{Record, is_empty, list_cell, to_text};
@@ -102,6 +102,24 @@ impl TableFormat for CsvFormat {
             self.push_record(&mut text, record);
         }
         Ok(Chunk::bytes(text))
+    }
+
+    fn encode_cells(&self, cells: &CellRows) -> Option<Chunk> {
+        if self.options.spreadsheet_safe || cells.columns() != self.columns.len() {
+            return None;
+        }
+        let mut text = Vec::with_capacity(cells.bytes() + cells.len() * self.columns.len() + 64);
+        for row in 0..cells.len() {
+            for column in 0..self.columns.len() {
+                if column > 0 {
+                    text.push(self.delimiter);
+                }
+                let cell = cells.cell(row, column);
+                self.push_cell(&mut text, cell, cell.is_empty() && self.columns.len() == 1);
+            }
+            text.push(b'\n');
+        }
+        Some(Chunk::bytes(text))
     }
 }
 

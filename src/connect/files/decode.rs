@@ -4,7 +4,7 @@
 //! fields; JSON Lines alone keeps what was read, null included. Ferry's own columns (`_id`, …) are fields like
 //! any other: what they mean is the importing side's business.
 
-use super::{Format, ReadOptions, guard};
+use super::{CellRows, Format, ReadOptions, guard};
 use crate::error::{Error, Result};
 use crate::record::schema::Schema;
 use crate::record::{Field, Record, to_text};
@@ -59,6 +59,22 @@ impl RowDecoder {
             }
         }
         Ok(record)
+    }
+
+    /// The record of a row of texts, the same that its JSON gives.
+    #[must_use]
+    pub fn of_cells(&self, cells: &CellRows, row: usize) -> Record {
+        let mut record = Record::default();
+        record.fields.reserve_exact(self.names.len());
+        for (column, name) in self.names.iter().enumerate() {
+            let text = cells.cell(row, column);
+            if text.is_empty() {
+                continue;
+            }
+            let text = if self.guarded { guard::remove(text) } else { text };
+            record.fields.push(Field::single(name, text.into()));
+        }
+        record
     }
 
     /// The cells of a row as text, in the order of the columns, as they stood in the file; none for a text that

@@ -12,6 +12,7 @@
 //! Not here: which columns a file gets (`record::columns`), splitting of list columns (the target decides), and
 //! rejected rows' further way.
 
+mod block;
 mod compress;
 mod csv_in;
 mod csv_out;
@@ -23,6 +24,7 @@ mod headers;
 mod json_text;
 mod jsonl_in;
 mod jsonl_out;
+mod lines;
 mod parquet_in;
 mod parquet_out;
 mod parquet_value;
@@ -36,8 +38,10 @@ mod real_files;
 #[cfg(test)]
 mod round_trip;
 
+pub use block::{Block, CellRows};
 pub use decode::RowDecoder;
 pub use format::{Compression, FileEndpoint, Format};
+pub use lines::LineWriter;
 pub use writer::{Chunk, TableFormat, TableWriter};
 
 use crate::error::Result;
@@ -123,6 +127,15 @@ pub trait TableReader: Send {
     /// When the file cannot be read any further: the disk, a packed file that breaks off, a quote that is
     /// never closed, a cell beyond all bounds.
     fn next_rows(&mut self, most: usize) -> Result<Vec<Row>>;
+
+    /// The next rows as a block that any thread can take apart; none at the end. CSV and TSV have blocks, other
+    /// formats have none at all.
+    ///
+    /// # Errors
+    /// As [`TableReader::next_rows`].
+    fn next_block(&mut self) -> Result<Option<Block>> {
+        Ok(None)
+    }
 }
 
 /// Opens a file for reading.

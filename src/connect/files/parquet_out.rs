@@ -5,6 +5,7 @@
 //! bytes, so that memory does not grow with the file. Lists are written with the element name that the Parquet
 //! format asks for, which Spark and others insist on.
 
+use super::CellRows;
 use super::compress::Output;
 use super::writer::{Chunk, TableFormat};
 use crate::error::{Error, Result};
@@ -66,6 +67,22 @@ impl TableFormat for ParquetFormat {
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays?)
             .map_err(|cause| Error::input("records cannot be written as Parquet").because(cause))?;
         Ok(Chunk::batch(batch))
+    }
+
+    fn encode_cells(&self, cells: &CellRows) -> Option<Chunk> {
+        let plain = |column: &Column| (column.coding, column.kind) == (Coding::Single, Kind::Text);
+        if cells.columns() != self.columns.len() || !self.columns.iter().all(plain) {
+            return None;
+        }
+        let arrays = (0..self.columns.len()).map(|column| {
+            let mut builder =
+                StringBuilder::with_capacity(cells.len(), cells.bytes() / self.columns.len().max(1) * 2);
+            for row in 0..cells.len() {
+                builder.append_option(Some(cells.cell(row, column)).filter(|text| !text.is_empty()));
+            }
+            Arc::new(builder.finish()) as ArrayRef
+        });
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays.collect()).ok().map(Chunk::batch)
     }
 }
 

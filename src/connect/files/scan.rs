@@ -1,4 +1,4 @@
-//! One CSV record out of a buffer: its cells as JSON text, its extent, and what is wrong with it.
+//! One CSV record out of a buffer: its cells, its extent, and what is wrong with it.
 //!
 //! Pure and without state: a record that is not whole in the buffer is asked for again with more. The rules are
 //! RFC 4180's, read strictly where leniency would silently alter data: a quoted cell ends at its quote, text
@@ -20,7 +20,7 @@ pub(super) enum Scan {
     More,
     /// An empty line of so many bytes.
     Blank(usize),
-    /// A record; its cells were appended as JSON.
+    /// A record; the sink has its cells.
     Record(Extent),
     /// The text ends inside the quoted cell that begins at this byte.
     Open(usize),
@@ -41,6 +41,52 @@ pub(super) struct Extent {
     pub(super) lines: u64,
     /// Where text follows a closing quote: the first byte of that text, and of the cell.
     pub(super) junk: Option<(usize, usize)>,
+}
+
+/// Takes the cells of a record as they are read. After a scan that found no record, what was taken is of no use.
+pub(super) trait Sink {
+    /// A cell begins.
+    fn begin(&mut self);
+    /// The cell goes on with bytes that need no escape anywhere.
+    fn run(&mut self, bytes: &[u8]);
+    /// The cell goes on with this byte.
+    fn byte(&mut self, byte: u8);
+    /// The cell ends.
+    fn end(&mut self);
+}
+
+/// Cells as the texts of a JSON array, without its brackets.
+pub(super) struct Json<'a>(pub(super) &'a mut Vec<u8>);
+
+/// Cells that nobody wants: only the extent counts.
+pub(super) struct Nothing;
+
+impl Sink for Json<'_> {
+    fn begin(&mut self) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        self.0.push(b'"');
+    }
+
+    fn run(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn byte(&mut self, byte: u8) {
+        json_text::push_byte(self.0, byte);
+    }
+
+    fn end(&mut self) {
+        self.0.push(b'"');
+    }
+}
+
+impl Sink for Nothing {
+    fn begin(&mut self) {}
+    fn run(&mut self, _: &[u8]) {}
+    fn byte(&mut self, _: u8) {}
+    fn end(&mut self) {}
 }
 
 /// What separates cells, made into a table for the scanner.
@@ -72,9 +118,17 @@ impl Dialect {
         Self { classes }
     }
 
-    /// Reads what `buffer` begins with; `at_end` says that nothing follows it. A record's cells are appended to
-    /// `json` as a JSON array of texts; after any other answer `json` holds nothing of use.
+    /// Reads what `buffer` begins with as [`Dialect::read`] does. A record's cells are appended to `json`, which
+    /// has to be empty, as a JSON array of texts; after any other answer `json` holds nothing of use.
     pub(super) fn scan(&self, buffer: &[u8], at_end: bool, json: &mut Vec<u8>) -> Scan {
+        json.push(b'[');
+        let scan = self.read(buffer, at_end, &mut Json(json));
+        json.push(b']');
+        scan
+    }
+
+    /// Reads what `buffer` begins with; `at_end` says that nothing follows it. A record's cells go to `sink`.
+    pub(super) fn read(&self, buffer: &[u8], at_end: bool, sink: &mut impl Sink) -> Scan {
         match buffer {
             [] if at_end => return Scan::End,
             [b'\n', ..] => return Scan::Blank(1),
@@ -84,44 +138,37 @@ impl Dialect {
             [] | [b'\r'] => return Scan::More,
             _ => {}
         }
-        let mut reading = Reading { dialect: self, buffer, at_end, json, at: 0, lines: 0, junk: None };
-        reading.json.push(b'[');
+        let mut reading = Reading { dialect: self, buffer, at_end, sink, at: 0, lines: 0, junk: None };
         match reading.record() {
-            Ok(extent) => {
-                json.push(b']');
-                Scan::Record(extent)
-            }
+            Ok(extent) => Scan::Record(extent),
             Err(stop) => stop,
         }
     }
 }
 
 /// A record being read.
-struct Reading<'a> {
+struct Reading<'a, S> {
     dialect: &'a Dialect,
     buffer: &'a [u8],
     at_end: bool,
-    json: &'a mut Vec<u8>,
+    sink: &'a mut S,
     at: usize,
     lines: u64,
     junk: Option<(usize, usize)>,
 }
 
-impl Reading<'_> {
+impl<S: Sink> Reading<'_, S> {
     fn record(&mut self) -> Result<Extent, Scan> {
         let mut cells = 0;
         loop {
             let start = self.at;
-            if cells > 0 {
-                self.json.push(b',');
-            }
-            self.json.push(b'"');
+            self.sink.begin();
             if self.buffer.get(start) == Some(&b'"') {
                 self.at += 1;
                 self.quoted(start)?;
             }
             self.unquoted(start)?;
-            self.json.push(b'"');
+            self.sink.end();
             cells += 1;
             if self.at - start > CELL_LIMIT {
                 return Err(Scan::Huge(start));
@@ -148,7 +195,7 @@ impl Reading<'_> {
                 Class::Plain => self.run(),
                 Class::Quote => match self.buffer.get(self.at + 1) {
                     Some(b'"') => {
-                        self.json.extend_from_slice(b"\\\"");
+                        self.sink.byte(b'"');
                         self.at += 2;
                     }
                     None if !self.at_end => return Err(Scan::More),
@@ -174,7 +221,7 @@ impl Reading<'_> {
                         _ => false,
                     };
                     self.lines += u64::from(counted);
-                    json_text::push_byte(self.json, byte);
+                    self.sink.byte(byte);
                     self.at += 1;
                 }
             }
@@ -191,7 +238,7 @@ impl Reading<'_> {
                 Class::Plain => self.run(),
                 Class::Delimiter | Class::Lf | Class::Cr => return Ok(()),
                 Class::Quote | Class::Escape => {
-                    json_text::push_byte(self.json, byte);
+                    self.sink.byte(byte);
                     self.at += 1;
                 }
             }
@@ -203,7 +250,7 @@ impl Reading<'_> {
         let rest = &self.buffer[self.at..];
         let plain = |byte: &u8| self.dialect.classes[usize::from(*byte)] == Class::Plain;
         let length = rest.iter().position(|byte| !plain(byte)).unwrap_or(rest.len());
-        self.json.extend_from_slice(&rest[..length]);
+        self.sink.run(&rest[..length]);
         self.at += length;
     }
 

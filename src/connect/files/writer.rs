@@ -4,7 +4,7 @@ use super::compress::Output;
 use super::csv_out::CsvFormat;
 use super::jsonl_out::JsonlFormat;
 use super::parquet_out::{ParquetFormat, ParquetOutput};
-use super::{FileEndpoint, Format, WriteOptions};
+use super::{CellRows, FileEndpoint, Format, WriteOptions};
 use crate::error::{Error, IoContext, Result};
 use crate::record::Record;
 use crate::record::columns::Column;
@@ -29,6 +29,12 @@ pub trait TableFormat: Send + Sync {
     /// # Errors
     /// When a value cannot stand in a column of that type.
     fn encode(&self, records: &[Record]) -> Result<Chunk>;
+
+    /// Encodes rows of texts whose columns are exactly the file's, without making records of them; nothing where
+    /// this format needs records.
+    fn encode_cells(&self, _cells: &CellRows) -> Option<Chunk> {
+        None
+    }
 }
 
 /// A file being written; it appears at [`TableWriter::finish`], or not at all.

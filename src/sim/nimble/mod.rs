@@ -12,6 +12,8 @@ mod brief;
 mod choices;
 mod defaults;
 mod definitions;
+mod delete;
+mod dialect;
 mod errors;
 mod groups;
 mod kinds;
@@ -108,7 +110,7 @@ impl Nimble {
 
     fn route(&mut self, now_ms: i64, request: &Request) -> Reply {
         let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
-        if let Some(reply) = self.route_notes_and_tasks(now_ms, &parts, request) {
+        if let Some(reply) = self.route_strictly(now_ms, &parts, request) {
             return reply.unwrap_or_else(|refusal| refusal);
         }
         if let Some(reply) = self.route_definitions(&parts, request) {
@@ -123,15 +125,13 @@ impl Nimble {
             ("GET", ["contact"]) => self.detail_by_parameter(request),
             ("POST", ["contact"]) => self.create(now_ms, request),
             ("PUT", ["contact", id]) => self.update(now_ms, id, request),
-            ("DELETE", ["contact", ids]) => self.delete(ids),
-            ("DELETE", ["contacts", "list"]) => self.delete_selected(now_ms, request),
             ("PUT", ["contacts" | "contact", id, "tags"]) => self.put_tags(now_ms, id, request),
             _ => no_such_path(),
         }
     }
 
-    /// Notes, tasks and activities; nothing for any other path.
-    fn route_notes_and_tasks(
+    /// Notes, tasks, activities and deletes; nothing for any other path.
+    fn route_strictly(
         &mut self,
         now_ms: i64,
         parts: &[&str],
@@ -151,6 +151,13 @@ impl Nimble {
             ("POST", ["activities", "task"]) => self.create_task(now_ms, request),
             ("POST", ["tasks"]) if is_current => self.create_related_task(now_ms, request),
             ("GET", ["activities"]) if is_current => self.activities(now_ms, request),
+            ("DELETE", ["contact", ids]) => self.delete(ids),
+            ("DELETE", ["contacts", "list"]) => self.delete_selected(now_ms, request),
+            ("DELETE", ["contacts"]) if is_current => self.delete_checked(now_ms, request),
+            ("PUT", ["contact", id, "field"]) if is_current => self.mark_primary(now_ms, id, true, request),
+            ("DELETE", ["contact", id, "field"]) if is_current => {
+                self.mark_primary(now_ms, id, false, request)
+            }
             _ => return None,
         })
     }
