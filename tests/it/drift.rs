@@ -125,7 +125,9 @@ impl<'a> Watched<'a> {
         let mut checked = 0;
         for Done { ms, kind, record } in done {
             let edited = kind == "update" || kind == "resort";
-            if let Some(read) = found.get(record).filter(|_| edited && *ms < looked) {
+            // What was deleted later may be there as it was at any time.
+            let told = edited && *ms < looked && after.contains_key(record);
+            if let Some(read) = found.get(record).filter(|_| told) {
                 checked += 1;
                 let seen = read["_updated"].as_str().unwrap_or("1970-01-01T00:00:00Z");
                 let seen: jiff::Timestamp = seen.parse().unwrap();

@@ -4,7 +4,9 @@
 mod accounts;
 mod bad_input;
 mod columns;
+mod delete;
 mod demo;
+mod discover;
 mod doubt;
 mod drift;
 mod drift_large;
@@ -21,6 +23,7 @@ mod resume;
 mod round_trip;
 mod samples;
 mod sheet;
+mod since;
 mod stages;
 mod support;
 mod tidy;

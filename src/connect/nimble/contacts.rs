@@ -64,9 +64,9 @@ impl Contacts {
         if let Some(completeness) = contacts.finished()? {
             return Ok((contacts, completeness));
         }
-        let mut reader = self.selected(selection)?;
-        reader.fields = Some(LEAST.to_owned());
-        let completeness = extract::extract(&reader, selection, &mut contacts)?;
+        let mut selected = self.selected(selection)?;
+        selected.reader.fields = Some(LEAST.to_owned());
+        let completeness = extract::extract(&selected, selection, self.settle, &mut contacts)?;
         contacts.finish(&completeness)?;
         Ok((contacts, completeness))
     }
@@ -96,8 +96,8 @@ impl Contacts {
         Reader::whole(&self.api, Arc::new(Decoder::new(&self.known_schema())))
     }
 
-    /// A reader of what `selection` asks for.
-    fn selected(&self, selection: &Selection) -> Result<Reader<'_>> {
+    /// What `selection` asks for.
+    fn selected(&self, selection: &Selection) -> Result<select::Selected<'_>> {
         select::selected(&self.api, &*self.schema()?, selection)
     }
 
@@ -142,7 +142,7 @@ impl Source for Contacts {
 
     fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
         let reader = self.selected(selection)?;
-        extract::extract(&reader, selection, staging)
+        extract::extract(&reader, selection, self.settle, staging)
     }
 }
 

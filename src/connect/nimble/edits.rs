@@ -9,8 +9,8 @@
 
 use super::proof::Trouble;
 use super::reader::{Batch, Order, PER_PAGE, Reader};
+use super::select::Selected;
 use crate::error::Result;
-use crate::extract::Selection;
 use crate::extract::staging::Staging;
 use crate::http::Failure;
 use crate::record::census::Census;
@@ -37,15 +37,14 @@ pub(super) enum Edits {
 /// Stages every record changed since `since_ms` again. `latest` is the latest change that the data pages
 /// showed: a list that begins with an older one is not sorted.
 pub(super) fn read(
-    reader: &Reader<'_>,
-    selection: &Selection,
+    selected: &Selected<'_>,
     staging: &mut Staging,
     since_ms: i64,
     latest: Option<i64>,
 ) -> Result<Edits> {
-    match by_order(reader, staging, since_ms, latest)? {
+    match by_order(&selected.reader, staging, since_ms, latest)? {
         Some(found) => Ok(found),
-        None => by_range(reader, selection, staging, since_ms),
+        None => by_range(selected, staging, since_ms),
     }
 }
 
@@ -56,7 +55,7 @@ fn by_order(
     since_ms: i64,
     latest: Option<i64>,
 ) -> Result<Option<Edits>> {
-    let mut looks = Looks::new(staging, since_ms, None);
+    let mut looks = Looks::new(staging, since_ms);
     for _ in 0..LOOKS {
         looks.begin();
         let mut previous = i64::MAX;
@@ -88,26 +87,19 @@ fn by_order(
 }
 
 /// By the documented search for `updated` (facts, section 6.4), which cannot be joined with a keyword.
-fn by_range(
-    reader: &Reader<'_>,
-    selection: &Selection,
-    staging: &mut Staging,
-    since_ms: i64,
-) -> Result<Edits> {
-    if selection.keyword.is_some() {
+fn by_range(selected: &Selected<'_>, staging: &mut Staging, since_ms: i64) -> Result<Edits> {
+    let time = |ms: i64| Timestamp::from_millisecond(ms).map(instant::print).unwrap_or_default();
+    let end = selected.reader.api.client.server_now().as_millisecond().saturating_add(AHEAD_MS);
+    let range = json!({"start_datetime": time(since_ms - since_ms.rem_euclid(1000)),
+                       "end_datetime": time(end - end.rem_euclid(1000))});
+    let Some(filter) = selected.filter.and(json!({"updated": {"range": range}})) else {
         return Ok(Edits::Hidden(
             "Nimble does not sort by time of change here, so edits made during the read may be missing"
                 .into(),
         ));
-    }
-    let time = |ms: i64| Timestamp::from_millisecond(ms).map(instant::print).unwrap_or_default();
-    let end = reader.api.client.server_now().as_millisecond().saturating_add(AHEAD_MS);
-    let range = json!({"start_datetime": time(since_ms - since_ms.rem_euclid(1000)),
-                       "end_datetime": time(end - end.rem_euclid(1000))});
-    let mut asked = reader.clone();
-    asked.filter =
-        super::api::Query::default().with("query", json!({"updated": {"range": range}}).to_string());
-    let mut looks = Looks::new(staging, since_ms, selection.kind.as_deref());
+    };
+    let asked = Reader { filter: filter.parameters(), ..selected.reader.clone() };
+    let mut looks = Looks::new(staging, since_ms);
     for _ in 0..LOOKS {
         looks.begin();
         for page in 1.. {
@@ -142,7 +134,7 @@ fn hidden(page: u64, failure: Failure) -> Result<Edits> {
                 .into(),
         )),
         failure => match Trouble::of_page(page, failure) {
-            Trouble::Window(why) => Ok(Edits::Hidden(why)),
+            Trouble::Window { why, .. } => Ok(Edits::Hidden(why)),
             Trouble::Error(error) => Err(error),
         },
     }
@@ -152,7 +144,6 @@ fn hidden(page: u64, failure: Failure) -> Result<Edits> {
 struct Looks<'a> {
     staging: &'a mut Staging,
     since_ms: i64,
-    kind: Option<&'a str>,
     /// Fingerprints of the versions that were staged.
     versions: HashSet<u64>,
     pages: u64,
@@ -162,8 +153,8 @@ struct Looks<'a> {
 }
 
 impl<'a> Looks<'a> {
-    fn new(staging: &'a mut Staging, since_ms: i64, kind: Option<&'a str>) -> Self {
-        Self { staging, since_ms, kind, versions: HashSet::new(), pages: 0, pages_now: 0, new_now: 0 }
+    fn new(staging: &'a mut Staging, since_ms: i64) -> Self {
+        Self { staging, since_ms, versions: HashSet::new(), pages: 0, pages_now: 0, new_now: 0 }
     }
 
     fn begin(&mut self) {
@@ -178,10 +169,7 @@ impl<'a> Looks<'a> {
         let mut records = batch.records;
         records.retain(|record| changed(record).is_some_and(|changed| changed >= self.since_ms));
         let all = records.len() == count && count > 0;
-        records.retain(|record| {
-            let wanted = self.kind.is_none() || record.kind.as_deref() == self.kind;
-            wanted && self.versions.insert(fingerprint(record))
-        });
+        records.retain(|record| self.versions.insert(fingerprint(record)));
         self.new_now += records.len() as u64;
         if !records.is_empty() {
             // The census is of whole pages: it may only count too much, and columns do not come from counts.
