@@ -6,6 +6,7 @@ mod demo;
 mod look;
 mod mapping;
 mod runs;
+mod select;
 mod sim;
 mod work;
 

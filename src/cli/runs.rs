@@ -2,6 +2,7 @@
 
 use super::work::finish;
 use crate::error::Result;
+use crate::flow;
 use crate::flow::context::Context;
 use crate::flow::job::Job;
 use crate::flow::resume::resume as go_on;
@@ -55,6 +56,12 @@ struct Listed {
     source: String,
     target: Option<String>,
     status: &'static str,
+    /// Since when changes were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// Where the next `--since last` begins, unless a later run has moved on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watermark: Option<String>,
     summary: Option<Summary>,
 }
 
@@ -107,7 +114,8 @@ fn list(context: &Context) -> Result<u8> {
 }
 
 fn show(context: &Context, entry: &RunEntry) -> Result<u8> {
-    let listed = listed(entry)?;
+    let mut listed = listed(entry)?;
+    listed.watermark = flow::watermark_of(context, &entry.name)?.map(|watermark| watermark.to_string());
     if context.reporter.is_json() {
         context.reporter.object(&listed);
         return Ok(0);
@@ -124,6 +132,12 @@ fn show(context: &Context, entry: &RunEntry) -> Result<u8> {
     if let Some(summary) = &listed.summary {
         context.reporter.print(summary.render());
     }
+    if let Some(since) = &listed.since {
+        context.reporter.print(format!("  changes since {since}\n"));
+    }
+    if let Some(watermark) = &listed.watermark {
+        context.reporter.print(format!("  the next `--since last` begins at {watermark}\n"));
+    }
     Ok(0)
 }
 
@@ -136,6 +150,8 @@ fn listed(entry: &RunEntry) -> Result<Listed> {
         source: job.source.name(),
         target: job.target.as_ref().map(crate::flow::job::Place::name),
         status: summary.as_ref().map_or("unfinished", |summary| summary.status.word()),
+        since: job.selection.since.map(|since| since.to_string()),
+        watermark: None,
         summary,
     })
 }

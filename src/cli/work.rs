@@ -1,5 +1,6 @@
 //! `export`, `import` and the stages alone: what was typed becomes a job with its run.
 
+use super::select::SelectArgs;
 use crate::connect::Endpoint;
 use crate::connect::files::{ReadOptions, WriteOptions};
 use crate::error::{Error, Result};
@@ -43,36 +44,13 @@ struct ReadArgs {
     spreadsheet_safe: bool,
 }
 
-#[derive(Debug, clap::Args)]
-struct SelectArgs {
-    /// Only records of this type: person, company
-    #[arg(long = "type", value_name = "TYPE")]
-    kind: Option<String>,
-    /// Only records that the service finds by this word (Nimble)
-    #[arg(long, value_name = "TEXT")]
-    keyword: Option<String>,
-    /// Only records that the service finds by this query (NetHunt)
-    #[arg(long, value_name = "QUERY")]
-    find: Option<String>,
-    /// Only these fields
-    #[arg(long, value_name = "FIELD,..", value_delimiter = ',')]
-    fields: Vec<String>,
-    /// At most so many records
-    #[arg(long, value_name = "N")]
-    limit: Option<u64>,
-    /// Records a page
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    per_page: Option<u32>,
-    /// How many records there are, as the service's web application shows it: a proof of completeness
-    #[arg(long, value_name = "N")]
-    expect_count: Option<u64>,
-}
-
 /// Write a stream's records, or a file's, into a file
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ferry export nimble:contacts -o people.csv
   ferry export nethunt:Deals -o deals.parquet --only-filled
+  ferry export nimble:contacts -o changed.csv --since last
+  ferry export nimble:contacts -o leads.csv --where '{\"lead status\": {\"is\": \"Open\"}}'
   ferry export messy.csv -m clean.toml -o clean.csv
   ferry export nimble:contacts -o - --format jsonl | jq ._id")]
 pub(crate) struct ExportArgs {
@@ -196,8 +174,10 @@ pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<u8> {
                 .hint("to write to a stream use `ferry import`"));
         }
     };
+    let since_last = args.select.since_last();
+    let selection = args.select.selection(&source)?;
     let mut job = job("export", source, args.mapping.as_deref(), &args.read)?;
-    job.selection = args.select.selection();
+    (job.selection, job.since_last) = (selection, since_last);
     job.only_filled = args.only_filled;
     let mut endpoint = output;
     if !endpoint.is_standard_stream() {
@@ -219,8 +199,10 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<u8> {
 
 pub(crate) fn extract(context: &Context, args: ExtractArgs) -> Result<u8> {
     let source = Endpoint::parse(&args.source, args.read.format.as_deref())?;
+    let since_last = args.select.since_last();
+    let selection = args.select.selection(&source)?;
     let mut job = job("extract", source, None, &args.read)?;
-    job.selection = args.select.selection();
+    (job.selection, job.since_last) = (selection, since_last);
     begin(context, &job)
 }
 
@@ -240,21 +222,6 @@ pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
     job.load = args.into.options();
     flow::ask_anew(&folder, &job)?;
     finish(context, flow::execute(context, &folder, &job))
-}
-
-impl SelectArgs {
-    fn selection(self) -> Selection {
-        Selection {
-            kind: self.kind,
-            keyword: self.keyword,
-            find: self.find,
-            fields: self.fields,
-            limit: self.limit,
-            per_page: self.per_page,
-            expect: self.expect_count,
-            ..Selection::default()
-        }
-    }
 }
 
 impl IntoArgs {
@@ -301,6 +268,7 @@ fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs)
         source: place(source)?,
         target: None,
         selection: Selection::default(),
+        since_last: false,
         read: ReadOptions {
             encoding: read.encoding.clone(),
             delimiter: read.delimiter,

@@ -36,7 +36,7 @@ pub(super) fn run(
             summary,
         );
     }
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let columns = match &transform {
         Some(transform) => transform.columns(),
         None => wanted(input.columns(job.only_filled), &job.selection.fields)?,

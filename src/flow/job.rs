@@ -22,6 +22,10 @@ pub struct Job {
     /// Which records.
     #[serde(default)]
     pub selection: Selection,
+    /// Only what changed since the last finished run of the same kind; `selection.since` says when that was, once
+    /// it is known.
+    #[serde(default)]
+    pub since_last: bool,
     /// How an input file is read.
     #[serde(default)]
     pub read: ReadOptions,

@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let locked = Instant::now();
     let bound = planning::bind(&input, &stream, job)?;
     let others = OtherRuns::of(context, &account, folder.name())?;
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let mut prepared = Prepared { input: &input, stream: &stream, bound, others: &others, locked };
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {

@@ -16,6 +16,7 @@ mod output;
 mod planning;
 mod results;
 pub mod resume;
+mod since;
 mod watched;
 
 use crate::error::{Error, Result};
@@ -76,13 +77,26 @@ pub fn transform(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
     conclude(context, folder, job, summary, result)
 }
 
+/// Where the next `--since last` begins, if the run of that name was the last of its kind.
+///
+/// # Errors
+/// When the state folder cannot be read.
+pub fn watermark_of(context: &Context, run: &str) -> Result<Option<jiff::Timestamp>> {
+    let marks = crate::run::watermark::Watermarks::below(context.runs.state());
+    Ok(marks.of_run(run)?.map(|(_, watermark)| watermark.watermark))
+}
+
 /// The job with the accounts that its connections lead to, noted for later lives of the run.
 fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job> {
     let mut known = job.clone();
+    let first_life = job.source.account().is_none();
     for place in [Some(&mut known.source), known.target.as_mut()].into_iter().flatten() {
         if let Place::Stream { connection, stream, account: account @ None } = place {
             *account = Some(context.open(connection, stream)?.source.account().clone());
         }
+    }
+    if first_life {
+        since::resolve(context, &mut known)?;
     }
     if &known != job || folder.job::<Job>()? != known {
         folder.write_job(&known)?;
@@ -92,10 +106,11 @@ fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job
 
 fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
     match &job.target {
-        None => extract(context, folder, job, summary),
-        Some(Place::File { endpoint, .. }) => export::run(context, folder, job, endpoint, summary),
-        Some(Place::Stream { .. }) => load::run(context, folder, job, summary),
+        None => extract(context, folder, job, summary)?,
+        Some(Place::File { endpoint, .. }) => export::run(context, folder, job, endpoint, summary)?,
+        Some(Place::Stream { .. }) => load::run(context, folder, job, summary)?,
     }
+    since::note(context, folder, job, summary)
 }
 
 /// Notes how a job ended, whatever happened.
@@ -144,7 +159,7 @@ fn page(context: &Context, folder: &RunFolder, job: &Job, summary: &Summary) -> 
 fn extract(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
-    read_input(context, job, &mut input, &mut rejects, summary)?;
+    read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     summary.rejected = rejects.count()?;
     summary.mapped = summary.read - summary.rejected;
     summary.written = summary.mapped;
@@ -155,6 +170,7 @@ fn extract(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summa
 /// Extracts the input and notes in the summary what was read.
 fn read_input(
     context: &Context,
+    folder: &RunFolder,
     job: &Job,
     input: &mut Input,
     rejects: &mut Rejects,
@@ -163,6 +179,7 @@ fn read_input(
     let extracted = input.extract(context, &job.selection, rejects);
     summary.read = input.staging().count()? + rejects.count_of(input::STAGE)?;
     let completeness = extracted?;
+    since::list_deletions(context, folder, input.staging(), summary)?;
     say_completeness(context, &job.source.name(), &completeness);
     summary.complete = summary.complete.and((&completeness).into());
     Ok(())

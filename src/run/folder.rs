@@ -45,6 +45,12 @@ impl Runs {
         Self { root: state.join("runs") }
     }
 
+    /// The state folder that they are below.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        self.root.parent().unwrap_or(&self.root)
+    }
+
     /// Makes the folder of a new run, locked, with what was asked in it. Its name says when, the command and,
     /// in a few letters, the subject.
     ///

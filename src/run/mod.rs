@@ -4,3 +4,4 @@ pub mod checkpoint;
 pub mod folder;
 pub mod lock;
 pub mod parts;
+pub mod watermark;
