@@ -11,6 +11,7 @@ mod files;
 mod help;
 mod kill;
 mod mapping;
+mod nimble_select;
 mod pace;
 mod resume;
 mod round_trip;
