@@ -65,7 +65,7 @@ fn a_query_in_nimbles_own_words_chooses_contacts() {
 fn a_search_is_read_whole_while_others_edit_what_it_finds() {
     let scenario =
         "[drift]\nservice = \"nimble\"\nevery = 2\nafter = 3\ninserts = 4\ndeletes = 4\nupdates = 6\n";
-    let rehearsal = Rehearsal::generated(scenario, 800);
+    let rehearsal = Rehearsal::generated(scenario, 400);
     let person = |record: &Value| record["record_type"] == "person";
     let before = ids(&rehearsal.contacts(), person);
     let out = export(&rehearsal, &["--where", r#"{"record type": {"is": "person"}}"#]).expect(0);
@@ -149,12 +149,14 @@ fn changes_beside_a_keyword_are_read_in_order_of_change() {
 
 #[test]
 fn a_list_that_ends_too_early_is_read_in_slices_while_others_change_it() {
-    for scenario in ["", "tie_order = \"replicas\"\n", "order = \"hash\"\nmax_per_page = 70\n"] {
+    for (scenario, records) in
+        [("", 2000), ("tie_order = \"replicas\"\n", 500), ("order = \"hash\"\nmax_per_page = 70\n", 500)]
+    {
         let scenario = format!(
             "[nimble]\ndeep_window = 300\n{scenario}[drift]\nservice = \"nimble\"\nevery = 3\nafter = 4\n\
              inserts = 12\ndeletes = 12\nupdates = 12\n"
         );
-        let rehearsal = Rehearsal::generated(&scenario, 2000);
+        let rehearsal = Rehearsal::generated(&scenario, records);
         let before = ids(&rehearsal.contacts(), |_| true);
         let out = export(&rehearsal, &[]).expect(0);
         assert_eq!(out.summary()["complete"], true, "{}", out.transcript());
@@ -169,12 +171,12 @@ fn a_list_that_ends_too_early_is_read_in_slices_while_others_change_it() {
 fn a_troubled_service_is_read_whole_as_well() {
     let kinds = ["too_many_requests", "error_before_commit", "lost_answer", "truncated_body"];
     let faults = kinds.map(|kind| format!("[[fault]]\nkind = \"{kind}\"\nprobability = 0.0075\n")).concat();
-    for knobs in ["max_per_page = 40\n", "sort = \"409\"\n", "sort = \"ignore\"\n", "deep_window = 200\n"] {
+    for knobs in ["max_per_page = 40\n", "sort = \"409\"\n", "sort = \"ignore\"\n", "deep_window = 100\n"] {
         let scenario = format!(
             "[nimble]\n{knobs}[drift]\nservice = \"nimble\"\nevery = 3\nafter = 3\ninserts = 6\ndeletes = 6\n\
              updates = 12\n{faults}"
         );
-        let rehearsal = Rehearsal::generated(&scenario, 600);
+        let rehearsal = Rehearsal::generated(&scenario, 250);
         let before = ids(&rehearsal.contacts(), |_| true);
         let out = export(&rehearsal, &[]).expect(0);
         assert_eq!(out.summary()["complete"], true, "{knobs}: {}", out.transcript());
