@@ -3,7 +3,7 @@
 use crate::connect::{self, Access, Endpoint};
 use crate::error::{Class, Result};
 use crate::flow::context::Context;
-use crate::flow::discover::{FieldView, discover_stream};
+use crate::flow::discover::{FieldView, count_stream, discover_stream};
 use crate::record::schema::Schema;
 use crate::report::figures::count;
 use crate::report::table::{Align, Table};
@@ -22,6 +22,7 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ferry discover                    all streams of all connections
+  ferry discover nimble --counts    with the number of records, where the service tells it
   ferry discover nimble:contacts    its fields, with a look at 200 records")]
 pub(crate) struct DiscoverArgs {
     /// A connection or a stream
@@ -29,6 +30,9 @@ pub(crate) struct DiscoverArgs {
     /// Records to look at for types, fill rates and examples
     #[arg(long, value_name = "N", default_value_t = 200)]
     sample: u64,
+    /// How many records each stream has, where the service tells it with a request or two
+    #[arg(long)]
+    counts: bool,
 }
 
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8> {
@@ -49,7 +53,7 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8> {
 pub(crate) fn discover(context: &Context, args: &DiscoverArgs) -> Result<u8> {
     match args.what.as_deref() {
         Some(stream) if stream.contains(':') => fields(context, stream, args.sample),
-        connection => streams(context, connection),
+        connection => streams(context, connection, args.counts),
     }
 }
 
@@ -103,8 +107,10 @@ fn described(access: &Access) -> String {
     )
 }
 
-fn streams(context: &Context, connection: Option<&str>) -> Result<u8> {
-    let mut table = Table::new(&[("stream", Align::Left), ("can be", Align::Left)]);
+fn streams(context: &Context, connection: Option<&str>, counts: bool) -> Result<u8> {
+    let mut columns = vec![("stream", Align::Left), ("can be", Align::Left)];
+    columns.extend(counts.then_some(("records", Align::Right)));
+    let mut table = Table::new(&columns);
     let mut worst = 0;
     for access in accesses(context, connection)? {
         let access = match access {
@@ -115,18 +121,46 @@ fn streams(context: &Context, connection: Option<&str>) -> Result<u8> {
                 continue;
             }
         };
-        for stream in &access.readable {
+        let written_only = access.writable.iter().filter(|stream| !access.readable.contains(stream));
+        for stream in access.readable.iter().chain(written_only) {
+            let readable = access.readable.contains(stream);
             let writable = access.writable.contains(stream);
-            context
-                .reporter
-                .object(&serde_json::json!({"stream": stream, "readable": true, "writable": writable}));
-            table.row([stream.as_str(), if writable { "read and written" } else { "read" }]);
+            let mut object =
+                serde_json::json!({"stream": stream, "readable": readable, "writable": writable});
+            let mut row = vec![stream.clone(), can_be(readable, writable).to_owned()];
+            if counts {
+                let records = if readable { counted(context, stream)? } else { None };
+                object["records"] = records.into();
+                row.push(records.map(count).unwrap_or_default());
+            }
+            context.reporter.object(&object);
+            table.row(row);
         }
     }
     if !context.reporter.is_json() {
         context.reporter.table(&table);
     }
     Ok(worst)
+}
+
+fn can_be(readable: bool, writable: bool) -> &'static str {
+    match (readable, writable) {
+        (true, true) => "read and written",
+        (true, false) => "read",
+        (false, _) => "written",
+    }
+}
+
+/// The records of a stream; one that cannot be counted is said to be so and does not end the list.
+fn counted(context: &Context, stream: &str) -> Result<Option<u64>> {
+    let Endpoint::Stream { connection, stream } = Endpoint::parse(stream, None)? else { return Ok(None) };
+    match count_stream(context, &connection, &stream) {
+        Err(error) if error.class() == Class::Input => {
+            context.reporter.warn(format!("{connection}:{stream}: {}", error.chain()));
+            Ok(None)
+        }
+        counted => counted,
+    }
 }
 
 fn fields(context: &Context, stream: &str, sample: u64) -> Result<u8> {
@@ -146,6 +180,7 @@ fn fields(context: &Context, stream: &str, sample: u64) -> Result<u8> {
         ("filled", Align::Right),
         ("examples", Align::Left),
     ]);
+    let any_inferred = view.fields.iter().any(|field| !field.inferred.is_empty());
     for field in &view.fields {
         let filled = match view.records {
             0 => String::new(),
@@ -160,13 +195,20 @@ fn fields(context: &Context, stream: &str, sample: u64) -> Result<u8> {
         count(view.records)
     ));
     context.reporter.table(&table);
+    if any_inferred {
+        context.reporter.say("~ is not declared by the service, but what these records hold");
+    }
     Ok(0)
 }
 
 fn holds(field: &FieldView) -> String {
-    let mut words = vec![field.kind.to_owned()];
+    let marked = |what: &str, word: &str| match field.inferred.contains(&what) {
+        true => format!("~{word}"),
+        false => word.to_owned(),
+    };
+    let mut words = vec![marked("kind", field.kind)];
     if field.several {
-        words.push("several".to_owned());
+        words.push(marked("several", "several"));
     }
     if field.read_only {
         words.push("read-only".to_owned());

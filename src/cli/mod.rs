@@ -2,6 +2,7 @@
 //!
 //! Doc comments are the help. Nothing here reads or writes records.
 
+mod delete;
 mod demo;
 mod look;
 mod mapping;
@@ -87,6 +88,8 @@ enum Command {
     Export(work::ExportArgs),
     /// Bring a file's rows into a stream: planned, shown, confirmed, sent, accounted for
     Import(work::ImportArgs),
+    /// Delete the records that a file lists by `_id`; what goes is exported first
+    Delete(delete::DeleteArgs),
     /// Read a stream or a file into a run's folder, and no more
     Extract(work::ExtractArgs),
     /// Map what a run has extracted
@@ -152,6 +155,7 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Discover(args) => look::discover(context, &args),
         Command::Export(args) => work::export(context, args),
         Command::Import(args) => work::import(context, args),
+        Command::Delete(args) => delete::delete(context, args),
         Command::Extract(args) => work::extract(context, args),
         Command::Transform(args) => work::transform(context, &args),
         Command::Load(args) => work::load(context, args),
@@ -215,6 +219,7 @@ impl Command {
             self,
             Self::Export(_)
                 | Self::Import(_)
+                | Self::Delete(_)
                 | Self::Extract(_)
                 | Self::Transform(_)
                 | Self::Load(_)
@@ -229,6 +234,7 @@ impl Command {
             Self::Discover(_) => "discover",
             Self::Export(_) => "export",
             Self::Import(_) => "import",
+            Self::Delete(_) => "delete",
             Self::Extract(_) => "extract",
             Self::Transform(_) => "transform",
             Self::Load(_) => "load",

@@ -26,10 +26,10 @@ enum ModeArg {
 }
 
 #[derive(Debug, clap::Args)]
-struct ReadArgs {
+pub(super) struct ReadArgs {
     /// Format of a file whose name does not tell: csv, tsv, jsonl, parquet
     #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
+    pub(super) format: Option<String>,
     /// Character encoding of an input file; found out by default
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
@@ -243,7 +243,7 @@ impl IntoArgs {
 }
 
 /// Makes the run's folder and carries the job out.
-fn begin(context: &Context, job: &Job) -> Result<u8> {
+pub(super) fn begin(context: &Context, job: &Job) -> Result<u8> {
     let folder = context.runs.create(&job.command, &job.subject(), job)?;
     context.reporter.note(format!("run {}", folder.name()));
     finish(context, flow::execute(context, &folder, job))
@@ -259,7 +259,7 @@ pub(super) fn finish(context: &Context, ended: Ended) -> Result<u8> {
     Ok(code)
 }
 
-fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs) -> Result<Job> {
+pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs) -> Result<Job> {
     let mapping = mapping.map(read_mapping).transpose()?;
     Ok(Job {
         command: command.to_owned(),
@@ -279,12 +279,13 @@ fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs)
         only_filled: false,
         mapping,
         load: LoadOptions::default(),
+        delete: None,
     })
 }
 
 /// An endpoint with what a run has to remember of it. A stream's account is only asked for when the run's
 /// folder is there.
-fn place(endpoint: Endpoint) -> Result<Place> {
+pub(super) fn place(endpoint: Endpoint) -> Result<Place> {
     match endpoint {
         Endpoint::File(mut endpoint) => {
             let mut sha256 = None;
@@ -305,7 +306,7 @@ fn read_mapping(path: &Path) -> Result<MappingText> {
 }
 
 /// A target that records can be loaded into.
-fn stream(target: &str) -> Result<Endpoint> {
+pub(super) fn stream(target: &str) -> Result<Endpoint> {
     match Endpoint::parse(target, None)? {
         Endpoint::File(_) => Err(Error::input(format!("`{target}` is a file, not a stream of a service"))
             .hint("to write a file use `ferry export`")),

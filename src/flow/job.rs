@@ -40,6 +40,9 @@ pub struct Job {
     /// How a load goes about it.
     #[serde(default)]
     pub load: LoadOptions,
+    /// The records that the source names are deleted at the target, if they are no more than so many.
+    #[serde(default)]
+    pub delete: Option<u64>,
 }
 
 /// An end of the way of the data.

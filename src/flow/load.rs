@@ -90,9 +90,9 @@ fn send(
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
     let unproven = matches!(saved.completeness, Completeness::Unproven(_));
-    let (creates, updates) = journal.to_do()?;
+    let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
-    let progress = context.reporter.progress("send", Some(creates + updates), Some(budget));
+    let progress = context.reporter.progress("send", Some(rows), Some(budget));
     let apply = Apply {
         target: &**stream.target()?,
         decode: &*decode,

@@ -4,6 +4,7 @@
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
 pub mod context;
+mod delete;
 mod direct;
 pub mod discover;
 mod export;
@@ -64,6 +65,9 @@ pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
 /// # Errors
 /// When it has (class `Input`), or the folder cannot be used.
 pub fn ask_anew(folder: &RunFolder, job: &Job) -> Result<()> {
+    if job.delete.is_some() {
+        return Err(Error::input(format!("run `{}` deletes, it has nothing to load", folder.name())));
+    }
     planning::forget(folder)?;
     folder.write_job(job)
 }
@@ -105,10 +109,11 @@ fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job
 }
 
 fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
-    match &job.target {
-        None => extract(context, folder, job, summary)?,
-        Some(Place::File { endpoint, .. }) => export::run(context, folder, job, endpoint, summary)?,
-        Some(Place::Stream { .. }) => load::run(context, folder, job, summary)?,
+    match (&job.target, job.delete) {
+        (None, _) => extract(context, folder, job, summary)?,
+        (Some(Place::File { endpoint, .. }), _) => export::run(context, folder, job, endpoint, summary)?,
+        (Some(target), Some(most)) => delete::run(context, folder, job, target, most, summary)?,
+        (Some(Place::Stream { .. }), None) => load::run(context, folder, job, summary)?,
     }
     since::note(context, folder, job, summary)
 }

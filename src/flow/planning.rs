@@ -176,17 +176,18 @@ fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filte
 
 fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Result<Matching> {
     let bound = prepared.bound.as_ref();
-    let mode = match job.load.mode.as_deref() {
-        Some("create") => Mode::Create,
-        Some("update") => Mode::Update,
-        Some(_) => Mode::Upsert,
-        None => match bound.and_then(Bound::mode) {
-            Some(MappingMode::Create) => Mode::Create,
-            Some(MappingMode::Update) => Mode::Update,
-            Some(MappingMode::Upsert) | None => Mode::Upsert,
-        },
+    let asked = match job.load.mode.as_deref() {
+        Some("create") => Some(Mode::Create),
+        Some("update") => Some(Mode::Update),
+        Some(_) => Some(Mode::Upsert),
+        None => bound.and_then(Bound::mode).map(|mode| match mode {
+            MappingMode::Create => Mode::Create,
+            MappingMode::Update => Mode::Update,
+            MappingMode::Upsert => Mode::Upsert,
+        }),
     };
     let by_id = bound.is_none_or(|bound| bound.targets().iter().any(|field| field.place.name == "_id"));
+    let mode = possible(prepared.stream, asked, &keys, by_id)?;
     if keys.is_empty() && !by_id && mode != Mode::Create {
         return Err(Error::input("the mapping has no `key`, so nothing tells which record a row is for")
             .hint("add `key = [\"Email\"]` to the mapping, give `--key FIELD`, or `--mode create`"));
@@ -198,6 +199,28 @@ fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Res
         guard_newer: bound.is_none(),
         allow_incomplete: job.load.allow_incomplete,
     })
+}
+
+/// What may be done with rows: as asked, as far as the stream can have it done.
+fn possible(stream: &Stream, asked: Option<Mode>, keys: &[Vec<FieldRef>], by_id: bool) -> Result<Mode> {
+    let target = stream.target()?;
+    let name = stream.source.name();
+    let why = match (target.lists(), target.updates()) {
+        (true, true) => return Ok(asked.unwrap_or(Mode::Upsert)),
+        // Rows that name what is there are compared with it: the target refuses those that would change it.
+        (true, false) if by_id && asked.is_none() => return Ok(Mode::Upsert),
+        (false, _) => "the service does not list what is there, so nothing tells which record a row is for",
+        (true, false) => "the service lets nobody change them",
+    };
+    if matches!(asked, Some(Mode::Update | Mode::Upsert)) {
+        return Err(Error::input(format!("records of `{name}` can only be created: {why}"))
+            .hint("load with `--mode create`"));
+    }
+    if !target.lists() && !keys.is_empty() {
+        return Err(Error::input(format!("rows cannot be matched with records of `{name}` by a key: {why}"))
+            .hint("leave the key out; each row then creates a record"));
+    }
+    Ok(Mode::Create)
 }
 
 /// Nothing that another run has sent may become visible after the target was read.
@@ -228,6 +251,11 @@ fn read_target(
     let source = &prepared.stream.source;
     let mut staging = Staging::restart(folder.path(), TARGET)?;
     let began = prepared.stream.client.server_now();
+    if !prepared.stream.target()?.lists() {
+        // There is nothing to read, and no row needs it: each creates a record.
+        staging.finish(&Completeness::Complete)?;
+        return Ok(((staging, Census::default(), Some(began)), Completeness::Complete));
+    }
     let selection = Selection { expect: job.load.expect, ..Selection::default() };
     let completeness = watched::extract(context, prepared.stream, &selection, &mut staging)?;
     staging.finish(&completeness)?;

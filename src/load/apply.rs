@@ -283,7 +283,9 @@ impl Apply<'_> {
     fn sweep(&self, journal: &mut Journal, doubts: &[Doubtful]) -> Result<()> {
         let (creates, updates): (Vec<_>, Vec<_>) =
             doubts.iter().partition(|doubtful| doubtful.pending.operation.kind == OperationKind::Create);
-        if !creates.is_empty() {
+        if !creates.is_empty() && !self.target.lists() {
+            leave_in_doubt(journal, &creates)?;
+        } else if !creates.is_empty() {
             self.settle_creates(journal, &creates)?;
         }
         for chunk in updates.chunks(30) {
@@ -293,7 +295,8 @@ impl Apply<'_> {
     }
 
     fn settle_creates(&self, journal: &mut Journal, doubts: &[&Doubtful]) -> Result<()> {
-        let candidates = self.unknown_candidates(journal, self.target.created_since(self.mark)?)?;
+        let sent: Vec<_> = doubts.iter().map(|doubtful| &doubtful.pending.operation).collect();
+        let candidates = self.unknown_candidates(journal, self.target.created_for(self.mark, &sent)?)?;
         let also_of: HashMap<&str, &[String]> = candidates
             .iter()
             .filter_map(|candidate| Some((candidate.record.id.as_deref()?, candidate.also.as_slice())))
@@ -464,6 +467,17 @@ fn note_answer(journal: &Journal, hands: &mut Hands, mut pending: Pending, came:
         }
     }
     Ok(())
+}
+
+/// Creates in doubt of a stream that cannot be listed stay so: to send them again might make them twice.
+fn leave_in_doubt(journal: &mut Journal, creates: &[&Doubtful]) -> Result<()> {
+    journal.transaction(|journal| {
+        creates.iter().try_for_each(|doubtful| {
+            let why = "the service does not list what is there: look for it by hand before it is sent again";
+            let why = format!("{}; {why}", doubtful.answer);
+            journal.conclude(doubtful.pending.row, Outcome::InDoubt, Some(&why))
+        })
+    })
 }
 
 fn doubt_row(doubtful: &Doubtful) -> DoubtRow {

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod current;
+pub mod delete;
 pub mod in_doubt;
 pub mod journal;
 pub mod keys;

@@ -7,6 +7,8 @@ pub enum Outcome {
     Created,
     /// Fields of the record were changed.
     Updated,
+    /// The record was taken away.
+    Deleted,
     /// The record already was as meant.
     Unchanged,
     /// The mode forbids it.
@@ -28,6 +30,7 @@ impl Outcome {
         match self {
             Self::Created => "created",
             Self::Updated => "updated",
+            Self::Deleted => "deleted",
             Self::Unchanged => "unchanged",
             Self::Skipped => "skipped",
             Self::Rejected => "rejected",
@@ -43,6 +46,7 @@ impl Outcome {
         [
             Self::Created,
             Self::Updated,
+            Self::Deleted,
             Self::Unchanged,
             Self::Skipped,
             Self::Rejected,

@@ -66,6 +66,15 @@ pub trait Target: Send + Sync {
     /// As reads in general.
     fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>>;
 
+    /// As [`Target::created_since`], as far as it takes to find these creates: a stream whose records can only be
+    /// listed by what they belong to need not look at all of them.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn created_for(&self, mark: &ReadMark, _creates: &[&Operation]) -> Result<Vec<Candidate>> {
+        self.created_since(mark)
+    }
+
     /// Records whose `place` equals `value` by the service's own search, for plans made on an unproven read.
     /// Hits are verified locally by the caller.
     ///
@@ -130,6 +139,8 @@ pub enum OperationKind {
     Update,
     /// Sets all tags of a record.
     Tags,
+    /// Takes a record away; sent by [`Target::delete`], with others where the service lets it.
+    Delete,
 }
 
 /// One difference, for the plan that people read.

@@ -13,6 +13,8 @@ pub struct LoadCounts {
     pub created: u64,
     /// Records changed.
     pub updated: u64,
+    /// Records deleted.
+    pub deleted: u64,
     /// Records that already were as meant.
     pub unchanged: u64,
     /// Rows that the mode forbids.
@@ -33,6 +35,7 @@ impl LoadCounts {
     pub fn mapped(&self) -> u64 {
         self.created
             + self.updated
+            + self.deleted
             + self.unchanged
             + self.skipped
             + self.conflicts
@@ -62,15 +65,16 @@ pub fn load_counts(journal: &Journal, rejects: &mut Rejects) -> Result<LoadCount
     Ok(counts)
 }
 
-/// What would become of the rows if the plan was carried out: creates and updates to be sent count as done.
+/// What would become of the rows if the plan was carried out: what is to be sent counts as done.
 ///
 /// # Errors
 /// When the checkpoint cannot be used.
 pub fn planned_counts(journal: &Journal, rejects: &mut Rejects) -> Result<LoadCounts> {
     let mut counts = concluded(journal, rejects)?;
-    let (creates, updates) = journal.to_do()?;
-    counts.created += creates;
-    counts.updated += updates;
+    let to_do = journal.to_do()?;
+    counts.created += to_do.creates;
+    counts.updated += to_do.updates;
+    counts.deleted += to_do.deletes;
     Ok(counts)
 }
 
@@ -81,6 +85,7 @@ fn concluded(journal: &Journal, rejects: &mut Rejects) -> Result<LoadCounts> {
         let account = match outcome {
             Outcome::Created => &mut counts.created,
             Outcome::Updated => &mut counts.updated,
+            Outcome::Deleted => &mut counts.deleted,
             Outcome::Unchanged => &mut counts.unchanged,
             Outcome::Skipped => &mut counts.skipped,
             Outcome::Rejected => &mut counts.rejected,

@@ -90,6 +90,7 @@ fn accounts(page: &mut String, summary: &Summary) {
         ("written to a file", summary.written),
         ("created", summary.created),
         ("updated", summary.updated),
+        ("deleted", summary.deleted),
         ("unchanged", summary.unchanged),
         ("skipped", summary.skipped),
         ("in conflict", summary.conflicts),

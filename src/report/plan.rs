@@ -23,6 +23,8 @@ pub struct PlanView {
     pub create: u64,
     /// Records to be changed.
     pub update: u64,
+    /// Records to be deleted.
+    pub delete: u64,
     /// Records that already are as meant.
     pub unchanged: u64,
     /// Rows that the mode forbids.
@@ -50,7 +52,7 @@ pub struct PlanView {
 pub struct Difference {
     /// The source row.
     pub row: u64,
-    /// `create` or `update`.
+    /// `create`, `update` or `delete`.
     pub action: &'static str,
     /// The record, where there is one.
     pub id: Option<String>,
@@ -76,6 +78,7 @@ pub struct LeftOut {
 /// How many rows of each kind are shown, and how much of each.
 const UPDATES: usize = 6;
 const CREATES: usize = 3;
+const DELETES: usize = 6;
 const EACH_LEFT_OUT: usize = 3;
 const FIELDS: usize = 6;
 const CREATE_FIELDS: usize = 4;
@@ -93,14 +96,16 @@ pub fn plan_view(
 ) -> Result<PlanView> {
     let counts = journal.counts()?;
     let number = |outcome| counts.get(&Some(outcome)).copied().unwrap_or(0);
-    let (create, update) = journal.to_do()?;
+    let to_do = journal.to_do()?;
     let requests = journal.open_operations()?;
     let mut differences = differences(journal, "update", UPDATES)?;
     differences.extend(self::differences(journal, "create", CREATES)?);
+    differences.extend(self::differences(journal, "delete", DELETES)?);
     Ok(PlanView {
         target: target.to_owned(),
-        create,
-        update,
+        create: to_do.creates,
+        update: to_do.updates,
+        delete: to_do.deletes,
         unchanged: number(Outcome::Unchanged),
         skipped: number(Outcome::Skipped),
         rejected: number(Outcome::Rejected) + rejects.count()?,
@@ -115,6 +120,12 @@ pub fn plan_view(
 }
 
 impl PlanView {
+    /// The same plan where an operation is not a request of its own: with so many requests at `rate`.
+    #[must_use]
+    pub fn costing(self, requests: u64, rate: RateLimit) -> Self {
+        Self { requests, seconds: rate.time_for(requests).map(|time| time.as_secs_f64()), ..self }
+    }
+
     /// The plan as lines.
     #[must_use]
     pub fn render(&self) -> String {
@@ -122,6 +133,7 @@ impl PlanView {
         let totals = [
             (self.create, "to create"),
             (self.update, "to update"),
+            (self.delete, "to delete"),
             (self.unchanged, "unchanged"),
             (self.skipped, "skipped"),
             (self.rejected, "rejected"),
@@ -139,6 +151,7 @@ impl PlanView {
         }
         self.render_differences("update", "first updates", &mut lines);
         self.render_differences("create", "first creates", &mut lines);
+        self.render_differences("delete", "first deletes", &mut lines);
         if !self.left_out.is_empty() {
             lines.extend([String::new(), "  first rows left out".to_owned()]);
             lines.extend(self.left_out.iter().map(LeftOut::render));
@@ -174,12 +187,17 @@ impl Difference {
             Some(id) => format!("    row {}  {}  ", self.row, short_id(id)),
             None => format!("    row {}  ", self.row),
         };
-        if self.action == "create" {
+        if self.action != "update" {
+            // What a record will hold, or what it holds that goes.
+            let held = |change: &Change| match self.action {
+                "create" => values(&change.after),
+                _ => values(&change.before),
+            };
             let mut fields: Vec<String> = self
                 .changes
                 .iter()
                 .take(CREATE_FIELDS)
-                .map(|change| format!("{}: {}", change.field, shortened(&values(&change.after), VALUE)))
+                .map(|change| format!("{}: {}", change.field, shortened(&held(change), VALUE)))
                 .collect();
             if self.changes.len() > CREATE_FIELDS {
                 fields.push(format!("{} more", self.changes.len() - CREATE_FIELDS));
@@ -225,12 +243,16 @@ fn values(values: &[String]) -> String {
 }
 
 fn differences(journal: &Journal, action: &'static str, most: usize) -> Result<Vec<Difference>> {
-    // Before it is created a record has no id; a row to update was matched with one.
+    // Before it is created a record has no id; a row to update or delete was matched with one.
     let mut query = journal.db().prepare_cached(
-        "SELECT row, id, coalesce(changes, '[]') FROM load_row
-         WHERE outcome IS NULL AND (id IS NULL) = ? ORDER BY row LIMIT ?",
+        "SELECT row, id, coalesce(changes, '[]') FROM load_row r
+         WHERE outcome IS NULL AND CASE
+             WHEN id IS NULL THEN 'create'
+             WHEN EXISTS(SELECT 1 FROM load_op o WHERE o.row = r.row AND o.kind = 'delete') THEN 'delete'
+             ELSE 'update' END = ?
+         ORDER BY row LIMIT ?",
     )?;
-    let rows = query.query_map(params![action == "create", most as i64], |row| {
+    let rows = query.query_map(params![action, most as i64], |row| {
         Ok((row.get::<_, u64>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, String>(2)?))
     })?;
     rows.map(|row| {

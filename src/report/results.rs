@@ -155,7 +155,11 @@ fn merge(
 impl Kind {
     fn of(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Skipped => Self::Succeeded,
+            Outcome::Created
+            | Outcome::Updated
+            | Outcome::Deleted
+            | Outcome::Unchanged
+            | Outcome::Skipped => Self::Succeeded,
             Outcome::Rejected | Outcome::Failed => Self::Rejected,
             Outcome::Conflict => Self::Conflicts,
             Outcome::InDoubt => Self::InDoubt,

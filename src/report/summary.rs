@@ -177,6 +177,7 @@ impl Summary {
         self.mapped = counts.mapped();
         self.created = counts.created;
         self.updated = counts.updated;
+        self.deleted = counts.deleted;
         self.unchanged = counts.unchanged;
         self.skipped = counts.skipped;
         self.conflicts = counts.conflicts;
@@ -239,6 +240,7 @@ impl Summary {
             self.written,
             self.created,
             self.updated,
+            self.deleted,
             self.unchanged,
             self.skipped,
             self.conflicts,
@@ -248,12 +250,13 @@ impl Summary {
         ];
         if self.mapped != outcomes.iter().sum::<u64>() {
             return Err(format!(
-                "mapped {} is not written {} + created {} + updated {} + unchanged {} + skipped {} + conflicts {} \
+                "mapped {} is not written {} + created {} + updated {} + deleted {} + unchanged {} + skipped {} + conflicts {} \
                  + failed {} + in_doubt {} + pending {}",
                 self.mapped,
                 self.written,
                 self.created,
                 self.updated,
+                self.deleted,
                 self.unchanged,
                 self.skipped,
                 self.conflicts,
@@ -309,13 +312,13 @@ impl Summary {
             (self.written, "written".to_owned()),
             (self.created, format!("{would}created")),
             (self.updated, format!("{would}updated")),
+            (self.deleted, format!("{would}deleted")),
             (self.unchanged, "unchanged".to_owned()),
             (self.skipped, "skipped".to_owned()),
             (self.conflicts, "in conflict".to_owned()),
             (self.failed, "failed".to_owned()),
             (self.in_doubt, "in doubt".to_owned()),
             (self.pending, "not sent yet".to_owned()),
-            (self.deleted, "deleted".to_owned()),
             (self.verified, "verified".to_owned()),
         ];
         let told: Vec<String> = outcomes

@@ -69,6 +69,12 @@ impl Reply {
         }
     }
 
+    /// 302 to another address: the body is the address, and the server makes the header of it.
+    #[must_use]
+    pub fn redirect(to: &str) -> Self {
+        Self::text(302, to)
+    }
+
     /// The same answer, marked as having changed a record.
     #[must_use]
     pub fn with_effect(mut self, effect: &'static str, record: &str) -> Self {

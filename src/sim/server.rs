@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use tokio::net::TcpListener;
@@ -89,21 +89,33 @@ async fn answer(State(engine): State<Shared>, request: axum::extract::Request) -
         return response(Reply::text(413, "the request body is too large or broke off"), None);
     };
     let (path, request) = read(&head, body.to_vec());
-    let below = |root: &str| {
-        let rest = path.strip_prefix(root)?;
-        (rest.is_empty() || rest.starts_with('/'))
-            .then(|| if rest.is_empty() { "/" } else { rest }.to_owned())
-    };
-    if let Some(path) = below("/_sim") {
+    if let Some(path) = below("/_sim", &path) {
         return response(admin::answer(&mut locked(&engine), &Request { path, ..request }), None);
     }
-    let (target, path) = match (below("/api/v1/zapier"), below("/api/v1")) {
-        (Some(path), _) => (Target::NetHunt, path),
-        (None, Some(path)) => (Target::Nimble, path),
-        (None, None) => return response(Reply::text(404, "no service here"), None),
+    let Some((target, path)) = addressee(&path) else {
+        return response(Reply::text(404, "no service here"), None);
     };
     let query = head.uri.query().unwrap_or_default().to_owned();
     disturbed(engine, wire, target, Request { path, ..request }, &query).await
+}
+
+/// Whom a request is for, and the path as that service sees it. Nimble's OAuth lies beside its API, at the
+/// host's root (reference, OAuth 2.0).
+fn addressee(path: &str) -> Option<(Target, String)> {
+    if let Some(path) = below("/api/v1/zapier", path) {
+        return Some((Target::NetHunt, path));
+    }
+    let is_oauth = |path: &str| ["/oauth", "/api/oauth"].iter().any(|root| below(root, path).is_some());
+    if is_oauth(path) {
+        return Some((Target::Nimble, path.to_owned()));
+    }
+    below("/api/v1", path).filter(|path| !is_oauth(path)).map(|path| (Target::Nimble, path))
+}
+
+/// What follows `root` in a path, if it lies there.
+fn below(root: &str, path: &str) -> Option<String> {
+    let rest = path.strip_prefix(root)?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| if rest.is_empty() { "/" } else { rest }.to_owned())
 }
 
 /// Answers a service's request as its verdict says.
@@ -206,7 +218,11 @@ fn percent_decoded(text: &str) -> String {
 }
 
 fn response(reply: Reply, retry_after: Option<&str>) -> Response<Body> {
+    let location = (reply.status == 302).then(|| HeaderValue::from_bytes(&reply.body).ok()).flatten();
     let mut response = Response::new(Body::from(reply.body));
+    if let Some(location) = location {
+        response.headers_mut().insert(LOCATION, location);
+    }
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     if let Some(value) = retry_after.and_then(|text| HeaderValue::from_str(text).ok()) {

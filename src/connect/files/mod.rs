@@ -24,6 +24,7 @@ mod headers;
 mod json_text;
 mod jsonl_in;
 mod jsonl_out;
+mod lines;
 mod parquet_in;
 mod parquet_out;
 mod parquet_value;
@@ -40,6 +41,7 @@ mod round_trip;
 pub use block::{Block, CellRows};
 pub use decode::RowDecoder;
 pub use format::{Compression, FileEndpoint, Format};
+pub use lines::LineWriter;
 pub use writer::{Chunk, TableFormat, TableWriter};
 
 use crate::error::Result;

@@ -47,6 +47,8 @@ pub(super) fn update_state(schema: &Schema, operation: &Operation, record: &Reco
     let is_as = |what: &Value| match operation.kind {
         OperationKind::Create => holds(schema, operation, record),
         OperationKind::Tags => tags_of(record) == sent_tags(what),
+        // The record is there.
+        OperationKind::Delete => false,
         OperationKind::Update => {
             let avatar = what.get("avatar_url").is_none_or(|url| {
                 let now = record.values("_avatar", "").next().map(canonical::value).unwrap_or_default();

@@ -1,26 +1,37 @@
-//! The Nimble connector: contacts, read and written as the public API allows.
+//! The Nimble connector: contacts, notes, tasks, users, tags and fields, as far as the public API lets them be
+//! read and written.
 //!
-//! Reads are complete and drift-safe (`extract`); a plan is pure (`plan`); `send` says what was done and
-//! what is in doubt. Nothing here paces or repeats (that is [`crate::http`]), decides what to send again (that
-//! is the load stage) or creates fields. Numbers in comments such as "facts, section 9.2" are those of the
-//! public API's description as gathered for this project.
+//! Each stream has its file or folder; this one only opens them. What they share: reads are complete and
+//! drift-safe or said not to be, plans are pure, and what is sent comes back as done, refused or in doubt.
+//! Nothing here paces or repeats (that is [`crate::http`]) or decides what to send again (that is the load
+//! stage). Numbers in comments such as "facts, section 9.2" are those of the public API's description as
+//! gathered for this project.
 
 mod api;
 mod compare;
+mod contacts;
 mod decode;
 mod edits;
 mod extract;
+mod linked;
 mod literal;
+mod notes;
+mod options;
+mod plain_row;
 mod plan;
 mod proof;
 mod query;
+mod read_only;
 mod reader;
 mod refusal;
 mod schema;
 mod select;
 mod send;
 mod sweep;
+mod tag_list;
 mod tags;
+mod tasks;
+mod users;
 mod values;
 #[cfg(test)]
 mod walk_model;
@@ -30,24 +41,31 @@ mod wire;
 use super::{Access, Ends, no_stream};
 use crate::account::Account;
 use crate::error::{Error, Result};
-use crate::extract::staging::Staging;
-use crate::extract::{Completeness, Decode, Selection, Source};
-use crate::http::{Client, Failure};
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
-use crate::record::schema::{FieldRef, Schema};
-use crate::record::{RawRecord, Record, to_text};
-use crate::transform::draft::Reject;
+use crate::extract::Source;
+use crate::http::Client;
+use crate::load::target::Target;
+use crate::record::schema::Schema;
+use crate::record::to_text;
 use api::{Api, Query, failed};
-use reader::Reader;
+use contacts::Contacts;
+use notes::Notes;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
+use tag_list::TagList;
+use tasks::Tasks;
+use users::Users;
 
 pub use decode::Decoder;
 
-/// The streams of an account.
-const STREAMS: [&str; 1] = ["contacts"];
+/// The streams of an account, whether they can be read, and whether they can be written to.
+const STREAMS: [(&str, bool, bool); 5] = [
+    ("contacts", true, true),
+    ("notes", true, true),
+    ("tasks", false, true),
+    ("users", true, false),
+    ("tags", true, false),
+];
 
 /// A connection to Nimble.
 #[derive(Debug, Clone)]
@@ -67,16 +85,6 @@ pub struct Who {
     pub name: String,
     /// The user's e-mail address.
     pub email: String,
-}
-
-/// The stream `nimble:contacts`.
-#[derive(Debug)]
-pub struct Contacts {
-    api: Api,
-    who: Who,
-    account: Account,
-    settle: Duration,
-    schema: OnceLock<Arc<Schema>>,
 }
 
 impl Who {
@@ -124,13 +132,18 @@ impl Nimble {
     /// # Errors
     /// When there is no such stream, besides the errors of [`Nimble::who`].
     pub fn open(&self, stream: &str) -> Result<Ends> {
-        match stream {
-            "contacts" => {
-                let contacts = Arc::new(self.contacts()?);
-                Ok((contacts.clone(), Some(contacts)))
-            }
-            _ => Err(no_stream("nimble", stream, &STREAMS)),
+        if !STREAMS.iter().any(|(name, ..)| *name == stream) {
+            return Err(no_stream("nimble", stream, &STREAMS.map(|(name, ..)| name)));
         }
+        let contacts = self.contacts()?;
+        let account = self.account(contacts.who(), stream);
+        Ok(match stream {
+            "notes" => both(Notes::new(contacts, account)),
+            "tasks" => both(Tasks::new(self.api.clone(), account)),
+            "users" => (Arc::new(Users::new(self.api.clone(), account)), None),
+            "tags" => (Arc::new(TagList::new(contacts, account)), None),
+            _ => both(contacts),
+        })
     }
 
     /// What the credentials are good for; `connection` is the name that streams are written with.
@@ -139,13 +152,16 @@ impl Nimble {
     /// As [`Nimble::who`].
     pub fn access(&self, connection: &str) -> Result<Access> {
         let who = self.who()?;
-        let streams: Vec<_> = STREAMS.iter().map(|stream| format!("{connection}:{stream}")).collect();
+        let streams = |which: fn(&(&str, bool, bool)) -> bool| {
+            let chosen = STREAMS.iter().filter(|stream| which(stream));
+            chosen.map(|(stream, ..)| format!("{connection}:{stream}")).collect()
+        };
         Ok(Access {
             connection: connection.to_owned(),
             user: format!("{} <{}>", who.name, who.email),
             account: format!("company {}", who.company_id),
-            readable: streams.clone(),
-            writable: streams,
+            readable: streams(|(_, is_read, _)| *is_read),
+            writable: streams(|(.., is_written)| *is_written),
         })
     }
 
@@ -155,122 +171,37 @@ impl Nimble {
     /// As [`Nimble::who`].
     pub fn contacts(&self) -> Result<Contacts> {
         let who = self.who()?;
-        let account = Account {
+        let account = self.account(&who, "contacts");
+        Ok(Contacts::new(self.api.clone(), who, account, self.settle))
+    }
+
+    fn account(&self, who: &Who, stream: &str) -> Account {
+        Account {
             service: "nimble".to_owned(),
             url: self.api.base().to_owned(),
             identity: who.identity().to_owned(),
-            stream: "contacts".to_owned(),
-        };
-        Ok(Contacts { api: self.api.clone(), who, account, settle: self.settle, schema: OnceLock::new() })
-    }
-}
-
-impl Contacts {
-    /// The fields of the account, or the default ones where the service cannot be asked: comparisons need them
-    /// only to read addresses and drop-downs.
-    fn known_schema(&self) -> Arc<Schema> {
-        self.schema().unwrap_or_else(|_| Arc::new(schema::offline_schema()))
-    }
-
-    fn reader(&self) -> Reader<'_> {
-        Reader::whole(&self.api, Arc::new(Decoder::new(&self.known_schema())))
-    }
-
-    /// Asks for the fields: the old metadata, or the new where the service has only that. Where it has neither,
-    /// they are those that every account has.
-    fn ask_schema(&self) -> Result<Schema> {
-        let what = "cannot read Nimble's fields";
-        let unknown = || Error::stopped(format!("{what}: the answer has none"));
-        let missing = |failure: &Failure| matches!(failure, Failure::Refused { status: 404 | 405 | 410, .. });
-        match self.api.json("/contacts/metadata", &Query::default()) {
-            Ok(answer) => schema::from_metadata(&answer).ok_or_else(unknown),
-            Err(failure) if missing(&failure) => match self.api.json("/contacts/fields", &Query::default()) {
-                Ok(answer) => schema::from_tabs(&answer).ok_or_else(unknown),
-                Err(failure) if missing(&failure) => Ok(schema::offline_schema()),
-                Err(failure) => Err(failed(what, failure)),
-            },
-            Err(failure) => Err(failed(what, failure)),
+            stream: stream.to_owned(),
         }
-    }
-}
-
-impl Source for Contacts {
-    fn account(&self) -> &Account {
-        &self.account
-    }
-
-    fn name(&self) -> &str {
-        schema::CONTACTS
-    }
-
-    fn schema(&self) -> Result<Arc<Schema>> {
-        if let Some(schema) = self.schema.get() {
-            return Ok(Arc::clone(schema));
-        }
-        let schema = Arc::new(self.ask_schema()?);
-        Ok(Arc::clone(self.schema.get_or_init(|| schema)))
-    }
-
-    fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::new(Decoder::new(&self.known_schema()))
-    }
-
-    fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
-        let schema = self.schema()?;
-        let selected = select::selected(&self.api, &schema, selection)?;
-        extract::extract(&selected, selection, self.settle, staging)
-    }
-}
-
-impl Target for Contacts {
-    fn account(&self) -> &Account {
-        &self.account
-    }
-
-    fn source(&self) -> &dyn Source {
-        self
-    }
-
-    fn plan(&self, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
-        plan::plan(row)
-    }
-
-    fn send(&self, operation: &Operation, id: Option<&str>) -> Sent {
-        send::send(&self.api, operation, id)
-    }
-
-    fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>> {
-        sweep::read(&self.reader(), ids)
-    }
-
-    fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {
-        let settle = u64::try_from(self.settle.as_millis()).unwrap_or(u64::MAX);
-        let mark = ReadMark { settle_ms: mark.settle_ms.max(settle), ..mark.clone() };
-        sweep::created_since(&self.reader(), &self.who, &mark)
-    }
-
-    fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {
-        let schema = self.known_schema();
-        sweep::look_up(&self.reader(), place, schema.field(&place.name), value)
-    }
-
-    fn holds(&self, operation: &Operation, record: &Record) -> bool {
-        compare::holds(&self.known_schema(), operation, record)
-    }
-
-    fn content(&self, operation: &Operation) -> String {
-        compare::content(&self.known_schema(), operation)
-    }
-
-    fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState {
-        compare::update_state(&self.known_schema(), operation, record)
     }
 }
 
 /// The fields that a stream of every account has.
 #[must_use]
 pub fn offline_schema(stream: &str) -> Option<Schema> {
-    (stream == "contacts").then(schema::offline_schema)
+    match stream {
+        "contacts" => Some(schema::offline_schema()),
+        "notes" => Some(notes::schema()),
+        "tasks" => Some(tasks::schema()),
+        "users" => Some(users::schema()),
+        "tags" => Some(tag_list::schema()),
+        _ => None,
+    }
+}
+
+/// The two ends of a stream that can be read and written.
+fn both<S: Source + Target + 'static>(stream: S) -> Ends {
+    let stream = Arc::new(stream);
+    (stream.clone(), Some(stream))
 }
 
 /// The `Authorization` header of an API key or bearer token (facts, section 1).

@@ -6,11 +6,11 @@
 //! a request of their own.
 
 use super::decode::{from_service, to_service};
-use super::tags;
 use super::values::{NewPart, filled, merged, merged_addresses, same};
+use super::{read_only, tags};
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
 use crate::record::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Modifier};
-use crate::record::{canonical, instant, is_empty, service_name, to_text};
+use crate::record::{is_empty, service_name, to_text};
 use crate::transform::draft::{OnExtra, Reject, TargetField, Write};
 use serde_json::{Map, Value, json};
 
@@ -64,7 +64,9 @@ impl<'a> Work<'a> {
             "_tags" => self.tags = Some((target, filled(values))),
             "_avatar" => self.avatar = Some((target, filled(values))),
             name if HEAD_COLUMNS.contains(&name) || spec.is_some_and(|spec| spec.read_only) => {
-                self.check_read_only(place, &filled(values));
+                if read_only::is_edited(self.row, place, values) {
+                    self.reject(place, values, read_only::REASON.to_owned());
+                }
             }
             name if service_name(name).is_none() => {
                 self.reject(place, values, "Nimble has no such field of its own".to_owned());
@@ -87,34 +89,6 @@ impl<'a> Work<'a> {
                     None => self.slots.push(Slot { target, spec, modifier, parts: vec![part] }),
                 }
             }
-        }
-    }
-
-    fn check_read_only(&mut self, place: &FieldRef, new: &[Value]) {
-        let Some(current) = self.row.current else {
-            // A new contact gets these from the service; an id is the caller's matter.
-            let filled_by_service = matches!(place.name.as_str(), "_id" | "_created");
-            if !new.is_empty() && !filled_by_service {
-                self.reject(place, new, read_only_reason());
-            }
-            return;
-        };
-        let head = |text: &Option<String>| text.iter().cloned().map(Value::String).collect::<Vec<_>>();
-        let now: Vec<Value> = match (place.name.as_str(), &place.modifier) {
-            ("_id", _) => head(&current.id),
-            ("_created", _) => head(&current.created),
-            (name, Modifier::Named(modifier)) => current.values(name, modifier).cloned().collect(),
-            (name, _) => {
-                current.field(name).into_iter().flat_map(|f| &f.entries).map(|e| e.value.clone()).collect()
-            }
-        };
-        let sorted = |values: &[Value]| {
-            let mut texts: Vec<_> = filled(values).iter().map(settled).collect();
-            texts.sort();
-            texts
-        };
-        if sorted(&now) != sorted(new) {
-            self.reject(place, new, read_only_reason());
         }
     }
 
@@ -372,25 +346,12 @@ impl Outcome<'_> {
     }
 }
 
-/// A read-only value as it is compared: times to the millisecond, which is what typed files keep.
-fn settled(value: &Value) -> String {
-    match value.as_str().filter(|text| text.contains(':')).and_then(instant::parse) {
-        Some(time) => time.as_millisecond().to_string(),
-        None => canonical::value(value),
-    }
-}
-
 fn operation(kind: OperationKind, body: Map<String, Value>, before: Value) -> Operation {
     Operation { kind, body: Value::Object(body), before }
 }
 
 fn tags_operation((then, now): (Vec<String>, Vec<String>)) -> Operation {
     Operation { kind: OperationKind::Tags, body: json!({"tags": then}), before: json!({"tags": now}) }
-}
-
-fn read_only_reason() -> String {
-    "the service fills this field, it cannot be written: leave it as it was, empty it or leave out its column"
-        .to_owned()
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub(super) fn send(api: &Api, operation: &Operation, id: Option<&str>) -> Sent {
             "cannot set tags in Nimble",
             api.write("PUT", &format!("/contacts/{}/tags", escaped(id)), &Query::default(), body),
         ),
+        (OperationKind::Delete, Some(_)) => {
+            return Sent::Refused("a delete is sent with others, by ids".to_owned());
+        }
         (_, None) => return Sent::Refused("the contact to change has no id".to_owned()),
     };
     match answer {
@@ -55,7 +58,8 @@ fn companies(fields: Vec<super::wire::WireField>) -> Vec<String> {
     parents.flat_map(|field| field.entries).filter_map(|entry| entry.extra_value).collect()
 }
 
-fn not_done(what: &str, failure: Failure) -> Sent {
+/// What a failed write means for its operation; `what` says what could not be done.
+pub(super) fn not_done(what: &str, failure: Failure) -> Sent {
     match failure {
         Failure::MaybeApplied { why, status } => Sent::Doubt {
             why: shortened(why, status),

@@ -116,20 +116,42 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 
 /// Tags as objects, as texts, or as one comma-separated text (facts, section 15 no. 8).
 fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    let items = match Value::deserialize(deserializer)? {
+    let tags = read_tags(Value::deserialize(deserializer)?);
+    Ok(tags.map(|tags| tags.into_iter().map(|(tag, _)| tag).collect()))
+}
+
+/// The tags of a contact's JSON text, each with its account-wide id where the contact shows it.
+pub(super) fn tag_ids(contact: &str) -> Vec<(String, Option<String>)> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Tags {
+        tags: Value,
+        tags2: Value,
+    }
+    let Tags { tags, tags2 } = serde_json::from_str(contact).unwrap_or_default();
+    let listed = |tags| read_tags(tags).filter(|tags| !tags.is_empty());
+    listed(tags).or_else(|| listed(tags2)).unwrap_or_default()
+}
+
+fn read_tags(tags: Value) -> Option<Vec<(String, Option<String>)>> {
+    let items = match tags {
         Value::Array(items) => items,
-        Value::String(text) => return Ok(Some(crate::connect::nimble::tags::split(&text))),
-        _ => return Ok(None),
+        Value::String(text) => {
+            return Some(super::tags::split(&text).into_iter().map(|tag| (tag, None)).collect());
+        }
+        _ => return None,
     };
     let tags = items.into_iter().filter_map(|item| match item {
-        Value::String(tag) => Some(tag),
+        Value::String(tag) => Some((tag, None)),
         Value::Object(mut tag) => match tag.remove("tag").or_else(|| tag.remove("name")) {
-            Some(Value::String(tag)) => Some(tag),
+            Some(Value::String(text)) => {
+                Some((text, tag.get("id").and_then(Value::as_str).map(str::to_owned)))
+            }
             _ => None,
         },
         _ => None,
     });
-    Ok(Some(tags.collect()))
+    Some(tags.collect())
 }
 
 fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<WireField>, D::Error> {

@@ -131,6 +131,21 @@ impl Staging {
         Ok(staging)
     }
 
+    /// The staging area of what this stage is made from, such as the records that its own belong to: continued or
+    /// begun anew, just as this one was.
+    ///
+    /// # Errors
+    /// When the folder or the checkpoint cannot be used.
+    pub fn beside(&mut self, name: &str) -> Result<Self> {
+        self.commit()?;
+        let stage = format!("{}_{name}", self.stage);
+        let run_folder = self.folder.parent().unwrap_or(&self.folder);
+        match self.keeps_spool {
+            true => Self::open(run_folder, &stage),
+            false => Self::restart(run_folder, &stage),
+        }
+    }
+
     /// Whether an earlier life finished this page.
     #[must_use]
     pub fn is_done(&self, page: &str) -> bool {

@@ -5,6 +5,25 @@ use crate::error::Result;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
+/// Rows without an outcome, by what is to be done with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ToDo {
+    /// Rows that create.
+    pub creates: u64,
+    /// Rows that change something.
+    pub updates: u64,
+    /// Rows that delete.
+    pub deletes: u64,
+}
+
+impl ToDo {
+    /// All of them.
+    #[must_use]
+    pub fn rows(self) -> u64 {
+        self.creates + self.updates + self.deletes
+    }
+}
+
 impl Journal {
     /// Rows by outcome; `None` counts those without one.
     ///
@@ -22,15 +41,18 @@ impl Journal {
         Ok(counts)
     }
 
-    /// Rows without an outcome that create, and rows that update: what a plan is about to do.
+    /// What a plan is about to do.
     ///
     /// # Errors
     /// When the checkpoint cannot be used.
-    pub fn to_do(&self) -> Result<(u64, u64)> {
-        let sql = "SELECT coalesce(sum(create_), 0), coalesce(sum(1 - create_), 0) FROM (
-                       SELECT max(o.kind = 'create') AS create_ FROM load_row r JOIN load_op o USING(row)
-                       WHERE r.outcome IS NULL GROUP BY r.row)";
-        Ok(self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    pub fn to_do(&self) -> Result<ToDo> {
+        let sql = "SELECT coalesce(sum(create_), 0), coalesce(sum(1 - create_ - delete_), 0), coalesce(sum(delete_), 0)
+                   FROM (SELECT max(o.kind = 'create') AS create_, max(o.kind = 'delete') AS delete_
+                         FROM load_row r JOIN load_op o USING(row) WHERE r.outcome IS NULL GROUP BY r.row)";
+        let to_do = self.db.query_row(sql, [], |row| {
+            Ok(ToDo { creates: row.get(0)?, updates: row.get(1)?, deletes: row.get(2)? })
+        });
+        Ok(to_do?)
     }
 
     /// Operations still to be sent, or in doubt.
@@ -58,7 +80,7 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn digest(&self) -> Result<String> {
         let mut hash = Sha256::new();
-        let mut query = self.db.prepare("SELECT row, seq, kind, body FROM load_op ORDER BY row, seq")?;
+        let mut query = self.db.prepare("SELECT o.row, o.seq, kind, body FROM load_op o JOIN load_body b USING(row, seq) ORDER BY o.row, o.seq")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let (number, seq, kind, body): (u64, u64, String, String) =

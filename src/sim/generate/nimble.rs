@@ -17,6 +17,8 @@ pub struct NimbleDraft {
     pub created_ms: i64,
     /// Unix milliseconds, not before `created_ms`.
     pub updated_ms: i64,
+    /// Notes: Unix milliseconds not before `created_ms`, the note as stored, its preview.
+    pub notes: Vec<(i64, String, String)>,
 }
 
 /// `count` contacts: companies first, a tenth of all, then persons, many of whom name one as their parent.
@@ -37,7 +39,9 @@ pub fn nimble_contacts(count: usize, seed: u64, now_ms: i64) -> impl Iterator<It
             let tags = person.tags.clone();
             ("person", person_fields(seed, index, companies, person), tags)
         };
-        NimbleDraft { record_type, fields, tags, created_ms, updated_ms: updated.unwrap_or(created_ms) }
+        let updated_ms = updated.unwrap_or(created_ms);
+        let notes = notes(seed, index, created_ms, now_ms);
+        NimbleDraft { record_type, fields, tags, created_ms, updated_ms, notes }
     })
 }
 
@@ -117,6 +121,43 @@ fn person_fields(seed: u64, index: usize, companies: usize, person: people::Pers
         put(&mut fields, "lead status", &[(dice.u8(1..=4).to_string(), "")]);
     }
     fields
+}
+
+/// Every fifth contact has notes; of those that many are as the service's old pages wrote them, percent-encoded
+/// HTML (reference, notes), and some have more than the five of a first page.
+fn notes(seed: u64, index: usize, created_ms: i64, now_ms: i64) -> Vec<(i64, String, String)> {
+    const PLAIN: &[&str] = &[
+        "Called about the renewal: wants an offer by Friday, 10:30.",
+        "Met at the fair. Likes tea; does not like e-mail.\nSecond line, with \"quotes\".",
+        "50% discount agreed, see https://shop.example/a?b=c&d=100%25",
+        "Très intéressé – rappeler après le 15. 👍",
+    ];
+    let mut dice = dice(seed, 14, index);
+    if !chance(&mut dice, 20) {
+        return Vec::new();
+    }
+    let count = if chance(&mut dice, 15) { dice.usize(6..9) } else { dice.usize(1..4) };
+    let one = |number: usize| {
+        let plain = PLAIN[(index + number) % PLAIN.len()];
+        let at = created_ms + dice.i64(0..(now_ms - created_ms).max(1));
+        if chance(&mut dice, 25) {
+            let html =
+                format!("<font face=\"Arial\">{}</font><br/>No. {number}", plain.replace('\n', "<br/>"));
+            (at, percent_encoded(&html), plain.replace('\n', " "))
+        } else {
+            (at, plain.to_owned(), plain.chars().take(65).collect())
+        }
+    };
+    (0..count).map(one).collect()
+}
+
+/// Everything but letters, digits and `-_.` encoded, blanks as `%20`.
+fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let encoded = text
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    encoded.collect()
 }
 
 fn put(fields: &mut Map<String, Value>, name: &str, values: &[Tagged]) {

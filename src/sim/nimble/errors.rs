@@ -5,10 +5,14 @@
 
 use serde_json::{Map, Value, json};
 
+use super::knobs::{ErrorShape, Knobs};
 use crate::sim::exchange::Reply;
 
-/// 401: no valid token.
-pub(super) fn unauthorized() -> Reply {
+/// No valid token: 401 in the manner of OAuth, or the 403 of the current description.
+pub(super) fn unauthorized(knobs: &Knobs) -> Reply {
+    if knobs.auth_status() == 403 {
+        return Reply::json(403, &json!({"message": "Can't authenticate request"}));
+    }
     Reply::json(
         401,
         &json!({"error": "invalid_token", "error_description": "x-simulated: the access token is missing or not valid"}),
@@ -25,8 +29,30 @@ pub(super) fn quoted_invalid(message: &str) -> Reply {
     Reply::json(409, &json!({"message": message, "code": 245}))
 }
 
-/// 402/108: the plan's contacts are used up.
-pub(super) fn quota() -> Reply {
+/// 403: the user may not do this.
+pub(super) fn forbidden(message: &str) -> Reply {
+    Reply::json(403, &json!({"message": format!("x-simulated: {message}")}))
+}
+
+/// 406: what an action would touch beyond what was asked; `query` selects the contacts concerned.
+pub(super) fn preflight(kind: &str, message: &str, total: usize, query: &Value) -> Reply {
+    let message = format!("x-simulated: {message}");
+    Reply::json(
+        406,
+        &json!({"errors": [{"type": kind, "message": message, "total": total, "nse_query": query}]}),
+    )
+}
+
+/// 402/108: the plan's contacts are used up; the current description has neither message nor code.
+pub(super) fn quota(knobs: &Knobs) -> Reply {
+    if knobs.is_current() {
+        let resource = json!({"amount": 1, "resource": {"resource_id": "number_of_contacts"}});
+        return Reply::json(
+            402,
+            &json!({"payment_type": "x-simulated", "required_spec": {},
+                    "extra_usage": {"resources": [resource], "features": []}}),
+        );
+    }
     Reply::json(
         402,
         &json!({"message": "x-simulated: the maximum number of contact records is reached", "code": 108}),
@@ -41,6 +67,27 @@ pub(super) fn not_found(object_type: &str, object_id: &str) -> Reply {
 /// 404 for a path or method that is not in the reference.
 pub(super) fn no_such_path() -> Reply {
     Reply::json(404, &json!({"message": "x-simulated: no such path"}))
+}
+
+/// A 409 in the shape the knobs ask for; every other answer as it is.
+pub(super) fn reshaped(reply: Reply, knobs: &Knobs) -> Reply {
+    if reply.status != 409 || knobs.error_shape() == ErrorShape::List {
+        return reply;
+    }
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let message = body["message"].as_str().unwrap_or_default();
+    let mut errors = Map::new();
+    match body["errors"].as_object() {
+        // Paths of JSON pointers in the place of field names, one object in the place of a list.
+        Some(fields) => errors.extend(fields.iter().map(|(field, list)| {
+            let path = format!("/fields/{}", field.replace('~', "~0").replace('/', "~1"));
+            (path, json!({"message": list[0]["message"]}))
+        })),
+        None => drop(errors.insert("/".to_owned(), json!({"message": message}))),
+    }
+    let body = json!({"message": message, "human_readable_error": message, "errors": errors, "extra": [],
+                      "code": 245});
+    Reply::json(409, &body)
 }
 
 /// What is wrong with the fields of a create or update, collected before the answer is made.

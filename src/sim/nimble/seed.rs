@@ -1,4 +1,4 @@
-//! Ways into the account beside the API: bulk seeding, generated contacts, foreign changes, switches.
+//! Ways into the account beside the API: bulk seeding, generated contacts, foreign changes, switches, tokens.
 //!
 //! Served below `/_sim/nimble` for tests; a seeded contact is not validated, because live accounts hold things
 //! that the API would not accept today.
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::knobs::Knobs;
 use super::merge::FieldValue;
 use super::metadata::{Metadata, RecordType};
+use super::notebook::Note;
 use super::read::split_escaped;
 use super::store::Contact;
 use super::{Nimble, USERS};
@@ -30,6 +31,10 @@ const KEYS: &[&str] = &[
     "owner_id",
     "creator",
     "updater",
+    "is_editable",
+    "is_important",
+    "last_contacted",
+    "last_contacted_ms",
 ];
 
 impl Nimble {
@@ -55,7 +60,18 @@ impl Nimble {
                 contact.set("parent company", Vec::new());
             }
             if room > 0 {
-                self.add(draft.created_ms, contact, "seed");
+                let id = self.add(draft.created_ms, contact, "seed");
+                for (created_ms, note, note_preview) in draft.notes {
+                    self.notebook.put(Note {
+                        id: self.new_note_id(created_ms),
+                        created_ms,
+                        updated_ms: created_ms,
+                        author: index % USERS.len(),
+                        note,
+                        note_preview,
+                        contact_ids: vec![id.clone()],
+                    });
+                }
             }
         }
     }
@@ -68,18 +84,24 @@ impl Nimble {
                 Ok(ids) => Reply::json(200, &json!(ids)).with_effect("create", "seed"),
                 Err(why) => Reply::text(400, &why),
             },
-            ("POST", "/knobs") => match read_knobs(&request.body) {
-                Ok(knobs) => {
-                    self.turn(knobs);
-                    Reply::json(200, &json!({}))
-                }
+            ("GET", "/notes") => self.all_notes(),
+            ("POST", "/notes") => match self.seed_notes(now_ms, &request.body) {
+                Ok(ids) => Reply::json(200, &json!(ids)).with_effect("create", "seed"),
+                Err(why) => Reply::text(400, &why),
+            },
+            ("GET", "/tasks") => self.all_tasks(),
+            ("GET", "/tokens") => Reply::json(200, &self.tokens.json(now_ms)),
+            ("POST", "/tokens") => Reply::json(200, &self.tokens.grant(now_ms, &self.knobs)),
+            ("POST", "/knobs") => match read_knobs(&request.body).and_then(|knobs| self.turn(knobs)) {
+                Ok(()) => Reply::json(200, &json!({})),
                 Err(why) => Reply::text(400, &why),
             },
             _ => Reply::text(404, "no such path below /_sim/nimble"),
         }
     }
 
-    /// Makes a change in another user's name; nothing when there is no contact to change.
+    /// Makes a change in another user's name: `insert`, `delete`, `update`, or `resort`, which moves a contact
+    /// in the lists; nothing when there is no contact to change.
     pub(crate) fn drift(&mut self, now_ms: i64, seed: u64, kind: &str) -> Option<String> {
         let mut dice = fastrand::Rng::with_seed(seed);
         let (_, foreigner, email, _) = USERS[1];
@@ -87,22 +109,28 @@ impl Nimble {
             let mut contact = self.blank(now_ms, RecordType::Person, "drift");
             contact.creator = foreigner.to_owned();
             contact.owner_id = Some(USERS[1].0.to_owned());
-            contact.set("first name", plain("Drift"));
-            contact.set("last name", plain(&format!("Number {}", self.store.ever())));
+            contact.set("first name", FieldValue::plain("Drift"));
+            contact.set("last name", FieldValue::plain(&format!("Number {}", self.store.ever())));
             let address = format!("drift-{}-{email}", self.store.ever());
-            contact
-                .set("email", vec![FieldValue { value: address, modifier: "work".to_owned(), extra: None }]);
+            contact.set("email", vec![FieldValue::new(&address, "work")]);
             return Some(self.add(now_ms, contact, "drift"));
         }
         let slots: Vec<usize> = self.store.iter().map(|(slot, _)| slot).collect();
         let slot = *slots.get(dice.usize(0..slots.len().max(1)))?;
         let id = self.store.at(slot)?.id.clone();
         if kind == "delete" {
-            self.store.remove(&id)?;
+            self.remove(&id);
+        } else if kind == "resort" {
+            // An edit that changes no field, and moves the contact in lists by last change and without order.
+            self.store.move_in_lists(slot, dice.bool());
+            self.store.change(slot, |contact| {
+                contact.updated_ms = now_ms;
+                contact.updater = Some(foreigner.to_owned());
+            });
         } else {
             let text = format!("edited elsewhere, {}", dice.u32(..));
             self.store.change(slot, |contact| {
-                contact.set("title", plain(&text));
+                contact.set("title", FieldValue::plain(&text));
                 contact.updated_ms = now_ms;
                 contact.updater = Some(foreigner.to_owned());
             });
@@ -110,14 +138,17 @@ impl Nimble {
         Some(id)
     }
 
-    /// Sets all switches anew; what was rendered before is forgotten.
-    fn turn(&mut self, knobs: Knobs) {
-        self.metadata = Metadata::new(&knobs);
+    /// Sets all switches anew; what was rendered before is forgotten, what was defined through the API stays.
+    fn turn(&mut self, knobs: Knobs) -> Result<(), String> {
+        let mut metadata = Metadata::new(&knobs);
+        metadata.restore(&self.metadata.snapshot())?;
+        self.metadata = metadata;
         self.knobs = knobs;
         let slots: Vec<usize> = self.store.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.store.change(slot, |_| {});
         }
+        Ok(())
     }
 
     fn seed(&mut self, now_ms: i64, body: &[u8]) -> Result<Vec<String>, String> {
@@ -135,6 +166,46 @@ impl Nimble {
         Ok(contacts.into_iter().map(add).collect())
     }
 
+    /// Notes as they come: `contact_ids`, `note`, and if wanted `note_preview`, `created` and the `author`'s
+    /// place among the users.
+    fn seed_notes(&mut self, now_ms: i64, body: &[u8]) -> Result<Vec<String>, String> {
+        const KEYS: &[&str] = &["contact_ids", "note", "note_preview", "created", "created_ms", "author"];
+        let bodies: Vec<Map<String, Value>> =
+            serde_json::from_slice(body).map_err(|why| format!("not a JSON list of notes: {why}"))?;
+        let read = |body: &Map<String, Value>| {
+            if let Some(key) = body.keys().find(|key| !KEYS.contains(&key.as_str())) {
+                return Err(format!("unknown key `{key}`"));
+            }
+            let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+            let note = text("note").ok_or("`note` is a text")?;
+            let ids = body.get("contact_ids").and_then(Value::as_array).ok_or("`contact_ids` is a list")?;
+            let contact_ids: Vec<String> = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            if contact_ids.is_empty() || contact_ids.iter().any(|id| self.store.slot(id).is_none()) {
+                return Err("`contact_ids` names contacts that there are".to_owned());
+            }
+            let created_ms = moment(body, "created")?.unwrap_or(now_ms);
+            let author = body.get("author").and_then(Value::as_u64).unwrap_or(0);
+            Ok(Note {
+                id: String::new(),
+                created_ms,
+                updated_ms: created_ms,
+                author: usize::try_from(author).unwrap_or(0),
+                note_preview: text("note_preview").unwrap_or_else(|| note.chars().take(65).collect()),
+                note,
+                contact_ids,
+            })
+        };
+        let notes = bodies.iter().enumerate();
+        let notes = notes.map(|(index, body)| read(body).map_err(|why| format!("note {}: {why}", index + 1)));
+        let notes = notes.collect::<Result<Vec<Note>, _>>()?;
+        let add = |note: Note| {
+            let id = self.new_note_id(note.created_ms);
+            self.notebook.put(Note { id: id.clone(), ..note });
+            id
+        };
+        Ok(notes.into_iter().map(add).collect())
+    }
+
     fn draft(&self, now_ms: i64, body: &Value) -> Result<(Contact, Vec<String>), String> {
         let body = body.as_object().ok_or("not an object")?;
         if let Some(key) = body.keys().find(|key| !KEYS.contains(&key.as_str())) {
@@ -148,6 +219,9 @@ impl Nimble {
         contact.updated_ms = moment(body, "updated")?.unwrap_or(created_ms);
         let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
         contact.avatar_url = text("avatar_url");
+        contact.is_locked = body.get("is_editable").and_then(Value::as_bool) == Some(false);
+        contact.is_important = body.get("is_important").and_then(Value::as_bool);
+        contact.last_contacted_ms = moment(body, "last_contacted")?;
         contact.updater = text("updater");
         if let Some(creator) = text("creator") {
             contact.creator = creator;
@@ -174,17 +248,13 @@ impl Nimble {
     }
 }
 
-fn plain(value: &str) -> Vec<FieldValue> {
-    vec![FieldValue { value: value.to_owned(), modifier: String::new(), extra: None }]
-}
-
 /// A field of a draft: a text, a list of texts, or the API's list of values and modifiers.
 fn field(name: &str, list: &Value) -> Result<(String, Vec<FieldValue>), String> {
     let value = |value: &Value| -> Result<FieldValue, String> {
         let text = value.as_str().or_else(|| value.get("value").and_then(Value::as_str));
         let modifier = value.get("modifier").and_then(Value::as_str).unwrap_or("");
         let text = text.ok_or_else(|| format!("`{name}`: a value is not a text"))?;
-        Ok(FieldValue { value: text.to_owned(), modifier: modifier.to_owned(), extra: None })
+        Ok(FieldValue::new(text, modifier))
     };
     let values = match list {
         Value::Array(values) => values.iter().map(value).collect::<Result<Vec<_>, _>>()?,

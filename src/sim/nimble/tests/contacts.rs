@@ -1,80 +1,9 @@
-//! The service as a client meets it: one request in, one reply out.
+//! Contacts: create, read, update, delete, lists and searches.
 
 use serde_json::{Value, json};
 
-use super::knobs::Knobs;
-use super::{Nimble, TOKEN};
-use crate::sim::exchange::{Request, Service};
-
-const NOW: i64 = 1_790_000_000_000;
-
-struct Account {
-    nimble: Nimble,
-    now_ms: i64,
-}
-
-impl Account {
-    fn new(knobs: Value) -> Self {
-        let knobs: Knobs = crate::sim::scenario::from_json(&knobs).unwrap();
-        Self { nimble: Nimble::new(knobs, 1), now_ms: NOW }
-    }
-
-    fn call(&mut self, method: &str, target: &str, body: Value) -> (u16, Value) {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let request = Request {
-            method: method.into(),
-            path: path.into(),
-            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-            headers: vec![
-                ("authorization".into(), format!("Bearer {TOKEN}")),
-                ("content-type".into(), "application/json; charset=UTF-8".into()),
-            ],
-            body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
-        };
-        let reply = self.nimble.handle(self.now_ms, &request);
-        (reply.status, serde_json::from_slice(&reply.body).unwrap_or(Value::Null))
-    }
-
-    fn get(&mut self, target: &str) -> (u16, Value) {
-        self.call("GET", target, Value::Null)
-    }
-
-    fn person(&mut self, fields: Value) -> String {
-        let mut fields = fields;
-        fields["first name"] = json!([{"value": "Ada"}]);
-        let (status, contact) =
-            self.call("POST", "/contact", json!({"record_type": "person", "fields": fields}));
-        assert_eq!(status, 201, "{contact}");
-        contact["id"].as_str().unwrap().to_owned()
-    }
-
-    fn people(&mut self, count: usize) -> Vec<String> {
-        (0..count)
-            .map(|_| {
-                self.now_ms += 1000;
-                self.person(json!({}))
-            })
-            .collect()
-    }
-
-    fn contact(&mut self, id: &str) -> Value {
-        self.get(&format!("/contact/{id}")).1["resources"][0].clone()
-    }
-
-    fn ids(&mut self, query: &str) -> Vec<String> {
-        let (status, list) = self.get(&format!("/contacts/ids?{query}"));
-        assert_eq!(status, 200, "{list}");
-        list["resources"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
-    }
-}
-
-fn shown(contact: &Value, field: &str) -> Vec<String> {
-    let values = contact["fields"][field].as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| {
-        format!("{}={}", value["modifier"].as_str().unwrap(), value["value"].as_str().unwrap())
-    };
-    values.iter().map(text).collect()
-}
+use super::{Account, NOW, shown};
+use crate::sim::exchange::Service;
 
 #[test]
 fn a_created_contact_has_the_documented_keys() {
@@ -395,15 +324,9 @@ fn seeded_contacts_keep_their_times_and_are_not_judged() {
          "updated_ms": 1_600_000_000_000_i64, "tags": ["a", "b"], "owner": 1, "creator": "Other User"},
         {"record_type": "company", "fields": {"company name": ["Other"]}, "tags": "a"},
     ]);
-    let request = |path: &str, method: &str, body: &Value| Request {
-        method: method.into(),
-        path: path.into(),
-        body: body.to_string().into_bytes(),
-        ..Request::default()
-    };
-    let reply = account.nimble.admin(NOW, &request("/contacts", "POST", &body));
-    let ids: Vec<String> = serde_json::from_slice(&reply.body).unwrap();
-    let contact = account.contact(&ids[0]);
+    let ids = account.admin("POST", "/contacts", &body).1;
+    let ids: Vec<&str> = ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let contact = account.contact(ids[0]);
     assert_eq!(
         (contact["created"].as_str(), contact["updated"].as_str()),
         (Some("2020-01-01T00:00:00+0000"), Some("2020-09-13T12:26:40+0000"))
@@ -413,13 +336,10 @@ fn seeded_contacts_keep_their_times_and_are_not_judged() {
         (Some("Other User"), Some("5f0000000000000000000002"))
     );
     assert_eq!(account.ids("record_type=company").len(), 2);
-    let reply = account
-        .nimble
-        .admin(NOW, &request("/contacts", "POST", &json!([{"record_type": "person", "feilds": {}}])));
-    assert_eq!((reply.status, reply.body), (400, b"contact 1: unknown key `feilds`".to_vec()));
-    let reply = account.nimble.admin(NOW, &request("/knobs", "POST", &json!({"tags_style": "strings"})));
-    assert_eq!(reply.status, 200);
-    assert_eq!(account.contact(&ids[0])["tags"], json!(["a", "b"]));
+    let reply = account.admin("POST", "/contacts", &json!([{"record_type": "person", "feilds": {}}]));
+    assert_eq!(reply, (400, json!("contact 1: unknown key `feilds`")));
+    assert_eq!(account.admin("POST", "/knobs", &json!({"tags_style": "strings"})).0, 200);
+    assert_eq!(account.contact(ids[0])["tags"], json!(["a", "b"]));
     account.nimble.generate(50, 1, NOW);
     assert_eq!(account.get("/contacts").1["meta"]["total"], 53);
 }
