@@ -2,6 +2,7 @@
 //!
 //! Doc comments are the help. Nothing here reads or writes records.
 
+mod create_fields;
 mod delete;
 mod demo;
 mod look;

@@ -11,6 +11,7 @@ mod files;
 mod help;
 mod kill;
 mod mapping;
+mod nimble_fields;
 mod nimble_streams;
 mod pace;
 mod resume;

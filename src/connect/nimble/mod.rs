@@ -13,6 +13,7 @@ mod contacts;
 mod decode;
 mod edits;
 mod extract;
+mod fields;
 mod linked;
 mod literal;
 mod notes;
@@ -47,6 +48,7 @@ use crate::record::schema::Schema;
 use crate::record::to_text;
 use api::{Api, Query, failed};
 use contacts::Contacts;
+use fields::Fields;
 use notes::Notes;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -58,12 +60,13 @@ use users::Users;
 pub use decode::Decoder;
 
 /// The streams of an account, whether they can be read, and whether they can be written to.
-const STREAMS: [(&str, bool, bool); 5] = [
+const STREAMS: [(&str, bool, bool); 6] = [
     ("contacts", true, true),
     ("notes", true, true),
     ("tasks", false, true),
     ("users", true, false),
     ("tags", true, false),
+    ("fields", true, true),
 ];
 
 /// A connection to Nimble.
@@ -141,6 +144,7 @@ impl Nimble {
             "tasks" => both(Tasks::new(self.api.clone(), account)),
             "users" => (Arc::new(Users::new(self.api.clone(), account)), None),
             "tags" => (Arc::new(TagList::new(contacts, account)), None),
+            "fields" => both(Fields::new(self.api.clone(), account)),
             _ => both(contacts),
         })
     }
@@ -193,6 +197,7 @@ pub fn offline_schema(stream: &str) -> Option<Schema> {
         "tasks" => Some(tasks::schema()),
         "users" => Some(users::schema()),
         "tags" => Some(tag_list::schema()),
+        "fields" => Some(fields::schema()),
         _ => None,
     }
 }
