@@ -19,7 +19,7 @@ pub(super) struct Api {
 }
 
 /// Query parameters in order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Query(String);
 
 impl Query {

@@ -64,9 +64,9 @@ impl Contacts {
         if let Some(completeness) = contacts.finished()? {
             return Ok((contacts, completeness));
         }
-        let mut reader = self.selected(selection)?;
-        reader.fields = Some(LEAST.to_owned());
-        let completeness = extract::extract(&reader, selection, &mut contacts)?;
+        let mut selected = select::selected(&self.api, &*self.schema()?, selection)?;
+        selected.reader.fields = Some(LEAST.to_owned());
+        let completeness = extract::extract(&selected, selection, self.settle, &mut contacts)?;
         contacts.finish(&completeness)?;
         Ok((contacts, completeness))
     }
@@ -94,11 +94,6 @@ impl Contacts {
 
     fn reader(&self) -> Reader<'_> {
         Reader::whole(&self.api, Arc::new(Decoder::new(&self.known_schema())))
-    }
-
-    /// A reader of what `selection` asks for.
-    fn selected(&self, selection: &Selection) -> Result<Reader<'_>> {
-        select::selected(&self.api, &*self.schema()?, selection)
     }
 
     /// Asks for the fields: the old metadata, or the new where the service has only that. Where it has neither,
@@ -141,8 +136,8 @@ impl Source for Contacts {
     }
 
     fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
-        let reader = self.selected(selection)?;
-        extract::extract(&reader, selection, staging)
+        let selected = select::selected(&self.api, &*self.schema()?, selection)?;
+        extract::extract(&selected, selection, self.settle, staging)
     }
 }
 

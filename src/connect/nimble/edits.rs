@@ -5,8 +5,8 @@
 
 use super::proof::Trouble;
 use super::reader::{Batch, Order, PER_PAGE, Reader};
+use super::select::Selected;
 use crate::error::Result;
-use crate::extract::Selection;
 use crate::extract::staging::Staging;
 use crate::http::Failure;
 use crate::record::census::Census;
@@ -14,6 +14,8 @@ use crate::record::{RawRecord, instant};
 use jiff::Timestamp;
 use serde_json::json;
 
+/// Readings of the latest changes, where others delete meanwhile.
+const READINGS: u32 = 3;
 /// How far ahead of the server's clock the end of the time range is.
 const AHEAD_MS: i64 = 24 * 3_600_000;
 
@@ -28,32 +30,56 @@ pub(super) enum Edits {
 /// Stages every record changed since `since_ms` again. `latest` is the latest change that the data pages
 /// showed: a list that begins with an older one is not sorted.
 pub(super) fn read(
-    reader: &Reader<'_>,
-    selection: &Selection,
+    selected: &Selected<'_>,
     staging: &mut Staging,
     since_ms: i64,
     latest: Option<i64>,
 ) -> Result<Edits> {
-    match by_order(reader, staging, since_ms, latest)? {
-        Some(found) => Ok(found),
-        None => by_range(reader, selection, staging, since_ms),
+    for reading in 1..=READINGS {
+        match by_order(&selected.reader, staging, since_ms, latest, reading)? {
+            Reading::Unsorted => return by_range(selected, staging, since_ms),
+            Reading::Hidden(why) => return Ok(Edits::Hidden(why)),
+            // A record deleted between two pages moves others to a page read already.
+            Reading::Read { moved: true } if reading < READINGS => {}
+            Reading::Read { .. } => break,
+        }
     }
+    Ok(Edits::Found)
 }
 
-/// Latest changes first; `None` where the service does not sort.
+/// What reading the latest changes came to.
+enum Reading {
+    /// The service does not sort.
+    Unsorted,
+    /// It refuses; why.
+    Hidden(String),
+    /// New versions are staged; whether the list changed from page to page.
+    Read { moved: bool },
+}
+
+/// Latest changes first.
 fn by_order(
     reader: &Reader<'_>,
     staging: &mut Staging,
     since_ms: i64,
     latest: Option<i64>,
-) -> Result<Option<Edits>> {
+    reading: u32,
+) -> Result<Reading> {
     let mut previous = i64::MAX;
+    let (mut total, mut moved) = (None, false);
     for page in 1.. {
         let batch = match reader.page(page, PER_PAGE, Order::Updated) {
             Ok(batch) => batch,
-            Err(Failure::Refused { status: 400 | 409, .. }) if page == 1 => return Ok(None),
-            Err(failure) => return hidden(page, failure).map(Some),
+            Err(Failure::Refused { status: 400 | 409, .. }) if page == 1 => return Ok(Reading::Unsorted),
+            Err(failure) => {
+                return Ok(match hidden(page, failure)? {
+                    Edits::Hidden(why) => Reading::Hidden(why),
+                    Edits::Found => Reading::Read { moved },
+                });
+            }
         };
+        moved |= page > 1 && batch.meta.total != total;
+        total = batch.meta.total;
         let last = batch.records.is_empty() || batch.meta.pages().is_some_and(|pages| page >= pages);
         let mut descending = page > 1 || batch.latest >= latest;
         for record in batch.records.iter().filter(|_| page == 1) {
@@ -62,43 +88,36 @@ fn by_order(
             previous = changed;
         }
         if !descending {
-            return Ok(None);
+            return Ok(Reading::Unsorted);
         }
-        let all = stage_changed(staging, &format!("edits-{page}"), batch, since_ms, None)?;
+        let all = stage_changed(staging, &format!("edits-{reading}-{page}"), batch, since_ms)?;
         if last || !all {
             break;
         }
     }
-    Ok(Some(Edits::Found))
+    Ok(Reading::Read { moved })
 }
 
 /// By the documented search for `updated` (facts, section 6.4), which cannot be joined with a keyword.
-fn by_range(
-    reader: &Reader<'_>,
-    selection: &Selection,
-    staging: &mut Staging,
-    since_ms: i64,
-) -> Result<Edits> {
-    if selection.keyword.is_some() {
+fn by_range(selected: &Selected<'_>, staging: &mut Staging, since_ms: i64) -> Result<Edits> {
+    let time = |ms: i64| Timestamp::from_millisecond(ms).map(instant::print).unwrap_or_default();
+    let end = selected.reader.api.client.server_now().as_millisecond().saturating_add(AHEAD_MS);
+    let range = json!({"start_datetime": time(since_ms - since_ms.rem_euclid(1000)),
+                       "end_datetime": time(end - end.rem_euclid(1000))});
+    let Some(filter) = selected.filter.and(json!({"updated": {"range": range}})) else {
         return Ok(Edits::Hidden(
             "Nimble does not sort by time of change here, so edits made during the read may be missing"
                 .into(),
         ));
-    }
-    let time = |ms: i64| Timestamp::from_millisecond(ms).map(instant::print).unwrap_or_default();
-    let end = reader.api.client.server_now().as_millisecond().saturating_add(AHEAD_MS);
-    let range = json!({"start_datetime": time(since_ms - since_ms.rem_euclid(1000)),
-                       "end_datetime": time(end - end.rem_euclid(1000))});
-    let mut asked = reader.clone();
-    asked.filter =
-        super::api::Query::default().with("query", json!({"updated": {"range": range}}).to_string());
+    };
+    let asked = Reader { filter: filter.parameters(), ..selected.reader.clone() };
     for page in 1.. {
         let batch = match asked.page(page, PER_PAGE, Order::Any) {
             Ok(batch) => batch,
             Err(failure) => return hidden(page, failure),
         };
         let last = batch.records.is_empty() || batch.meta.pages().is_none_or(|pages| page >= pages);
-        stage_changed(staging, &format!("edits-{page}"), batch, since_ms, selection.kind.as_deref())?;
+        stage_changed(staging, &format!("edits-{page}"), batch, since_ms)?;
         if last {
             break;
         }
@@ -114,26 +133,19 @@ fn hidden(page: u64, failure: Failure) -> Result<Edits> {
                 .into(),
         )),
         failure => match Trouble::of_page(page, failure) {
-            Trouble::Window(why) => Ok(Edits::Hidden(why)),
+            Trouble::Window { why, .. } => Ok(Edits::Hidden(why)),
             Trouble::Error(error) => Err(error),
         },
     }
 }
 
 /// Stages the records of a page that changed since then; says whether all of them did.
-fn stage_changed(
-    staging: &mut Staging,
-    key: &str,
-    batch: Batch,
-    since_ms: i64,
-    kind: Option<&str>,
-) -> Result<bool> {
+fn stage_changed(staging: &mut Staging, key: &str, batch: Batch, since_ms: i64) -> Result<bool> {
     let recent = |record: &RawRecord| changed(record).is_some_and(|changed| changed >= since_ms);
     let count = batch.records.len();
     let mut records = batch.records;
     records.retain(recent);
     let all = records.len() == count;
-    records.retain(|record| kind.is_none() || record.kind.as_deref() == kind);
     if records.is_empty() {
         return Ok(all && count > 0);
     }

@@ -21,6 +21,7 @@ mod options;
 mod plain_row;
 mod plan;
 mod proof;
+mod query;
 mod read_only;
 mod reader;
 mod refusal;

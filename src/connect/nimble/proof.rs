@@ -1,6 +1,11 @@
 //! When a read is complete: the rule of design section 8, apart from requests and disk, so that the model in
 //! the tests runs the very same code.
 //!
+//! The ground of a list that records can join or leave by being edited (a search) counts as old only what is
+//! known to have been in it at the start: seen in a version from before. There a walk whose total did not change
+//! proves nothing when it met an old record for the first time, because one that joined may have pushed another
+//! out of sight; and a record that is absent may have left.
+//!
 //! Only *old* ids count, those created before the first reply: inserts can never make one. A read is complete
 //! when (i) as many distinct old ids were seen as the first reply counted; or (ii) a walk's total did not
 //! change and its distinct ids equal it, none twice; or (iii) two walks in a row added no old id and in each
@@ -37,17 +42,23 @@ pub(super) trait Ground {
     fn counts(&mut self) -> Result<(u64, u64), Trouble>;
     /// Reads the records that the walk has and the read lacks; returns how many old ones were added.
     fn fetch_missing(&mut self) -> Result<u64, Trouble>;
-    /// Distinct old ids read so far.
+    /// Distinct old ids read so far, and known to have been in the list at the start.
     fn old_seen(&mut self) -> Result<u64, Trouble>;
-    /// Whether every old id that the walk lacks is found deleted; false too if there are more than `most`.
+    /// Whether every old id that the walk lacks is found deleted, or changed since the start where that makes
+    /// records leave the list; false too if there are more than `most`.
     fn absent_are_gone(&mut self, most: usize) -> Result<bool, Trouble>;
 }
 
 /// Why a proof cannot be finished.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// The service refuses pages that exist by its own count: it lists only so many.
-    Window(String),
+    /// The service refuses a page that exists by its own count: it lists only so many.
+    Window {
+        /// The page.
+        page: u64,
+        /// What can be said about it.
+        why: String,
+    },
     /// The work stops.
     Error(Error),
 }
@@ -65,10 +76,8 @@ impl Trouble {
             Failure::Refused { status, ref text }
                 if page > 1 && !matches!(status, 401..=403 | 429) && status < 500 =>
             {
-                Self::Window(format!(
-                    "Nimble refuses page {page} of its own list: {}",
-                    super::refusal::sentence(status, text)
-                ))
+                let said = super::refusal::sentence(status, text);
+                Self::Window { page, why: format!("Nimble refuses page {page} of its own list: {said}") }
             }
             failure => Self::Error(failed("cannot read contacts from Nimble", failure)),
         }
@@ -82,6 +91,8 @@ pub(super) struct Start {
     pub(super) total: Option<u64>,
     /// Whether the totals of walks can be trusted.
     pub(super) trusted: bool,
+    /// Whether records that are no new ones can join the list, and leave it without being deleted.
+    pub(super) can_be_joined: bool,
 }
 
 /// Walks until the read is proven complete: `None`, or else why it is not.
@@ -99,7 +110,7 @@ pub(super) fn prove(ground: &mut impl Ground, start: Start) -> Result<Option<Str
             return Ok(None);
         }
         let unchanged = start.trusted && totals.len() == 1 && totals[0] == distinct;
-        if unchanged && doubles == 0 {
+        if unchanged && doubles == 0 && (!start.can_be_joined || added_old == 0) {
             return Ok(None);
         }
         let order_held = doubles <= 2 * totals.len() as u64 && ground.absent_are_gone(LOOKED_UP)?;

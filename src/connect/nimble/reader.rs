@@ -26,12 +26,14 @@ pub(super) struct Reader<'a> {
     pub(super) filter: Query,
     /// Which of their fields, as the `fields` parameter says it.
     pub(super) fields: Option<String>,
+    /// In which order, where any will do, as the `sort` parameter says it.
+    pub(super) sort: Option<String>,
 }
 
 /// The order in which a list is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// The service's own.
+    /// The one that was wished for, or the service's own.
     Any,
     /// Oldest creation first.
     Created,
@@ -55,7 +57,7 @@ pub(super) struct Batch {
 impl<'a> Reader<'a> {
     /// A reader of all records with all fields.
     pub(super) fn whole(api: &'a Api, decoder: Arc<Decoder>) -> Self {
-        Self { api, decoder, filter: Query::default(), fields: None }
+        Self { api, decoder, filter: Query::default(), fields: None, sort: None }
     }
 
     /// A page of the list, from 1.
@@ -64,12 +66,12 @@ impl<'a> Reader<'a> {
         if let Some(fields) = &self.fields {
             query = query.with("fields", fields);
         }
-        self.batch("/contacts", &ordered(query, page, per_page, order))
+        self.batch("/contacts", &self.ordered(query, page, per_page, order))
     }
 
     /// A page of ids.
     pub(super) fn ids(&self, page: u64, order: Order) -> Result<IdsPage, Failure> {
-        let query = ordered(self.filter.clone(), page, PER_PAGE, order);
+        let query = self.ordered(self.filter.clone(), page, PER_PAGE, order);
         self.api.get("/contacts/ids", &query, |_, body| {
             serde_json::from_str(body).map_err(|error| error.to_string())
         })
@@ -99,6 +101,18 @@ impl<'a> Reader<'a> {
         let asked = |record: &RawRecord| record.id.as_ref().is_some_and(|id| ids.contains(id));
         batch.records.retain(asked);
         Ok(batch)
+    }
+
+    fn ordered(&self, query: Query, page: u64, per_page: u32, order: Order) -> Query {
+        let query = query.with("page", page.to_string()).with("per_page", per_page.to_string());
+        match order {
+            Order::Any => match &self.sort {
+                Some(sort) => query.with("sort", sort),
+                None => query,
+            },
+            Order::Created => query.with("sort", "created:asc"),
+            Order::Updated => query.with("sort", "updated:desc"),
+        }
     }
 
     fn batch(&self, path: &str, query: &Query) -> Result<Batch, Failure> {
@@ -159,14 +173,5 @@ impl Batch {
         let changed = updated.as_deref().and_then(instant::parse).map(Timestamp::as_millisecond);
         self.latest = self.latest.max(changed);
         self.records.push(RawRecord { id, kind, created, updated, raw: raw.to_owned() });
-    }
-}
-
-fn ordered(query: Query, page: u64, per_page: u32, order: Order) -> Query {
-    let query = query.with("page", page.to_string()).with("per_page", per_page.to_string());
-    match order {
-        Order::Any => query,
-        Order::Created => query.with("sort", "created:asc"),
-        Order::Updated => query.with("sort", "updated:desc"),
     }
 }

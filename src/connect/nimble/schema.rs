@@ -65,6 +65,11 @@ pub(super) fn offline_schema() -> Schema {
     Schema { open: true, ..whole(fields) }
 }
 
+/// Whether every account has a field of that name.
+pub(super) fn is_default(name: &str) -> bool {
+    DEFAULTS.iter().any(|(known, ..)| *known == name)
+}
+
 fn defaults() -> impl Iterator<Item = FieldSpec> {
     DEFAULTS.iter().map(|(name, several, modifiers)| {
         let modifiers = modifiers.iter().map(|modifier| (*modifier).to_owned()).collect();

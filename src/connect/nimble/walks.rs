@@ -8,36 +8,78 @@ use crate::extract::staging::{IdAndTime, Staging};
 use crate::http::Failure;
 use crate::record::RawRecord;
 use crate::record::instant;
+use std::ops::Range;
 
 /// Name of the id set of the walk under way.
 const WALK: &str = "walk";
 /// Unknown ids looked at in one go; a walk that finds more of them finds the rest in the next.
 const MOST_UNKNOWN: usize = 1_000_000;
 
+/// A list of contacts, or a stretch of one.
+pub(super) struct List<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    /// What the names of its staging notes and pages begin with.
+    pub(super) name: &'a str,
+    /// Times of creation that the list is known to hold, in Unix milliseconds.
+    pub(super) holds: Range<i64>,
+    pub(super) can_be_joined: bool,
+}
+
 /// Walks over the ids of a selection.
 pub(super) struct Walks<'a> {
-    pub(super) reader: &'a Reader<'a>,
-    pub(super) staging: &'a mut Staging,
-    /// Records created before this are old, in Unix milliseconds; everything is where the server tells no time.
-    pub(super) before_ms: i64,
+    reader: &'a Reader<'a>,
+    staging: &'a mut Staging,
+    /// Records created in it are old, in Unix milliseconds: from where the list begins to its first reply.
+    old: Range<i64>,
+    /// The end of what is old, wherever the list ends.
+    before_ms: i64,
     /// Whether the totals that the service gives can be believed.
-    pub(super) trusted: bool,
-    /// The order asked for; the service's own once sorting was refused.
-    pub(super) order: Order,
+    trusted: bool,
+    /// Whether edits make records join and leave the list.
+    can_be_joined: bool,
+    /// The order asked for; any once sorting was refused.
+    order: Order,
     /// Records found deleted.
     pub(super) gone: u64,
+    /// That of the list.
+    name: &'a str,
     walk: u32,
 }
 
+impl<'a> List<'a> {
+    /// All that `reader` lists.
+    pub(super) fn whole(reader: &'a Reader<'a>, can_be_joined: bool) -> Self {
+        Self { reader, name: "", holds: i64::MIN..i64::MAX, can_be_joined }
+    }
+
+    /// The name of a staging note or page of this list.
+    pub(super) fn note(&self, key: &str) -> String {
+        format!("{}{key}", self.name)
+    }
+}
+
 impl<'a> Walks<'a> {
+    /// `before_ms`: what was created before is old; everything is where the server tells no time.
     pub(super) fn new(
-        reader: &'a Reader<'a>,
+        list: &'a List<'a>,
         staging: &'a mut Staging,
         before_ms: Option<i64>,
         trusted: bool,
     ) -> Self {
         let before_ms = before_ms.unwrap_or(i64::MAX);
-        Self { reader, staging, before_ms, trusted, order: Order::Created, gone: 0, walk: 0 }
+        let old = list.holds.start..list.holds.end.min(before_ms);
+        Self {
+            reader: list.reader,
+            staging,
+            old,
+            before_ms,
+            trusted,
+            can_be_joined: list.can_be_joined,
+            order: Order::Created,
+            gone: 0,
+            name: list.name,
+            walk: 0,
+        }
     }
 
     fn details(&self, ids: &[String]) -> Result<super::reader::Batch> {
@@ -49,13 +91,19 @@ impl<'a> Walks<'a> {
         // One without a time counts as old: it may have been there at the start.
         created.is_none_or(|created| created.as_millisecond() < self.before_ms)
     }
+
+    fn may_have_left(&self, record: &RawRecord) -> bool {
+        let changed = record.updated.as_deref().and_then(instant::parse);
+        self.can_be_joined && changed.is_none_or(|changed| changed.as_millisecond() >= self.before_ms)
+    }
 }
 
 impl Ground for Walks<'_> {
     fn ids(&mut self, page: u64) -> Result<Listed, Trouble> {
         let answer = loop {
             match self.reader.ids(page, self.order) {
-                Err(Failure::Refused { status: 400 | 409, .. }) if self.order != Order::Any => {
+                // A walk begins with the first page, so a later one is not refused for its order.
+                Err(Failure::Refused { status: 400 | 409, .. }) if page == 1 && self.order != Order::Any => {
                     self.order = Order::Any;
                 }
                 other => break other.map_err(|failure| Trouble::of_page(page, failure))?,
@@ -64,7 +112,8 @@ impl Ground for Walks<'_> {
         let listed = answer.resources.len() as u64;
         let total = answer.meta.total.unwrap_or(u64::MAX);
         let mut pages = answer.meta.pages().unwrap_or(0).max(1);
-        if (!self.trusted || answer.meta.total.is_none()) && listed >= u64::from(PER_PAGE) {
+        let full = answer.meta.per_page.unwrap_or(u64::MAX).min(u64::from(PER_PAGE));
+        if (!self.trusted || answer.meta.total.is_none()) && listed >= full {
             // No count to go by: a full page may have one behind it.
             pages = pages.max(page + 1);
         }
@@ -91,27 +140,31 @@ impl Ground for Walks<'_> {
         for (index, ids) in missing.chunks(DETAILS).enumerate() {
             let batch = self.details(ids)?;
             old += batch.records.iter().filter(|record| self.is_old(record)).count() as u64;
-            self.staging.page(&format!("walk-{}-{index}", self.walk), batch.records, batch.census)?;
+            self.staging.page(
+                &format!("{}walk-{}-{index}", self.name, self.walk),
+                batch.records,
+                batch.census,
+            )?;
         }
         Ok(old)
     }
 
     fn old_seen(&mut self) -> Result<u64, Trouble> {
-        Ok(self.staging.distinct_old(self.before_ms)?)
+        let unchanged_since = self.can_be_joined.then_some(self.before_ms);
+        Ok(self.staging.distinct_created(self.old.clone(), unchanged_since)?)
     }
 
     fn absent_are_gone(&mut self, most: usize) -> Result<bool, Trouble> {
-        let absent = self.staging.staged_not_in_set(WALK, self.before_ms, most + 1)?;
+        let absent = self.staging.created_not_in_set(WALK, self.old.clone(), most + 1)?;
         if absent.len() > most {
             return Ok(false);
         }
         let mut held = true;
         for ids in absent.chunks(DETAILS) {
-            let alive = self.details(ids)?;
-            let is_alive = |id: &&String| alive.records.iter().any(|record| record.id.as_ref() == Some(*id));
-            let (alive, gone): (Vec<_>, Vec<_>) = ids.iter().partition(is_alive);
-            held &= alive.is_empty();
-            let gone: Vec<_> = gone.into_iter().cloned().collect();
+            let alive = self.details(ids)?.records;
+            let found = |id: &String| alive.iter().find(|record| record.id.as_ref() == Some(id));
+            let gone: Vec<_> = ids.iter().filter(|id| found(id).is_none()).cloned().collect();
+            held &= alive.iter().all(|record| self.may_have_left(record));
             self.gone += gone.len() as u64;
             self.staging.gone(&gone)?;
         }

@@ -41,7 +41,7 @@ pub(super) struct Meta {
     pages: Option<u64>,
     /// Records a page, as the service understood it.
     #[serde(default, deserialize_with = "count")]
-    per_page: Option<u64>,
+    pub(super) per_page: Option<u64>,
     /// Records in the list.
     #[serde(default, deserialize_with = "count")]
     pub(super) total: Option<u64>,

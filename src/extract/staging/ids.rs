@@ -3,7 +3,9 @@
 
 use super::Staging;
 use crate::error::Result;
+use jiff::Timestamp;
 use rusqlite::params;
+use std::ops::Range;
 
 /// An id with its creation time, for the id sets of proofs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,53 @@ impl Staging {
         self.commit()?;
         let sql = format!("SELECT count(DISTINCT id) FROM {}_seen WHERE created < ?", self.stage);
         Ok(self.db.query_row(&sql, [before_ms], |row| row.get(0))?)
+    }
+
+    /// Distinct ids of records created in `created`; only those of which a version is staged that was last
+    /// changed before `unchanged_since`, if given. All in Unix milliseconds.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn distinct_created(&mut self, created: Range<i64>, unchanged_since: Option<i64>) -> Result<u64> {
+        self.commit()?;
+        let sql = format!(
+            "SELECT count(DISTINCT id) FROM {}_seen WHERE created >= ?1 AND created < ?2
+             AND (?3 IS NULL OR updated < ?3 * 1000)",
+            self.stage
+        );
+        let bounds = params![created.start, created.end, unchanged_since];
+        Ok(self.db.query_row(&sql, bounds, |row| row.get(0))?)
+    }
+
+    /// The latest change staged.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn latest_change(&mut self) -> Result<Option<Timestamp>> {
+        self.commit()?;
+        let sql = format!("SELECT max(updated) FROM {}_seen", self.stage);
+        let latest: Option<i64> = self.db.query_row(&sql, [], |row| row.get(0))?;
+        Ok(latest.and_then(|us| Timestamp::from_microsecond(us).ok()))
+    }
+
+    /// Leaves out of the result the records of which nothing is staged that was created or changed at
+    /// `since_ms` or later. Returns how many records are left out, all told.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn leave_out_unchanged(&mut self, since_ms: i64) -> Result<u64> {
+        self.commit()?;
+        let stage = &self.stage;
+        self.db.execute(
+            &format!(
+                "INSERT OR IGNORE INTO {stage}_gone(id) SELECT id FROM {stage}_seen GROUP BY id
+                 HAVING max(coalesce(updated, created * 1000)) < ? * 1000"
+            ),
+            [since_ms],
+        )?;
+        let sql =
+            format!("SELECT count(DISTINCT id) FROM {stage}_seen WHERE id IN (SELECT id FROM {stage}_gone)");
+        Ok(self.db.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// Distinct ids staged.
@@ -136,16 +185,25 @@ impl Staging {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn staged_not_in_set(&mut self, set: &str, before_ms: i64, most: usize) -> Result<Vec<String>> {
+        self.created_not_in_set(set, i64::MIN..before_ms, most)
+    }
+
+    /// Ids staged with a creation time in `created` (Unix milliseconds) that the named set lacks, at most `most`.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn created_not_in_set(&mut self, set: &str, created: Range<i64>, most: usize) -> Result<Vec<String>> {
         self.index()?;
         let stage = &self.stage;
         self.db.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {stage}_set_id ON {stage}_set(id)"))?;
         let sql = format!(
-            "SELECT DISTINCT id FROM {stage}_seen s WHERE created < ?2
+            "SELECT DISTINCT id FROM {stage}_seen s WHERE created >= ?2 AND created < ?3
              AND NOT EXISTS (SELECT 1 FROM {stage}_set WHERE id = s.id AND name = ?1)
-             AND NOT EXISTS (SELECT 1 FROM {stage}_gone WHERE id = s.id) LIMIT ?3"
+             AND NOT EXISTS (SELECT 1 FROM {stage}_gone WHERE id = s.id) LIMIT ?4"
         );
         let mut query = self.db.prepare(&sql)?;
-        let ids = query.query_map(params![set, before_ms, most as i64], |row| row.get(0))?;
+        let asked = params![set, created.start, created.end, most as i64];
+        let ids = query.query_map(asked, |row| row.get(0))?;
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
