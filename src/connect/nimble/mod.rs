@@ -8,9 +8,11 @@
 //! gathered for this project.
 
 mod api;
+mod checks;
 mod compare;
 mod contacts;
 mod decode;
+mod delete;
 mod edits;
 mod extract;
 mod fields;

@@ -146,7 +146,7 @@ fn field(name: &str, pairs: &[&Value]) -> FieldSpec {
         match kind.and_then(Value::as_str) {
             Some("address") => spec.parts = parts(),
             Some("multi-line-text-box" | "long_string") => spec.prose = true,
-            Some("attachment" | "employment") => spec.read_only = true,
+            Some("attachment") => spec.read_only = true,
             _ => {}
         }
         if spec.choices.is_empty() {
