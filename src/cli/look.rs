@@ -4,7 +4,7 @@ use super::create_fields::{self, CreateFieldsArgs};
 use crate::connect::{self, Access, Endpoint};
 use crate::error::{Class, Result};
 use crate::flow::context::Context;
-use crate::flow::discover::{FieldView, discover_stream};
+use crate::flow::discover::{FieldView, count_stream, discover_stream};
 use crate::record::schema::Schema;
 use crate::report::figures::count;
 use crate::report::table::{Align, Table};
@@ -23,6 +23,7 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ferry discover                    all streams of all connections
+  ferry discover nimble --counts    with the number of records, where the service tells it
   ferry discover nimble:contacts    its fields, with a look at 200 records
   ferry discover nimble:contacts --create-fields -m leads.toml
                                     makes the custom fields that the mapping needs, after showing them")]
@@ -34,6 +35,9 @@ pub(crate) struct DiscoverArgs {
     sample: u64,
     #[command(flatten)]
     create: CreateFieldsArgs,
+    /// How many records each stream has, where the service tells it with a request or two
+    #[arg(long)]
+    counts: bool,
 }
 
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8> {
@@ -55,7 +59,7 @@ pub(crate) fn discover(context: &Context, args: &DiscoverArgs) -> Result<u8> {
     match args.what.as_deref() {
         what if args.create.create_fields => create_fields::run(context, what, &args.create),
         Some(stream) if stream.contains(':') => fields(context, stream, args.sample),
-        connection => streams(context, connection),
+        connection => streams(context, connection, args.counts),
     }
 }
 
@@ -109,8 +113,10 @@ fn described(access: &Access) -> String {
     )
 }
 
-fn streams(context: &Context, connection: Option<&str>) -> Result<u8> {
-    let mut table = Table::new(&[("stream", Align::Left), ("can be", Align::Left)]);
+fn streams(context: &Context, connection: Option<&str>, counts: bool) -> Result<u8> {
+    let mut columns = vec![("stream", Align::Left), ("can be", Align::Left)];
+    columns.extend(counts.then_some(("records", Align::Right)));
+    let mut table = Table::new(&columns);
     let mut worst = 0;
     for access in accesses(context, connection)? {
         let access = match access {
@@ -121,18 +127,46 @@ fn streams(context: &Context, connection: Option<&str>) -> Result<u8> {
                 continue;
             }
         };
-        for stream in &access.readable {
+        let written_only = access.writable.iter().filter(|stream| !access.readable.contains(stream));
+        for stream in access.readable.iter().chain(written_only) {
+            let readable = access.readable.contains(stream);
             let writable = access.writable.contains(stream);
-            context
-                .reporter
-                .object(&serde_json::json!({"stream": stream, "readable": true, "writable": writable}));
-            table.row([stream.as_str(), if writable { "read and written" } else { "read" }]);
+            let mut object =
+                serde_json::json!({"stream": stream, "readable": readable, "writable": writable});
+            let mut row = vec![stream.clone(), can_be(readable, writable).to_owned()];
+            if counts {
+                let records = if readable { counted(context, stream)? } else { None };
+                object["records"] = records.into();
+                row.push(records.map(count).unwrap_or_default());
+            }
+            context.reporter.object(&object);
+            table.row(row);
         }
     }
     if !context.reporter.is_json() {
         context.reporter.table(&table);
     }
     Ok(worst)
+}
+
+fn can_be(readable: bool, writable: bool) -> &'static str {
+    match (readable, writable) {
+        (true, true) => "read and written",
+        (true, false) => "read",
+        (false, _) => "written",
+    }
+}
+
+/// The records of a stream; one that cannot be counted is said to be so and does not end the list.
+fn counted(context: &Context, stream: &str) -> Result<Option<u64>> {
+    let Endpoint::Stream { connection, stream } = Endpoint::parse(stream, None)? else { return Ok(None) };
+    match count_stream(context, &connection, &stream) {
+        Err(error) if error.class() == Class::Input => {
+            context.reporter.warn(format!("{connection}:{stream}: {}", error.chain()));
+            Ok(None)
+        }
+        counted => counted,
+    }
 }
 
 fn fields(context: &Context, stream: &str, sample: u64) -> Result<u8> {
@@ -152,6 +186,7 @@ fn fields(context: &Context, stream: &str, sample: u64) -> Result<u8> {
         ("filled", Align::Right),
         ("examples", Align::Left),
     ]);
+    let any_inferred = view.fields.iter().any(|field| !field.inferred.is_empty());
     for field in &view.fields {
         let filled = match view.records {
             0 => String::new(),
@@ -166,13 +201,20 @@ fn fields(context: &Context, stream: &str, sample: u64) -> Result<u8> {
         count(view.records)
     ));
     context.reporter.table(&table);
+    if any_inferred {
+        context.reporter.say("~ is not declared by the service, but what these records hold");
+    }
     Ok(0)
 }
 
 fn holds(field: &FieldView) -> String {
-    let mut words = vec![field.kind.to_owned()];
+    let marked = |what: &str, word: &str| match field.inferred.contains(&what) {
+        true => format!("~{word}"),
+        false => word.to_owned(),
+    };
+    let mut words = vec![marked("kind", field.kind)];
     if field.several {
-        words.push("several".to_owned());
+        words.push(marked("several", "several"));
     }
     if field.read_only {
         words.push("read-only".to_owned());

@@ -3,11 +3,16 @@
 use super::context::Context;
 use crate::error::{IoContext, Result};
 use crate::extract::Selection;
-use crate::extract::staging::Staging;
+use crate::extract::staging::{Seen, Staging};
 use crate::record::census::{Census, Tally};
 use crate::record::columns::{self, Coding, Column};
-use crate::record::schema::{HEAD_COLUMNS, Modifier, Schema};
+use crate::record::schema::{HEAD_COLUMNS, Kind, Modifier, Schema};
 use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// No number was told.
+const UNTOLD: u64 = u64::MAX;
 
 /// What a stream was seen to be.
 #[derive(Debug, Clone, Serialize)]
@@ -23,18 +28,29 @@ pub struct StreamView {
 /// What a field was seen to be.
 #[derive(Debug, Clone, Serialize)]
 pub struct FieldView {
-    /// As columns and mappings name it.
+    /// As columns and mappings name it: `email[work]`, `address[home].city`.
     pub name: String,
-    /// `text`, `number`, `bool` or `mixed`.
+    /// The field without modifier and part.
+    pub field: String,
+    /// The modifier, where the field has some.
+    pub modifier: Option<String>,
+    /// The part of a structured value.
+    pub part: Option<String>,
+    /// `text`, `number`, `bool`, `time` or `mixed`.
     pub kind: &'static str,
     /// Whether it holds several values.
     pub several: bool,
+    /// What the service does not tell and the records looked at do: `kind`, `several`. They may hold something
+    /// else elsewhere.
+    pub inferred: Vec<&'static str>,
     /// Whether the service fills it.
     pub read_only: bool,
     /// Labels of a drop-down's choices.
     pub choices: Vec<String>,
     /// Records of the sample in which it is filled.
     pub filled: u64,
+    /// Records of the sample.
+    pub records: u64,
     /// A few values.
     pub examples: Vec<String>,
 }
@@ -48,7 +64,9 @@ pub fn discover_stream(context: &Context, connection: &str, stream: &str, sample
     let schema = opened.source.schema()?;
     let folder = tempfile::tempdir().during(|| "cannot make a temporary folder".to_owned())?;
     let mut staging = Staging::open(folder.path(), "extract")?;
-    if sample > 0 {
+    // What cannot be listed has fields, and no records to look at.
+    let listed = opened.target.as_ref().is_none_or(|target| target.lists());
+    if sample > 0 && listed {
         let selection = Selection { limit: Some(sample), ..Selection::default() };
         opened.source.extract(&selection, &mut staging)?;
     }
@@ -69,16 +87,68 @@ fn field_view(column: &Column, schema: &Schema, census: &Census) -> FieldView {
     };
     let tally = census.tally(&column.place.name, modifier);
     let whole = column.place.part.is_none();
+    let declared = spec.and_then(|spec| declared(spec.kind));
+    let seen = tally.filter(|tally| tally.filled > 0);
+    let says_several = spec.is_some_and(|spec| spec.several);
+    let several = says_several || column.coding == Coding::List || seen.is_some_and(|tally| tally.most > 1);
+    let kind = declared.or(seen.filter(|_| whole).map(kind)).unwrap_or("text");
+    let mut inferred = Vec::new();
+    // Text is what everything is that nobody knows better.
+    if declared.is_none() && kind != "text" {
+        inferred.push("kind");
+    }
+    if several && !says_several {
+        inferred.push("several");
+    }
     FieldView {
         name: column.header.clone(),
-        kind: tally.map_or("text", kind),
-        several: column.coding == Coding::List || tally.is_some_and(|tally| tally.most > 1),
+        field: column.place.name.clone(),
+        modifier: (!modifier.is_empty()).then(|| modifier.to_owned()),
+        part: column.place.part.clone(),
+        kind,
+        several,
+        inferred,
+        records: census.records,
         read_only: spec.is_some_and(|spec| spec.read_only),
         choices: spec
             .map(|spec| spec.choices.iter().map(|(_, label)| label.clone()).collect())
             .unwrap_or_default(),
         filled: tally.map_or(0, |tally| tally.filled),
         examples: tally.filter(|_| whole).map(|tally| tally.examples.clone()).unwrap_or_default(),
+    }
+}
+
+/// How many records a stream has, where the service tells it with a request or two.
+///
+/// # Errors
+/// When the stream cannot be opened or read.
+pub fn count_stream(context: &Context, connection: &str, stream: &str) -> Result<Option<u64>> {
+    let opened = context.open(connection, stream)?;
+    if opened.target.as_ref().is_some_and(|target| !target.lists()) {
+        return Ok(None);
+    }
+    let folder = tempfile::tempdir().during(|| "cannot make a temporary folder".to_owned())?;
+    let mut staging = Staging::open(folder.path(), "extract")?;
+    let told = Arc::new(AtomicU64::new(UNTOLD));
+    let heard = Arc::clone(&told);
+    staging.watch(move |seen| {
+        if let Seen::Expected(records) = seen {
+            heard.store(records, Ordering::Relaxed);
+        }
+    });
+    let selection = Selection { limit: Some(1), ..Selection::default() };
+    opened.source.extract(&selection, &mut staging)?;
+    let told = told.load(Ordering::Relaxed);
+    Ok((told != UNTOLD).then_some(told))
+}
+
+/// What a field holds, where the service declares it.
+fn declared(declared: Kind) -> Option<&'static str> {
+    match declared {
+        Kind::Text => None,
+        Kind::Number => Some("number"),
+        Kind::Bool => Some("bool"),
+        Kind::Timestamp => Some("time"),
     }
 }
 

@@ -118,16 +118,21 @@ impl Column {
     }
 }
 
-/// The columns of a plain export of a service's stream: the head, then every field of the schema in its
+/// The columns of a plain export of a service's stream: the head (where the schema lists parts of it among its
+/// fields, these in its order), then every field of the schema in its
 /// order, then names the schema does not list by code point. `only_filled` drops those that no record fills.
 #[must_use]
 pub fn plan(schema: &Schema, census: &Census, only_filled: bool) -> Vec<Column> {
     let mut columns = Vec::new();
-    for head in HEAD_COLUMNS {
-        let timed = matches!(head, "_created" | "_updated") && !census.odd_times;
-        columns.push(Column::plain(head, Coding::Single, if timed { Kind::Timestamp } else { Kind::Text }));
+    if schema.has_head {
+        columns.extend(HEAD_COLUMNS.map(|name| head_column(name, census)));
     }
     for field in &schema.fields {
+        // A stream whose records have only some of the head lists those among its fields.
+        if HEAD_COLUMNS.contains(&field.name.as_str()) {
+            columns.push(head_column(&field.name, census));
+            continue;
+        }
         let mut modifiers: Vec<&str> = field.modifiers.iter().map(String::as_str).collect();
         if modifiers.is_empty() {
             modifiers.push("");
@@ -168,6 +173,11 @@ pub fn coding(field: &FieldSpec, tally: Option<&Tally>) -> Coding {
     } else {
         Coding::Single
     }
+}
+
+fn head_column(name: &str, census: &Census) -> Column {
+    let timed = matches!(name, "_created" | "_updated") && !census.odd_times;
+    Column::plain(name, Coding::Single, if timed { Kind::Timestamp } else { Kind::Text })
 }
 
 fn push(
@@ -231,6 +241,7 @@ mod tests {
     #[test]
     fn columns_follow_the_service_then_what_else_was_seen() {
         let schema = Schema {
+            has_head: true,
             fields: vec![
                 spec("email", &["work"], &[], true),
                 spec("address", &["home"], &["street", "city"], true),
@@ -265,6 +276,19 @@ mod tests {
         );
         let filled: Vec<_> = plan(&schema, &census, true).into_iter().map(|c| c.header).collect();
         assert!(!filled.contains(&"email[work]".to_owned()));
+    }
+
+    #[test]
+    fn a_stream_may_have_only_some_of_the_head() {
+        let fields = vec![spec("_id", &[""], &[], false), spec("_record", &[""], &[], false)];
+        let schema = Schema {
+            fields: [fields, vec![spec("_created", &[""], &[], false)]].concat(),
+            ..Schema::default()
+        };
+        let columns = plan(&schema, &Census::default(), false);
+        let headers: Vec<_> = columns.iter().map(|column| column.header.as_str()).collect();
+        assert_eq!(headers, ["_id", "_record", "_created"]);
+        assert_eq!(columns[2].kind, Kind::Timestamp);
     }
 
     #[test]

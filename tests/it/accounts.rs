@@ -19,6 +19,7 @@ pub(crate) fn assert_balanced(out: &Output) {
         "written",
         "created",
         "updated",
+        "deleted",
         "unchanged",
         "skipped",
         "conflicts",

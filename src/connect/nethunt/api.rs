@@ -95,10 +95,15 @@ impl Api {
         }
     }
 
-    /// Sends a write.
-    pub(super) fn write(&self, path: &[&str], query: Query<'_>, body: &Value) -> Result<Answer, Failure> {
-        let body = body.to_string().into_bytes();
-        self.client.write(&self.call("POST", path, query, Some(body), ORDINARY))
+    /// Sends a write, with a body or without.
+    pub(super) fn write(
+        &self,
+        path: &[&str],
+        query: Query<'_>,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let body = body.map(|body| body.to_string().into_bytes());
+        self.client.write(&self.call("POST", path, query, body, ORDINARY))
     }
 
     fn call(

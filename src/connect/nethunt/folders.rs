@@ -1,5 +1,6 @@
-//! Folders and their fields: which one a name means, and what its records are made of. Pure.
+//! Folders, their streams and fields: what a name means, and what a folder's records are made of. Pure.
 
+use super::stream::{CHILDREN, Stream};
 use super::wire::{FieldEntry, FolderEntry};
 use crate::error::{Error, Result, nearest};
 use crate::record::escape_name;
@@ -13,29 +14,83 @@ pub struct Folder {
     pub id: String,
     /// The name that people see; it can be changed there, and two folders can share one.
     pub name: String,
+    /// Whether this login may read its records.
+    pub readable: bool,
     /// Whether this login may create records in it.
     pub writable: bool,
 }
 
+/// The stream of all folders.
+pub(super) const FOLDERS: &str = "folders";
+/// What follows a folder's name for the stream of its fields.
+pub(super) const FIELDS: &str = "fields";
+
+/// What a stream's name means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    /// All folders.
+    Folders,
+    /// A stream of a folder.
+    Of(&'a Folder, Stream),
+    /// A folder's fields.
+    Fields(&'a Folder),
+}
+
 /// The folders that can be read, in the server's order, then those that can only be written to.
 pub(super) fn unite(readable: Vec<FolderEntry>, writable: Vec<FolderEntry>) -> Vec<Folder> {
-    let may_write: HashSet<String> = writable.iter().map(|entry| entry.id.clone()).collect();
+    let ids = |entries: &[FolderEntry]| -> HashSet<String> {
+        entries.iter().map(|entry| entry.id.clone()).collect()
+    };
+    let (may_read, may_write) = (ids(&readable), ids(&writable));
     let mut seen = HashSet::new();
     readable
         .into_iter()
         .chain(writable)
         .filter(|entry| seen.insert(entry.id.clone()))
-        .map(|FolderEntry { id, name }| Folder { writable: may_write.contains(&id), id, name })
+        .map(|FolderEntry { id, name }| {
+            let (readable, writable) = (may_read.contains(&id), may_write.contains(&id));
+            Folder { id, name, readable, writable }
+        })
         .collect()
 }
 
-/// The folder that `wanted` names, by id or name; a name's case matters only where two differ by it alone.
+/// The stream that `wanted` names: `folders`, a folder by id or name, or one of a folder's streams. A folder is
+/// looked for by the whole name first, for its own name may end like a stream's.
 ///
 /// # Errors
-/// When there is none, or there are several of that name.
-pub(super) fn resolve<'a>(folders: &'a [Folder], wanted: &str) -> Result<&'a Folder> {
+/// When there is none, or there are several folders of that name.
+pub(super) fn place<'a>(folders: &'a [Folder], wanted: &str) -> Result<Place<'a>> {
+    if wanted == FOLDERS {
+        return Ok(Place::Folders);
+    }
+    if let Some(folder) = find(folders, wanted)? {
+        return Ok(Place::Of(folder, Stream::Records));
+    }
+    let Some((name, suffix)) = wanted.rsplit_once('/') else { return Err(unknown(folders, wanted)) };
+    let child = CHILDREN.into_iter().find(|stream| stream.suffix() == suffix);
+    match (find(folders, name)?, child) {
+        (Some(folder), Some(stream)) => Ok(Place::Of(folder, stream)),
+        (Some(folder), None) if suffix == FIELDS => Ok(Place::Fields(folder)),
+        (Some(folder), None) => {
+            let suffixes: Vec<_> = suffixes().map(|suffix| format!("`{}/{suffix}`", folder.name)).collect();
+            Err(Error::input(format!("the NetHunt folder `{}` has no stream `{suffix}`", folder.name))
+                .hint(format!("it has {}", suffixes.join(", "))))
+        }
+        (None, Some(_)) => Err(unknown(folders, name)),
+        (None, None) if suffix == FIELDS => Err(unknown(folders, name)),
+        (None, None) => Err(unknown(folders, wanted)),
+    }
+}
+
+/// What can follow a folder's name.
+pub(super) fn suffixes() -> impl Iterator<Item = &'static str> {
+    CHILDREN.into_iter().map(Stream::suffix).chain([FIELDS])
+}
+
+/// The folder of that id or name; a name's case matters only where two differ by it alone.
+fn find<'a>(folders: &'a [Folder], wanted: &str) -> Result<Option<&'a Folder>> {
     if let Some(folder) = folders.iter().find(|folder| folder.id == wanted) {
-        return Ok(folder);
+        return Ok(Some(folder));
     }
     let called = |same: &dyn Fn(&str) -> bool| -> Vec<_> {
         folders.iter().filter(|folder| same(&folder.name)).collect()
@@ -46,8 +101,8 @@ pub(super) fn resolve<'a>(folders: &'a [Folder], wanted: &str) -> Result<&'a Fol
         found = called(&|name| name.trim().to_lowercase() == folded);
     }
     match found[..] {
-        [one] => Ok(one),
-        [] => Err(unknown(folders, wanted)),
+        [one] => Ok(Some(one)),
+        [] => Ok(None),
         _ => {
             let ids: Vec<_> = found.iter().map(|folder| format!("`nethunt:{}`", folder.id)).collect();
             Err(Error::input(format!("{} NetHunt folders are called `{wanted}`", found.len()))
@@ -102,7 +157,10 @@ mod tests {
         let folders = folders();
         let cases = [("a1", "a1"), ("Contacts", "a1"), ("contacts", "a1"), ("c3", "c3"), ("контакти", "d4")];
         for (wanted, id) in cases {
-            assert_eq!(resolve(&folders, wanted).unwrap().id, id, "{wanted}");
+            let Place::Of(folder, Stream::Records) = place(&folders, wanted).unwrap() else {
+                panic!("{wanted}")
+            };
+            assert_eq!(folder.id, id, "{wanted}");
         }
         let writable: Vec<_> =
             folders.iter().filter(|folder| folder.writable).map(|f| f.id.as_str()).collect();
@@ -110,13 +168,43 @@ mod tests {
     }
 
     #[test]
+    fn streams_follow_a_folders_name_unless_a_folder_is_called_so() {
+        let mut folders = folders();
+        let named = |folders: &[Folder], wanted: &str| match place(folders, wanted).unwrap() {
+            Place::Folders => "folders".to_owned(),
+            Place::Of(folder, stream) => format!("{} {}", folder.id, stream.trigger()),
+            Place::Fields(folder) => format!("{} fields", folder.id),
+        };
+        let cases = [
+            ("folders", "folders"),
+            ("Contacts/comments", "a1 new-comment"),
+            ("contacts/calls", "a1 new-call-log"),
+            ("c3/files", "c3 new-gdrivefile"),
+            ("Контакти/changes", "d4 record-change"),
+            ("a1/fields", "a1 fields"),
+        ];
+        for (wanted, expected) in cases {
+            assert_eq!(named(&folders, wanted), expected, "{wanted}");
+        }
+        let own =
+            Folder { id: "f6".into(), name: "Contacts/comments".into(), readable: true, writable: false };
+        folders.push(own);
+        assert_eq!(named(&folders, "Contacts/comments"), "f6 new-record");
+        assert_eq!(named(&folders, "a1/comments"), "a1 new-comment");
+        assert_eq!(named(&folders, "Contacts/comments/files"), "f6 new-gdrivefile");
+    }
+
+    #[test]
     fn what_cannot_be_meant_says_what_could() {
         let folders = folders();
-        let hint = |wanted| resolve(&folders, wanted).unwrap_err().way_out().unwrap_or_default().to_owned();
+        let hint = |wanted| place(&folders, wanted).unwrap_err().way_out().unwrap_or_default().to_owned();
         assert_eq!(hint("Deals"), "say which one by its id: `nethunt:b2`, `nethunt:c3`");
         assert_eq!(hint("Contcats"), "did you mean `nethunt:Contacts`?");
         assert!(hint("Something else").starts_with("it sees `Contacts`"));
-        assert_eq!(resolve(&folders, "Deals").unwrap_err().class().exit_code(), 2);
+        assert_eq!(hint("Deals/comments"), hint("Deals"));
+        assert_eq!(hint("Contcats/calls"), "did you mean `nethunt:Contacts`?");
+        assert!(hint("Contacts/comment").starts_with("it has `Contacts/comments`"));
+        assert_eq!(place(&folders, "Deals").unwrap_err().class().exit_code(), 2);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! otherwise meet them as known.
 
 use super::drain::Reply;
-use super::rows::{self, Row};
+use super::rows::{self, Parsed, Row};
+use super::stream::Stream;
 use crate::error::Result;
 use crate::extract::FIRST_REPLY;
 use crate::extract::staging::{IdAndTime, Staging};
@@ -31,6 +32,10 @@ pub(super) struct Keep {
     pub members: bool,
     /// Whether rows without an id are staged too: only by the first to show them.
     pub without_id: bool,
+    /// Whether versions of known records are staged too, whenever they were made.
+    pub versions: bool,
+    /// Whose rows they are.
+    pub stream: Stream,
 }
 
 /// What the rows of a request came to.
@@ -38,7 +43,11 @@ pub(super) struct Keep {
 pub(super) struct Seen {
     pub reply: Reply,
     pub unseen_old: u64,
-    /// Rows of the latest creation time, held back until it is known that no more of them come.
+    /// Rows that were not wanted.
+    pub left: u64,
+    /// Whose rows they are.
+    stream: Stream,
+    /// Rows of the latest time, held back until it is known that no more of them come.
     held: Vec<Row>,
 }
 
@@ -46,12 +55,17 @@ pub(super) struct Seen {
 const MOST_HELD: usize = 10_000;
 
 impl Seen {
-    /// Begins anew: an earlier body broke off.
-    pub(super) fn restart(&mut self) {
-        *self = Self { unseen_old: self.unseen_old, ..Self::default() };
+    /// Nothing yet of a stream.
+    pub(super) fn of(stream: Stream) -> Self {
+        Self { stream, ..Self::default() }
     }
 
-    /// Adds rows and returns those before the latest creation time. Records of the same millisecond come in any
+    /// Begins anew: an earlier body broke off.
+    pub(super) fn restart(&mut self) {
+        *self = Self { unseen_old: self.unseen_old, stream: self.stream, ..Self::default() };
+    }
+
+    /// Adds rows and returns those before the latest time. Records of the same millisecond come in any
     /// order, another one each time; by their ids an unchanged folder gives the same rows in the same order.
     /// `census` lacks the rows held back, and gets them when they are returned.
     fn in_order(&mut self, rows: Vec<Row>, census: &mut Census) -> Vec<RawRecord> {
@@ -63,7 +77,7 @@ impl Seen {
         let mut settled: Vec<Row> = self.held.drain(..settled).collect();
         let uncounted = |at: usize| at < waited || at >= counted;
         let records = settled.iter().enumerate().filter(|(at, _)| uncounted(*at)).map(|(_, row)| &row.record);
-        census.merge(rows::census(records));
+        census.merge(rows::census(self.stream, records));
         by_id(&mut settled);
         settled.into_iter().map(|row| row.record).collect()
     }
@@ -75,15 +89,15 @@ impl Seen {
             return Ok(());
         }
         by_id(&mut rows);
-        let census = rows::census(rows.iter().map(|row| &row.record));
+        let census = rows::census(self.stream, rows.iter().map(|row| &row.record));
         let key = format!("nethunt {}", staging.staged());
         staging.page(&key, rows.into_iter().map(|row| row.record).collect(), census)
     }
 }
 
-/// Sorts records of equal creation time by id, and leaves the order as it is otherwise.
+/// Sorts records of equal time by id, and leaves the order as it is otherwise.
 fn by_id(rows: &mut [Row]) {
-    for ties in rows.chunk_by_mut(|one, other| one.created_ms == other.created_ms) {
+    for ties in rows.chunk_by_mut(|one, other| one.at_ms == other.at_ms) {
         ties.sort_by(|one, other| one.record.id.cmp(&other.record.id));
     }
 }
@@ -100,25 +114,14 @@ pub(super) fn first_reply(staging: &Staging) -> Result<Option<i64>> {
     Ok(staging.note(FIRST_REPLY)?.as_deref().and_then(instant::parse).map(|at| at.as_millisecond()))
 }
 
-/// Counts the rows of a batch and stages those to keep. `census` comes with the batch of a first read, where
+/// Counts the rows of a batch and stages those to keep. A census comes with the batch of a first read, where
 /// all are kept.
-pub(super) fn take(
-    staging: &mut Staging,
-    seen: &mut Seen,
-    keep: Keep,
-    mut rows: Vec<Row>,
-    census: Option<Census>,
-) -> Result<()> {
+pub(super) fn take(staging: &mut Staging, seen: &mut Seen, keep: Keep, parsed: Parsed) -> Result<()> {
+    let Parsed { mut rows, objects, left, census } = parsed;
     if let Some(most) = keep.most {
         rows.truncate(usize::try_from(most.saturating_sub(seen.reply.rows)).unwrap_or(usize::MAX));
     }
-    seen.reply.rows += rows.len() as u64;
-    for row in &rows {
-        seen.reply.newest = seen.reply.newest.max(row.created_ms);
-        if let (true, Some(id), Some(at)) = (keep.members, &row.record.id, row.created_ms) {
-            seen.reply.members.insert(id.clone(), at);
-        }
-    }
+    count(seen, keep, &rows, objects, left);
     let key = format!("nethunt {}", staging.staged());
     if let Some(mut census) = census {
         let records = seen.in_order(rows, &mut census);
@@ -129,23 +132,35 @@ pub(super) fn take(
     let unknown: HashSet<_> = staging.unknown(&ids)?.into_iter().collect();
     let is_unknown = |row: &Row| row.record.id.as_ref().is_some_and(|id| unknown.contains(id));
     let unseen_old =
-        rows.iter().filter(|row| is_unknown(row) && row.created_ms.is_some_and(|at| at < old_before)).count();
+        rows.iter().filter(|row| is_unknown(row) && row.at_ms.is_some_and(|at| at < old_before)).count();
     seen.unseen_old += unseen_old as u64;
     if let (Some(note), 1..) = (keep.evidence, unseen_old) {
         staging.set_note(note, "yes");
     }
     if keep.witness {
-        let in_set = |row: &Row| Some(IdAndTime { id: row.record.id.clone()?, created_ms: row.created_ms });
+        let in_set = |row: &Row| Some(IdAndTime { id: row.record.id.clone()?, created_ms: row.at_ms });
         staging.set_add(WITNESS, &rows.iter().filter_map(in_set).collect::<Vec<_>>())?;
     }
     rows.retain(|row| match row.record.id {
-        Some(_) => is_unknown(row) || row.updated_ms.is_some_and(|at| at >= old_before),
+        Some(_) => is_unknown(row) || keep.versions || row.updated_ms.is_some_and(|at| at >= old_before),
         None => keep.without_id,
     });
     if rows.is_empty() {
         return Ok(());
     }
     let records: Vec<RawRecord> = rows.into_iter().map(|row| row.record).collect();
-    let census = rows::census(&records);
+    let census = rows::census(keep.stream, &records);
     staging.page(&key, records, census)
+}
+
+/// Counts what a reply holds, wanted or not: a drain goes by all of it.
+fn count(seen: &mut Seen, keep: Keep, rows: &[Row], objects: u64, left: Vec<(Option<String>, Option<i64>)>) {
+    seen.reply.rows += objects;
+    seen.left += left.len() as u64;
+    let newest = rows.iter().map(|row| row.at_ms).chain(left.iter().map(|(_, at)| *at)).max();
+    seen.reply.newest = seen.reply.newest.max(newest.flatten());
+    if keep.members {
+        let known = rows.iter().map(|row| (row.record.id.clone(), row.at_ms)).chain(left);
+        seen.reply.members.extend(known.filter_map(|(id, at)| Some((id?, at?))));
+    }
 }

@@ -6,6 +6,8 @@
 use super::api::{Api, failed, since};
 use super::proof::EPOCH;
 use super::rows::{self, Row};
+use super::select::Only;
+use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::http::{Failure, Unreadable};
 use crate::record::{RawRecord, service_name, to_text};
@@ -59,7 +61,7 @@ pub(super) fn by_ids(api: &Api, folder: &str, ids: &[String], opened: i64) -> Re
     let mut found: HashMap<String, Row> = HashMap::new();
     for from in [opened, EPOCH] {
         if wanted.len() > ONE_BY_ONE {
-            pick(api, folder, from, &wanted, &mut found)?;
+            pick(api, folder, Stream::Updates, from, &wanted, &mut found)?;
             wanted.retain(|id| !found.contains_key(*id));
         }
     }
@@ -73,23 +75,37 @@ pub(super) fn by_ids(api: &Api, folder: &str, ids: &[String], opened: i64) -> Re
     Ok(ids.iter().filter_map(|id| found.remove(id)).map(|row| row.record).collect())
 }
 
-/// Adds the wanted records among those updated since `from`, in their latest version.
+/// Rows of a child stream by id; those that are gone are left out. Nothing asks for them one by one.
+pub(super) fn children_by_ids(
+    api: &Api,
+    folder: &str,
+    stream: Stream,
+    ids: &[String],
+) -> Result<Vec<RawRecord>> {
+    let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let mut found = HashMap::new();
+    pick(api, folder, stream, EPOCH, &wanted, &mut found)?;
+    Ok(ids.iter().filter_map(|id| found.remove(id)).map(|row| row.record).collect())
+}
+
+/// Adds the wanted rows among those of a stream since `from`, in their latest version.
 fn pick(
     api: &Api,
     folder: &str,
+    stream: Stream,
     from: i64,
     wanted: &HashSet<&str>,
     found: &mut HashMap<String, Row>,
 ) -> Result<()> {
     let from = since(from);
-    let path = ["triggers", "updated-record", folder];
+    let path = ["triggers", stream.trigger(), folder];
     let read = api.stream(
         &path,
         &[("since", &from)],
         |_| Ok(()),
-        rows::heads,
-        |rows| {
-            for row in rows {
+        |batch| rows::heads(batch, stream, &Only::default()),
+        |parsed| {
+            for row in parsed.rows {
                 let Some(id) = row.record.id.clone().filter(|id| wanted.contains(id.as_str())) else {
                     continue;
                 };

@@ -11,12 +11,16 @@
 
 mod actions;
 mod api;
+mod children;
 mod compare;
 mod decode;
 mod drain;
 mod folders;
+mod increment;
 mod keep;
+mod listing;
 mod look_up;
+mod notes;
 #[cfg(test)]
 mod over_a_socket;
 mod pipeline;
@@ -25,9 +29,15 @@ mod proof;
 #[cfg(test)]
 mod proof_model;
 mod reading;
+mod records;
 mod rows;
+mod select;
 mod send;
+mod since;
+#[cfg(test)]
+mod since_model;
 mod split;
+mod stream;
 mod sweep;
 mod values;
 mod wire;
@@ -35,43 +45,24 @@ mod wire;
 use super::{Access, Ends};
 use crate::account::Account;
 use crate::error::{Error, Result};
-use crate::extract::staging::Staging;
-use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Client;
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
-use crate::record::schema::{FieldRef, Schema};
-use crate::record::{RawRecord, Record};
-use crate::transform::draft::Reject;
 use api::{Api, failed};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use drain::Sizes;
-use proof::Verdict;
-use reading::Reading;
+use children::Children;
+use folders::Place;
+use listing::Listing;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use stream::Stream;
 
 pub use folders::Folder;
-
-/// The most hits asked of a search whose number was not limited.
-const ALL_HITS: u64 = 1_000_000;
+pub use records::Records;
 
 /// A NetHunt login.
 #[derive(Debug, Clone)]
 pub struct NetHunt {
     api: Api,
     login: String,
-}
-
-/// The records of one folder.
-#[derive(Debug)]
-pub struct Records {
-    api: Api,
-    account: Account,
-    name: String,
-    /// The server's clock when the folder was opened, in Unix milliseconds.
-    opened: i64,
-    schema: OnceLock<Arc<Schema>>,
 }
 
 impl NetHunt {
@@ -107,13 +98,34 @@ impl NetHunt {
         Ok(folders::unite(list("readable-folder")?, list("writable-folder")?))
     }
 
-    /// Opens the stream of a folder, by its name or id.
+    /// Opens a stream: `folders`, a folder by its name or id, or what belongs to a folder, such as
+    /// `Deals/comments`.
     ///
     /// # Errors
-    /// As [`NetHunt::records`].
+    /// When there is no such folder or stream, or there are several folders of that name, besides the errors of
+    /// [`NetHunt::folders`].
     pub fn open(&self, stream: &str) -> Result<Ends> {
-        let records = Arc::new(self.records(stream)?);
-        Ok((records.clone(), Some(records)))
+        let folders = self.folders()?;
+        Ok(match folders::place(&folders, stream)? {
+            Place::Folders => {
+                let account = self.account(folders::FOLDERS.to_owned());
+                (Arc::new(Listing::folders(self.api.clone(), account)), None)
+            }
+            Place::Fields(folder) => {
+                let account = self.account(format!("{}/{}", folder.id, folders::FIELDS));
+                (Arc::new(Listing::fields(self.api.clone(), account, folder)), None)
+            }
+            Place::Of(folder, Stream::Records | Stream::Updates) => {
+                let records = Arc::new(self.records_of(folder));
+                (records.clone(), Some(records))
+            }
+            Place::Of(folder, stream) => {
+                let account = self.account(format!("{}/{}", folder.id, stream.suffix()));
+                let children = Arc::new(Children::new(self.api.clone(), account, folder, stream));
+                let writable = matches!(stream, Stream::Comments | Stream::Calls);
+                (children.clone(), if writable { Some(children) } else { None })
+            }
+        })
     }
 
     /// What the credentials are good for; `connection` is the name that streams are written with.
@@ -123,153 +135,51 @@ impl NetHunt {
     pub fn access(&self, connection: &str) -> Result<Access> {
         let users = self.who()?;
         let folders = self.folders()?;
-        let named = |folders: &mut dyn Iterator<Item = &Folder>| -> Vec<String> {
-            folders.map(|folder| format!("{connection}:{}", folder.name)).collect()
+        let name = |folder: &Folder, suffix: &str| match suffix {
+            "" => format!("{connection}:{}", folder.name),
+            suffix => format!("{connection}:{}/{suffix}", folder.name),
         };
+        let mut readable = vec![format!("{connection}:{}", folders::FOLDERS)];
+        let mut writable = Vec::new();
+        for folder in &folders {
+            if folder.readable {
+                readable.push(name(folder, ""));
+                readable.extend(folders::suffixes().map(|suffix| name(folder, suffix)));
+            }
+            if folder.writable {
+                let streams = [Stream::Records, Stream::Comments, Stream::Calls];
+                writable.extend(streams.map(|stream| name(folder, stream.suffix())));
+            }
+        }
         let users: Vec<_> = users.iter().map(|(name, email)| format!("{name} <{email}>")).collect();
         Ok(Access {
             connection: connection.to_owned(),
             user: users.join(", "),
             account: format!("{} folders", folders.len()),
-            readable: named(&mut folders.iter()),
-            writable: named(&mut folders.iter().filter(|folder| folder.writable)),
+            readable,
+            writable,
         })
     }
 
     /// The records of the folder of that name or id.
     ///
     /// # Errors
-    /// When there is no such folder or there are several, besides the errors of [`NetHunt::folders`].
+    /// As [`NetHunt::open`].
     pub fn records(&self, folder: &str) -> Result<Records> {
         let folders = self.folders()?;
-        let folder = folders::resolve(&folders, folder)?;
-        Ok(Records {
-            account: Account {
-                service: "nethunt".to_owned(),
-                url: self.api.base().to_owned(),
-                identity: self.login.clone(),
-                stream: folder.id.clone(),
-            },
-            name: format!("nethunt:{}", folder.name),
-            opened: self.api.client().server_now().as_millisecond(),
-            api: self.api.clone(),
-            schema: OnceLock::new(),
-        })
-    }
-}
-
-impl Records {
-    fn folder(&self) -> &str {
-        &self.account.stream
-    }
-
-    fn read_whole(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
-        let mut reading = Reading::new(&self.api, self.folder(), staging);
-        let verdict = proof::read_whole(&mut reading, &Sizes::REAL, selection.expect)?;
-        let deleted = reading.catch_up()?;
-        if let Some(expected) = selection.expect {
-            let (old, all) = reading.bounds()?;
-            let agrees = (old.saturating_sub(deleted)..=all).contains(&expected);
-            return Ok(match agrees {
-                true => Completeness::Complete,
-                false => Completeness::Incomplete(format!(
-                    "the folder should hold {expected} records, but {all} were read"
-                )),
-            });
-        }
-        Ok(match verdict {
-            Verdict::Whole | Verdict::AsExpected => Completeness::Complete,
-            Verdict::Unproven(why) => Completeness::Unproven(why.to_owned()),
-            Verdict::Cut(why) => Completeness::Incomplete(why.to_owned()),
-        })
-    }
-}
-
-impl Source for Records {
-    fn account(&self) -> &Account {
-        &self.account
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn schema(&self) -> Result<Arc<Schema>> {
-        if let Some(schema) = self.schema.get() {
-            return Ok(Arc::clone(schema));
-        }
-        let fields = self.api.list(&["triggers", "folder-field", self.folder()], &[]);
-        let fields =
-            fields.map_err(|failure| failed(&format!("list the fields of `{}`", self.name), failure))?;
-        let schema = Arc::new(folders::schema(&self.name, fields));
-        Ok(Arc::clone(self.schema.get_or_init(|| schema)))
-    }
-
-    fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::new(decode::Decoder)
-    }
-
-    fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
-        if let Some(kind) = selection.kind.as_deref().filter(|kind| *kind != decode::KIND) {
-            return Err(Error::input(format!("NetHunt has no records of type `{kind}`"))
-                .hint("all of its records are of type `record`"));
-        }
-        if selection.keyword.is_some() {
-            return Err(Error::input("NetHunt has no search by keyword").hint("search with `--find`"));
-        }
-        match (&selection.find, selection.limit) {
-            (Some(query), limit) => {
-                Reading::new(&self.api, self.folder(), staging).search(query, limit.unwrap_or(ALL_HITS))?;
-                Ok(Completeness::Unproven("the hits of a search, as the service gives them".to_owned()))
-            }
-            (None, Some(limit)) => {
-                Reading::new(&self.api, self.folder(), staging).sample(limit)?;
-                Ok(Completeness::Unproven(format!("a sample of at most {limit} records")))
-            }
-            (None, None) => self.read_whole(selection, staging),
+        match folders::place(&folders, folder)? {
+            Place::Of(folder, Stream::Records) => Ok(self.records_of(folder)),
+            _ => Err(Error::input(format!("`{folder}` is not a NetHunt folder"))),
         }
     }
-}
 
-impl Target for Records {
-    fn account(&self) -> &Account {
-        &self.account
+    fn records_of(&self, folder: &Folder) -> Records {
+        Records::new(self.api.clone(), self.account(folder.id.clone()), format!("nethunt:{}", folder.name))
     }
 
-    fn source(&self) -> &dyn Source {
-        self
-    }
-
-    fn plan(&self, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
-        plan::plan(row)
-    }
-
-    fn send(&self, operation: &Operation, id: Option<&str>) -> Sent {
-        send::send(&self.api, self.folder(), operation, id)
-    }
-
-    fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>> {
-        look_up::by_ids(&self.api, self.folder(), ids, self.opened - keep::OLD_MS)
-    }
-
-    fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {
-        sweep::created_since(&self.api, self.folder(), &self.account.identity, mark)
-    }
-
-    fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {
-        look_up::by_value(&self.api, self.folder(), &place.name, value)
-    }
-
-    fn holds(&self, operation: &Operation, record: &Record) -> bool {
-        compare::holds(operation, record)
-    }
-
-    fn content(&self, operation: &Operation) -> String {
-        compare::content(operation)
-    }
-
-    fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState {
-        compare::update_state(operation, record)
+    fn account(&self, stream: String) -> Account {
+        let (url, identity) = (self.api.base().to_owned(), self.login.clone());
+        Account { service: "nethunt".to_owned(), url, identity, stream }
     }
 }
 

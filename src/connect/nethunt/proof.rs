@@ -24,13 +24,38 @@ pub(super) enum Verdict {
 /// The beginning of time, as far as NetHunt is concerned.
 pub(super) const EPOCH: i64 = 0;
 
+/// What a stream's own answers came to, before any second count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Distinct records seen.
+    pub records: u64,
+    /// The read was seen to be cut.
+    pub cut: bool,
+    /// Whether the service answered past the end.
+    pub end_seen: bool,
+    /// The newest time seen, in Unix milliseconds.
+    pub newest: Option<i64>,
+    /// Old records turned up where only a cap can have hidden them.
+    pub missed: bool,
+}
+
 /// Reads everything and says how sure that is. `expected` is the count that the web application shows.
 pub(super) fn read_whole(feed: &mut impl Feed, sizes: &Sizes, expected: Option<u64>) -> Result<Verdict> {
+    let found = read_since(feed, sizes, EPOCH)?;
+    if expected == Some(found.records) {
+        return Ok(Verdict::AsExpected);
+    }
+    second_count(feed, sizes, found)
+}
+
+/// Reads everything since a time, in Unix milliseconds, with step 1 of the proof: the look past the end.
+pub(super) fn read_since(feed: &mut impl Feed, sizes: &Sizes, from: i64) -> Result<Found> {
     let memory = feed.memory()?;
     let mut cut = memory.cut;
     let mut known_end = memory.drained;
-    let mut since = known_end.map_or(EPOCH, |(since, _)| since);
+    let mut since = known_end.map_or(from, |(since, _)| since);
     let mut end_seen = true;
+    let mut latest = None;
     // An earlier life may have ended after it found more and before it went on from there.
     let mut found_before = memory.cut && known_end.is_some();
     loop {
@@ -46,6 +71,7 @@ pub(super) fn read_whole(feed: &mut impl Feed, sizes: &Sizes, expected: Option<u
             cut = true;
             feed.cut()?;
         }
+        latest = latest.max(drained.newest);
         let Some(newest) = drained.newest else { break };
         match feed.beyond(newest - 1)? {
             None => end_seen = false,
@@ -61,17 +87,7 @@ pub(super) fn read_whole(feed: &mut impl Feed, sizes: &Sizes, expected: Option<u
         break;
     }
     let records = feed.distinct()?;
-    if expected == Some(records) {
-        return Ok(Verdict::AsExpected);
-    }
-    second_count(feed, sizes, Found { records, cut, missed: memory.missed, end_seen })
-}
-
-struct Found {
-    records: u64,
-    cut: bool,
-    missed: bool,
-    end_seen: bool,
+    Ok(Found { records, cut, missed: memory.missed, end_seen, newest: latest })
 }
 
 fn second_count(feed: &mut impl Feed, sizes: &Sizes, found: Found) -> Result<Verdict> {

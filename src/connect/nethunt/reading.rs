@@ -1,4 +1,4 @@
-//! A folder's records into staging: the requests behind [`Feed`], and the last look at edits and deletions.
+//! A stream of a folder into staging: the requests behind [`Feed`], and the last look at edits and deletions.
 //!
 //! Every record that any request shows is kept. Once something is staged, later requests only add what is not
 //! known yet or was edited since the first reply; so a body that broke off, a request that repeats the whole
@@ -10,12 +10,16 @@ use super::drain::{Drained, Feed, Memory, Reply, Witness};
 use super::keep::{Keep, OLD_MS, Seen, WITNESS, first_reply, take};
 use super::look_up::{by_id, may_exist};
 use super::proof::EPOCH;
-use super::rows;
+use super::rows::{self, Parsed};
+use super::select::Only;
+use super::since::watermark;
+use super::stream::{CHILDREN, Stream};
 use super::wire::Change;
 use crate::error::{Error, Result};
-use crate::extract::FIRST_REPLY;
 use crate::extract::staging::Staging;
+use crate::extract::{FIRST_REPLY, WATERMARK};
 use crate::record::instant;
+use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,40 +29,81 @@ type Asked<T> = Result<Result<T, NoAnswer>>;
 /// Changes of unknown records that are remembered; more are not evidence any more.
 const MOST_UNKNOWN: usize = 100_000;
 
-const DRAINED: &str = "nethunt drained";
-const CUT: &str = "nethunt cut";
 const MISSED: &str = "nethunt missed";
+/// The note that keeps the `Date` of the read's first reply, where it had one.
+pub(super) const DATE: &str = "nethunt date";
 
-/// The reading of one folder into one staging area.
+/// The reading of one stream of a folder into one staging area.
 pub(super) struct Reading<'a> {
     api: &'a Api,
     folder: &'a str,
+    stream: Stream,
+    only: Only,
     staging: &'a mut Staging,
+    /// Further parameters of requests to the stream.
+    also: Vec<(&'static str, String)>,
     /// Why the last request without an answer had none.
     unanswered: String,
+    /// Whether that was because there is no such stream, and not for now alone.
+    lacking: bool,
 }
 
 impl<'a> Reading<'a> {
+    /// The reading of a folder's records.
     pub(super) fn new(api: &'a Api, folder: &'a str, staging: &'a mut Staging) -> Self {
-        Self { api, folder, staging, unanswered: String::new() }
+        Self::of(Stream::Records, Only::default(), api, folder, staging)
     }
 
-    /// Reads the hits of a search, as the service gives them.
-    pub(super) fn search(&mut self, query: &str, limit: u64) -> Result<()> {
+    /// The reading of those rows of a folder's stream that are wanted.
+    pub(super) fn of(
+        stream: Stream,
+        only: Only,
+        api: &'a Api,
+        folder: &'a str,
+        staging: &'a mut Staging,
+    ) -> Self {
+        let (also, unanswered) = (Vec::new(), String::new());
+        Self { api, folder, stream, only, staging, also, unanswered, lacking: false }
+    }
+
+    /// Adds a parameter to the requests to the stream; it may be given several times.
+    pub(super) fn ask(&mut self, name: &'static str, value: &str) {
+        self.also.push((name, value.to_owned()));
+    }
+
+    /// Whether the service has no such stream.
+    pub(super) fn is_lacking(&self) -> bool {
+        self.lacking
+    }
+
+    /// Notes where the next read of what changed begins.
+    pub(super) fn note_watermark(&mut self) -> Result<()> {
+        let date = self.staging.note(DATE)?.as_deref().and_then(instant::parse);
+        let newest = self.staging.newest_created()?;
+        let next = watermark(date.map(|at| at.as_millisecond()), newest);
+        if let Some(at) = next.and_then(|at| Timestamp::from_millisecond(at).ok()) {
+            self.staging.set_note(WATERMARK, instant::print(at));
+        }
+        Ok(())
+    }
+
+    /// Reads the hits of a search, and returns how many of them are not wanted.
+    pub(super) fn search(&mut self, query: &str, limit: u64) -> Result<u64> {
         let keep = Keep { most: Some(limit), without_id: true, ..Keep::default() };
         let limit = limit.to_string();
         match self.rows(&["searches", "find-record"], &[("query", query), ("limit", &limit)], keep)? {
-            Ok(_) | Err(NoAnswer::Nothing(_)) => Ok(()),
+            Ok(seen) => Ok(seen.left),
+            Err(NoAnswer::Nothing(_)) => Ok(0),
             Err(no) => Err(self.unable(no)),
         }
     }
 
-    /// Reads some records.
+    /// Reads some of the rows.
     pub(super) fn sample(&mut self, limit: u64) -> Result<()> {
         let keep = Keep { most: Some(limit), without_id: true, ..Keep::default() };
         let (since, limit) = (since(EPOCH), limit.to_string());
         let query = [("since", since.as_str()), ("limit", limit.as_str())];
-        match self.rows(&["triggers", "new-record"], &query, keep)? {
+        match self.rows(&["triggers", self.stream.trigger()], &query, keep)? {
             Ok(_) => Ok(()),
             Err(no) => Err(self.unable(no)),
         }
@@ -111,11 +156,12 @@ impl<'a> Reading<'a> {
         Ok(first_reply(self.staging)?.map_or(i64::MIN, |at| at - OLD_MS))
     }
 
-    /// Reads records and keeps what is new.
+    /// Reads rows and keeps what is new.
     fn rows(&mut self, path: &[&str; 2], query: &[(&str, &str)], keep: Keep) -> Asked<Seen> {
-        let (api, path) = (self.api, [path[0], path[1], self.folder]);
+        let (api, path, stream, only) = (self.api, [path[0], path[1], self.folder], self.stream, &self.only);
+        let keep = Keep { stream, ..keep };
         let asked = api.client().server_now();
-        let mut seen = Seen::default();
+        let mut seen = Seen::of(stream);
         let read = {
             let shared = std::sync::Mutex::new((&mut *self.staging, &mut seen));
             let with = || shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -133,16 +179,17 @@ impl<'a> Reading<'a> {
                     first.store(keep.without_id && keep.most.is_none() && nothing_known, Ordering::Relaxed);
                     if staging.note(FIRST_REPLY)?.is_none() {
                         staging.set_note(FIRST_REPLY, instant::print(date.unwrap_or(asked)));
+                        date.into_iter().for_each(|date| staging.set_note(DATE, instant::print(date)));
                     }
                     if keep.witness { staging.set_clear(WITNESS) } else { Ok(()) }
                 },
                 |batch| match first.load(Ordering::Relaxed) {
-                    true => rows::counted(batch).map(|(rows, census)| (rows, Some(census))),
-                    false => rows::heads(batch).map(|rows| (rows, None)),
+                    true => rows::counted(batch, stream, only),
+                    false => rows::heads(batch, stream, only),
                 },
-                |(rows, census)| {
+                |parsed: Parsed| {
                     let (staging, seen) = &mut *with();
-                    take(staging, seen, keep, rows, census)
+                    take(staging, seen, keep, parsed)
                 },
             )?
         };
@@ -188,11 +235,23 @@ impl<'a> Reading<'a> {
         for id in candidates {
             if let Some(row) = by_id(self.api, self.folder, &id)? {
                 let mut seen = Seen::default();
-                take(self.staging, &mut seen, Keep::evidence(MISSED), vec![row], None)?;
+                let parsed = Parsed { rows: vec![row], objects: 1, ..Parsed::default() };
+                take(self.staging, &mut seen, Keep::evidence(MISSED), parsed)?;
                 unseen += seen.unseen_old;
             }
         }
         Ok(Some(unseen))
+    }
+
+    /// Reads the stream since a time.
+    fn since(&mut self, from: i64, limit: Option<u64>, keep: Keep) -> Asked<Seen> {
+        let keep = Keep { versions: self.stream == Stream::Updates, ..keep };
+        let (from, limit) = (since(from), limit.map(|limit| limit.to_string()));
+        let also = self.also.clone();
+        let mut query = vec![("since", from.as_str())];
+        query.extend(limit.as_deref().map(|limit| ("limit", limit)));
+        query.extend(also.iter().map(|(name, value)| (*name, value.as_str())));
+        self.rows(&["triggers", self.stream.trigger()], &query, keep)
     }
 
     /// No evidence where there is nothing to tell; `None` where the service is unable for now.
@@ -211,12 +270,10 @@ impl<'a> Reading<'a> {
 impl Feed for Reading<'_> {
     fn new_record(&mut self, from: i64, limit: Option<u64>) -> Result<Option<Reply>> {
         let keep = Keep { members: limit.is_some(), without_id: true, ..Keep::default() };
-        let (from, limit) = (since(from), limit.map(|limit| limit.to_string()));
-        let mut query = vec![("since", from.as_str())];
-        query.extend(limit.as_deref().map(|limit| ("limit", limit)));
-        match self.rows(&["triggers", "new-record"], &query, keep)? {
+        match self.since(from, limit, keep)? {
             Ok(seen) => Ok(Some(seen.reply)),
             Err(no) => {
+                self.lacking = !matches!(no, NoAnswer::ForNow(_));
                 self.unanswered = no.why();
                 Ok(None)
             }
@@ -224,8 +281,7 @@ impl Feed for Reading<'_> {
     }
 
     fn beyond(&mut self, from: i64) -> Result<Option<u64>> {
-        let from = since(from);
-        match self.rows(&["triggers", "new-record"], &[("since", &from)], Keep::evidence(CUT))? {
+        match self.since(from, None, Keep::evidence(self.stream.notes().1))? {
             Ok(seen) => Ok(Some(seen.unseen_old)),
             Err(NoAnswer::Nothing(_)) => Ok(Some(0)),
             Err(_) => Ok(None),
@@ -266,25 +322,31 @@ impl Feed for Reading<'_> {
     }
 
     fn memory(&self) -> Result<Memory> {
-        let drained = self.staging.note(DRAINED)?.and_then(|text| serde_json::from_str(&text).ok());
+        let drained =
+            self.staging.note(self.stream.notes().0)?.and_then(|text| serde_json::from_str(&text).ok());
         let noted = |note| self.staging.note(note).map(|found| found.is_some());
-        Ok(Memory { drained, cut: noted(CUT)?, missed: noted(MISSED)? })
+        Ok(Memory { drained, cut: noted(self.stream.notes().1)?, missed: noted(MISSED)? })
     }
 
     fn drained(&mut self, since: i64, drained: Drained) -> Result<()> {
         let text = serde_json::to_string(&(since, drained))
             .map_err(|cause| Error::stopped("cannot note how far the read came").because(cause))?;
-        self.staging.set_note(DRAINED, text);
+        self.staging.set_note(self.stream.notes().0, text);
         self.staging.commit()
     }
 
     fn cut(&mut self) -> Result<()> {
-        self.staging.set_note(CUT, "yes");
+        self.staging.set_note(self.stream.notes().1, "yes");
         self.staging.commit()
     }
 
     fn unable(&self) -> Error {
-        let (folder, why) = (self.folder, &self.unanswered);
-        Error::stopped(format!("cannot read the records of the NetHunt folder `{folder}`: {why}"))
+        let (what, folder, why) = (self.stream.plural(), self.folder, &self.unanswered);
+        let told = format!("cannot read the {what} of the NetHunt folder `{folder}`: {why}");
+        // A stream that a service need not have is not waited for.
+        match CHILDREN.contains(&self.stream) && self.lacking {
+            true => Error::input(told),
+            false => Error::stopped(told),
+        }
     }
 }

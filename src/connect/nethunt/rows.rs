@@ -1,7 +1,9 @@
 //! A batch of the records array as rows for staging. Pure.
 
-use super::decode::{Decoder, KIND};
+use super::decode::KIND;
+use super::select::Only;
 use super::split::Batch;
+use super::stream::Stream;
 use super::wire::Head;
 use crate::extract::Decode;
 use crate::http::Unreadable;
@@ -13,49 +15,75 @@ use crate::record::{RawRecord, instant};
 pub(super) struct Row {
     /// The record; without an id where it has none that can be read.
     pub record: RawRecord,
-    /// Creation time in Unix milliseconds.
-    pub created_ms: Option<i64>,
+    /// The time that its stream goes by, in Unix milliseconds.
+    pub at_ms: Option<i64>,
     /// Time of the last change in Unix milliseconds.
     pub updated_ms: Option<i64>,
+    /// The record that a row of a child stream belongs to.
+    pub of: Option<String>,
+    /// The field that a row of the changes is about.
+    pub field: Option<String>,
+}
+
+/// A batch of an array.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    /// Rows that are wanted.
+    pub rows: Vec<Row>,
+    /// Objects in the array, wanted or not; one may give several rows.
+    pub objects: u64,
+    /// Id and time of the rows that are not wanted.
+    pub left: Vec<(Option<String>, Option<i64>)>,
+    /// What the rows hold, where it was counted.
+    pub census: Option<Census>,
 }
 
 /// Rows with a census of what they hold: for a first read, where every row is kept. The last ones, of one
-/// creation time ([`ties`]), are not counted: they may have to wait for the next batch.
-pub(super) fn counted(batch: &Batch) -> Result<(Vec<Row>, Census), Unreadable> {
-    let mut rows = Vec::with_capacity(512);
+/// time ([`ties`]), are not counted: they may have to wait for the next batch.
+pub(super) fn counted(batch: &Batch, stream: Stream, only: &Only) -> Result<Parsed, Unreadable> {
+    let mut parsed = Parsed::default();
     let mut records = Vec::with_capacity(512);
     for raw in batch.texts()? {
-        match Decoder.decode(raw) {
-            Err(_) => {
-                rows.push(head(raw)?);
-                records.push(None);
-            }
-            Ok(record) => {
-                rows.push(row(raw, record.id.clone(), record.created.clone(), record.updated.clone()));
-                records.push(Some(record));
+        parsed.objects += 1;
+        for (row, record) in stream.decoded(raw)? {
+            if only.admits(&row) {
+                parsed.rows.push(row);
+                records.push(record);
+            } else {
+                parsed.left.push((row.record.id, row.at_ms));
             }
         }
     }
     let mut census = Census::default();
-    records[..rows.len() - ties(&rows)].iter().flatten().for_each(|record| census.add(record));
-    Ok((rows, census))
+    let settled = parsed.rows.len() - ties(&parsed.rows);
+    records[..settled].iter().flatten().for_each(|record| census.add(record));
+    parsed.census = Some(census);
+    Ok(parsed)
 }
 
-/// How many rows at the end have the creation time of the last.
+/// How many rows at the end have the time of the last.
 pub(super) fn ties(rows: &[Row]) -> usize {
-    let latest = rows.last().map(|row| row.created_ms);
-    rows.iter().rev().take_while(|row| Some(row.created_ms) == latest).count()
+    let latest = rows.last().map(|row| row.at_ms);
+    rows.iter().rev().take_while(|row| Some(row.at_ms) == latest).count()
 }
 
 /// Rows alone: for reads that mostly meet what is known already.
-pub(super) fn heads(batch: &Batch) -> Result<Vec<Row>, Unreadable> {
-    batch.texts()?.map(head).collect()
+pub(super) fn heads(batch: &Batch, stream: Stream, only: &Only) -> Result<Parsed, Unreadable> {
+    let mut parsed = Parsed::default();
+    for raw in batch.texts()? {
+        parsed.objects += 1;
+        let (wanted, left): (Vec<_>, Vec<_>) =
+            stream.rows(raw)?.into_iter().partition(|row| only.admits(row));
+        parsed.rows.extend(wanted);
+        parsed.left.extend(left.into_iter().map(|row| (row.record.id, row.at_ms)));
+    }
+    Ok(parsed)
 }
 
 /// A census of rows that [`heads`] gave.
-pub(super) fn census<'a>(records: impl IntoIterator<Item = &'a RawRecord>) -> Census {
+pub(super) fn census<'a>(stream: Stream, records: impl IntoIterator<Item = &'a RawRecord>) -> Census {
     let mut census = Census::default();
-    for record in records.into_iter().filter_map(|record| Decoder.decode(&record.raw).ok()) {
+    for record in records.into_iter().filter_map(|record| stream.decode(&record.raw).ok()) {
         census.add(&record);
     }
     census
@@ -74,11 +102,12 @@ pub(super) fn head(raw: &str) -> Result<Row, Unreadable> {
     }
 }
 
-fn row(raw: &str, id: Option<String>, created: Option<String>, updated: Option<String>) -> Row {
+/// A record's row.
+pub(super) fn row(raw: &str, id: Option<String>, created: Option<String>, updated: Option<String>) -> Row {
     let ms = |text: &Option<String>| text.as_deref().and_then(instant::parse).map(|at| at.as_millisecond());
-    let (created_ms, updated_ms) = (ms(&created), ms(&updated));
+    let (at_ms, updated_ms) = (ms(&created), ms(&updated));
     let record = RawRecord { id, kind: Some(KIND.to_owned()), created, updated, raw: raw.to_owned() };
-    Row { record, created_ms, updated_ms }
+    Row { record, at_ms, updated_ms, of: None, field: None }
 }
 
 #[cfg(test)]
@@ -99,9 +128,10 @@ mod tests {
     #[test]
     fn a_record_that_cannot_be_read_is_kept_as_it_is() {
         let body = br#"[{"recordId":"a","createdAt":"2023-07-13T13:46:24.113Z","fields":{"N":1}},{"id":7}]"#;
-        let (rows, census) = counted(&batch(body)).unwrap();
+        let parsed = counted(&batch(body), Stream::Records, &Only::default()).unwrap();
+        let (rows, census) = (parsed.rows, parsed.census.unwrap());
         assert_eq!(rows[0].record.id.as_deref(), Some("a"));
-        assert_eq!(rows[0].created_ms, Some(1_689_255_984_113));
+        assert_eq!(rows[0].at_ms, Some(1_689_255_984_113));
         assert_eq!((rows[1].record.id.as_deref(), rows[1].record.raw.as_str()), (None, r#"{"id":7}"#));
         assert_eq!((census.records, ties(&rows)), (1, 1));
     }
@@ -111,7 +141,8 @@ mod tests {
         for body in [&b"[{]"[..], b"[{\"a\":}]", b"[{\"a\" 1}]"] {
             assert!(
                 split(&mut &*body, |batch| {
-                    assert!(counted(&batch).is_err() && heads(&batch).is_err());
+                    let (of, all) = (Stream::Records, Only::default());
+                    assert!(counted(&batch, of, &all).is_err() && heads(&batch, of, &all).is_err());
                     true
                 })
                 .is_ok_and(|_| true)

@@ -5,6 +5,7 @@
 //! the documented JSON, which a proxy may have made up.
 
 use super::api::{Api, failed, said};
+use super::look_up;
 use super::wire::Created;
 use crate::error::Error;
 use crate::http::Failure;
@@ -15,12 +16,12 @@ use serde_json::Value;
 pub(super) fn send(api: &Api, folder: &str, operation: &Operation, id: Option<&str>) -> Sent {
     match (operation.kind, id) {
         (OperationKind::Create, _) => {
-            let answer = api.write(&["actions", "create-record", folder], &[], &operation.body);
+            let answer = api.write(&["actions", "create-record", folder], &[], Some(&operation.body));
             answer.map_or_else(create_failed, |answer| created(&answer.body))
         }
         (OperationKind::Update, Some(id)) => {
             let path = ["actions", "update-record", id];
-            let answer = api.write(&path, &[("overwrite", "false")], &operation.body);
+            let answer = api.write(&path, &[("overwrite", "false")], Some(&operation.body));
             answer.map_or_else(update_failed, |answer| updated(&answer.body, id))
         }
         (OperationKind::Update, None) => Sent::Refused("an update needs a record's id".to_owned()),
@@ -31,11 +32,40 @@ pub(super) fn send(api: &Api, folder: &str, operation: &Operation, id: Option<&s
     }
 }
 
+/// Hangs a comment or a call log on a record.
+pub(super) fn note(api: &Api, action: &str, record: &str, body: &Value) -> Sent {
+    match api.write(&["actions", action, record], &[], Some(body)) {
+        Ok(answer) => created(&answer.body),
+        Err(Failure::Refused { status: 404 | 410, .. }) => {
+            Sent::Refused(format!("there is no record `{record}`"))
+        }
+        Err(failure) => create_failed(failure),
+    }
+}
+
+/// Deletes a record of a folder. One that is gone already is as it should be (NetHunt facts, section 11, row 8);
+/// a plain 400 may mean the same, so the folder is asked.
+pub(super) fn delete(api: &Api, folder: &str, id: &str) -> Sent {
+    let done = || Sent::Done { id: id.to_owned(), also: Vec::new() };
+    match api.write(&["actions", "delete-record", id], &[], None) {
+        // Documented is `{}`, and an empty body is tolerated.
+        Ok(answer) if !answer.body.trim_ascii_start().starts_with(b"<") => done(),
+        Ok(_) => unclear("the answer to the delete is a page of HTML"),
+        Err(Failure::Refused { status: 404 | 410, .. }) => done(),
+        Err(Failure::Refused { status: 400, text }) => match look_up::may_exist(api, folder, id) {
+            Ok(false) => done(),
+            Ok(true) => Sent::Refused(format!("NetHunt answers 400{}", said(&text))),
+            Err(error) => Sent::Blocked(error),
+        },
+        Err(failure) => create_failed(failure),
+    }
+}
+
 fn created(body: &[u8]) -> Sent {
     let answer = serde_json::from_slice::<Created>(body).ok();
-    match answer.and_then(|answer| answer.record_id.or(answer.id)).filter(|id| !id.is_empty()) {
+    match answer.and_then(Created::key).filter(|id| !id.is_empty()) {
         Some(id) => Sent::Done { id, also: Vec::new() },
-        None => unclear("the answer to the create does not name the record"),
+        None => unclear("the answer to the create does not name what was made"),
     }
 }
 
@@ -91,6 +121,8 @@ mod tests {
     #[test]
     fn answers_to_writes_mean_what_they_mean() {
         assert_eq!(short(&created(br#"{"recordId":"a","createdAt":"x","fields":{}}"#)), "done a");
+        assert_eq!(short(&created(br#"{"commentId":"c","createdAt":"x"}"#)), "done c");
+        assert_eq!(short(&created(br#"{"callLogId":"l","createdAt":"x"}"#)), "done l");
         for body in [&b""[..], b"{}", b"<html>", b"{\"recordId\":\"\"}", b"[]", b"{\"recordId\":"] {
             assert_eq!(short(&created(body)), "doubt false");
         }

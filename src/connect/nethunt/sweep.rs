@@ -7,6 +7,8 @@
 use super::api::{Api, NoAnswer, failed, since};
 use super::proof::EPOCH;
 use super::rows;
+use super::select::Only;
+use super::stream::Stream;
 use super::wire::Change;
 use crate::error::Result;
 use crate::http::{Failure, Unreadable};
@@ -21,15 +23,29 @@ const OVERLAP_MS: i64 = 2_000;
 pub(super) fn created_since(api: &Api, folder: &str, login: &str, mark: &ReadMark) -> Result<Vec<Candidate>> {
     let from = since(begin(mark));
     let query = [("since", from.as_str())];
+    let mut made = new_rows(api, folder, Stream::Records, mark)?;
+    if !made.is_empty() {
+        let others = made_by_others(api, folder, login, &query)?;
+        for one in &mut made {
+            one.by_other = one.record.id.as_ref().is_some_and(|id| others.contains(id));
+        }
+    }
+    Ok(made)
+}
+
+/// Every row of a stream made since the plan's read; who made it is not told.
+pub(super) fn new_rows(api: &Api, folder: &str, stream: Stream, mark: &ReadMark) -> Result<Vec<Candidate>> {
+    let from = since(begin(mark));
+    let query = [("since", from.as_str())];
     let mut records: HashMap<String, RawRecord> = HashMap::new();
     let mut order = Vec::new();
     let read = api.stream(
-        &["triggers", "new-record", folder],
+        &["triggers", stream.trigger(), folder],
         &query,
         |_| Ok(()),
-        rows::heads,
-        |rows| {
-            for row in rows {
+        |batch| rows::heads(batch, stream, &Only::default()),
+        |parsed| {
+            for row in parsed.rows {
                 let Some(id) = row.record.id.clone() else { continue };
                 if records.insert(id.clone(), row.record).is_none() {
                     order.push(id);
@@ -45,10 +61,9 @@ pub(super) fn created_since(api: &Api, folder: &str, login: &str, mark: &ReadMar
             return Err(failed("see what was created in the NetHunt folder", Failure::GaveUp(no.why())));
         }
     }
-    let others = made_by_others(api, folder, login, &query)?;
     let candidate = |id: String| {
         let record = records.remove(&id)?;
-        Some(Candidate { record, by_other: others.contains(&id), also: Vec::new() })
+        Some(Candidate { record, by_other: false, also: Vec::new() })
     };
     Ok(order.into_iter().filter_map(candidate).collect())
 }

@@ -50,6 +50,8 @@ pub(super) struct Head<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Change {
     #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
     pub record_id: String,
     #[serde(default)]
     pub time: String,
@@ -59,12 +61,21 @@ pub(super) struct Change {
     pub user: Option<User>,
 }
 
-/// The answer to a create.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// The answer to a create: of a record, a comment or a call log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(super) struct Created {
     pub record_id: Option<String>,
+    pub comment_id: Option<String>,
+    pub call_log_id: Option<String>,
     pub id: Option<String>,
+}
+
+impl Created {
+    /// The id of what was made.
+    pub(super) fn key(self) -> Option<String> {
+        self.comment_id.or(self.call_log_id).or(self.record_id).or(self.id)
+    }
 }
 
 impl Head<'_> {
@@ -79,5 +90,14 @@ impl User {
     pub(super) fn address(&self) -> Option<String> {
         let text = self.email_address.as_deref()?.trim().trim_start_matches('<').trim_end_matches('>');
         (!text.is_empty()).then(|| text.to_lowercase())
+    }
+
+    /// `Name <address>`, as far as both are known.
+    pub(super) fn shown(&self) -> Option<String> {
+        let name = self.personal_name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        match (name, self.address()) {
+            (Some(name), Some(address)) => Some(format!("{name} <{address}>")),
+            (name, address) => address.or_else(|| name.map(str::to_owned)),
+        }
     }
 }

@@ -64,7 +64,7 @@ impl Contacts {
         if let Some(completeness) = contacts.finished()? {
             return Ok((contacts, completeness));
         }
-        let mut selected = select::selected(&self.api, &*self.schema()?, selection)?;
+        let mut selected = self.selected(selection)?;
         selected.reader.fields = Some(LEAST.to_owned());
         let completeness = extract::extract(&selected, selection, self.settle, &mut contacts)?;
         contacts.finish(&completeness)?;
@@ -94,6 +94,11 @@ impl Contacts {
 
     fn reader(&self) -> Reader<'_> {
         Reader::whole(&self.api, Arc::new(Decoder::new(&self.known_schema())))
+    }
+
+    /// What `selection` asks for.
+    fn selected(&self, selection: &Selection) -> Result<select::Selected<'_>> {
+        select::selected(&self.api, &*self.schema()?, selection)
     }
 
     /// Asks for the fields: the old metadata, or the new where the service has only that. Where it has neither,
@@ -136,8 +141,8 @@ impl Source for Contacts {
     }
 
     fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
-        let selected = select::selected(&self.api, &*self.schema()?, selection)?;
-        extract::extract(&selected, selection, self.settle, staging)
+        let reader = self.selected(selection)?;
+        extract::extract(&reader, selection, self.settle, staging)
     }
 }
 
