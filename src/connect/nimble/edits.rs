@@ -134,7 +134,7 @@ fn hidden(page: u64, failure: Failure) -> Result<Edits> {
                 .into(),
         )),
         failure => match Trouble::of_page(page, failure) {
-            Trouble::Window(why) => Ok(Edits::Hidden(why)),
+            Trouble::Window { why, .. } => Ok(Edits::Hidden(why)),
             Trouble::Error(error) => Err(error),
         },
     }
