@@ -18,6 +18,7 @@ mod kill;
 mod mapping;
 mod nethunt_since;
 mod nethunt_streams;
+mod nimble_fields;
 mod nimble_select;
 mod nimble_streams;
 mod oauth;

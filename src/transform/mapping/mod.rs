@@ -13,12 +13,14 @@ mod compile;
 mod condition;
 mod example;
 mod file;
+mod needs;
 mod operations;
 mod rule;
 mod template;
 
 pub use bind::{Bound, SourceSide};
 pub use example::{Difference, Tried};
+pub use needs::Need;
 
 use super::draft::{Draft, Reject};
 use crate::error::{Error, Result};
