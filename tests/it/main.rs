@@ -24,3 +24,4 @@ mod stages;
 mod support;
 mod tidy;
 mod trouble;
+mod write_only;

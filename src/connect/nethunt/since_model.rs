@@ -286,6 +286,6 @@ fn all_reads_together_are_what_the_folder_holds() {
             alike += 1;
         }
     }
-    assert!(u64::from(alike) * 100 <= CASES, "{alike} of {CASES} were called whole and lack something");
+    assert!(alike * 100 <= CASES, "{alike} of {CASES} were called whole and lack something");
     assert!(whole > 500 && deleted > 500 && cut > 100, "{whole} whole, {deleted} deletions, {cut} cut");
 }

@@ -26,10 +26,13 @@ enum Fate {
     Blocks,
 }
 
+/// Decides what becomes of a record that is sent, told how many were before it.
+type Fates = dyn Fn(&str, usize) -> Fate + Send + Sync;
+
 /// Records by id with the time of their last change, and what becomes of those that are sent.
 struct Service {
     records: Mutex<BTreeMap<String, String>>,
-    fate: Box<dyn Fn(&str, usize) -> Fate + Send + Sync>,
+    fate: Box<Fates>,
     sent: AtomicUsize,
     at_once: usize,
 }
