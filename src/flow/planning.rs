@@ -186,8 +186,8 @@ fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Res
             MappingMode::Upsert => Mode::Upsert,
         }),
     };
-    let mode = possible(prepared.stream, asked, &keys)?;
     let by_id = bound.is_none_or(|bound| bound.targets().iter().any(|field| field.place.name == "_id"));
+    let mode = possible(prepared.stream, asked, &keys, by_id)?;
     if keys.is_empty() && !by_id && mode != Mode::Create {
         return Err(Error::input("the mapping has no `key`, so nothing tells which record a row is for")
             .hint("add `key = [\"Email\"]` to the mapping, give `--key FIELD`, or `--mode create`"));
@@ -202,11 +202,13 @@ fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Res
 }
 
 /// What may be done with rows: as asked, as far as the stream can have it done.
-fn possible(stream: &Stream, asked: Option<Mode>, keys: &[Vec<FieldRef>]) -> Result<Mode> {
+fn possible(stream: &Stream, asked: Option<Mode>, keys: &[Vec<FieldRef>], by_id: bool) -> Result<Mode> {
     let target = stream.target()?;
     let name = stream.source.name();
     let why = match (target.lists(), target.updates()) {
         (true, true) => return Ok(asked.unwrap_or(Mode::Upsert)),
+        // Rows that name what is there are compared with it: the target refuses those that would change it.
+        (true, false) if by_id && asked.is_none() => return Ok(Mode::Upsert),
         (false, _) => "the service does not list what is there, so nothing tells which record a row is for",
         (true, false) => "the service lets nobody change them",
     };

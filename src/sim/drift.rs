@@ -1,96 +1,160 @@
 //! Drift: changes that somebody else makes while a client reads.
 //!
-//! Every so many reads of a service, between two answers, foreign records are created, edited or deleted until
-//! the ordered numbers are used up. What is done comes from seeded dice; the services do it, under another
-//! user's name. The ids are noted, so that a test knows what a complete read may lack.
+//! Every so many reads of a service, between two answers, foreign records are created, edited, moved, deleted
+//! or commented on until the ordered numbers are used up. What is done comes from seeded dice; the services do
+//! it, under another user's name. The ids are noted, so that a test knows what a complete read may lack.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The `[drift]` table of a scenario.
+/// The `[drift]` table of a scenario. The numbers are of each service, where `service` is `both`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Order {
-    /// `nimble` or `nethunt`.
-    pub(crate) service: String,
+    /// `nimble`, `nethunt` or `both`.
+    service: String,
     inserts: u32,
     deletes: u32,
     updates: u32,
+    /// Edits that move a record in the listings: by its time of update, in Nimble by its name too.
+    resorts: u32,
+    /// Comments on records; NetHunt only.
+    comments: u32,
+    /// Records, or comments, that are made at once and share one millisecond.
+    same_ms: u32,
     /// One step before every so many reads.
     every: u64,
-    /// Changes in one step.
+    /// Changes in one step; what is made at once counts as one.
     burst: u32,
     /// Reads that pass before the first step.
     after: u64,
+}
+
+/// A change to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// `insert`, `delete`, `update`, `resort` or `comment`.
+    pub(crate) kind: &'static str,
+    /// Seed of what is chosen for it.
+    pub(crate) dice: u64,
+    /// Whether it shares the millisecond of the change before.
+    pub(crate) together: bool,
 }
 
 /// Drift under way.
 #[derive(Debug)]
 pub(crate) struct Drift {
     order: Order,
+    lanes: Vec<Lane>,
+    done: Vec<Done>,
+}
+
+/// The drift of one service.
+#[derive(Debug)]
+struct Lane {
+    service: &'static str,
     dice: fastrand::Rng,
     reads: u64,
-    done: Vec<(i64, &'static str, String)>,
+    /// Changes still to be made, by kind, in the order of [`KINDS`].
+    left: [u32; 5],
 }
+
+/// A change that was made.
+#[derive(Debug)]
+struct Done {
+    service: &'static str,
+    ms: i64,
+    kind: &'static str,
+    record: String,
+}
+
+/// The kinds of changes, with their names in scenarios.
+const KINDS: [(&str, &str); 5] = [
+    ("insert", "inserts"),
+    ("delete", "deletes"),
+    ("update", "updates"),
+    ("resort", "resorts"),
+    ("comment", "comments"),
+];
 
 impl Drift {
     /// Starts from an order; dice from `seed`.
     ///
     /// # Errors
-    /// When the order names no service.
+    /// When the order names no service, or asks for what the service does not have.
     pub(crate) fn new(order: Order, seed: u64) -> Result<Self, String> {
-        let idle = order.inserts + order.deletes + order.updates == 0;
-        if !idle && !matches!(order.service.as_str(), "nimble" | "nethunt") {
-            return Err("drift: `service` is `nimble` or `nethunt`".to_owned());
-        }
-        Ok(Self { order, dice: fastrand::Rng::with_seed(seed ^ 0xd81f), reads: 0, done: Vec::new() })
+        let left = [order.inserts, order.deletes, order.updates, order.resorts, order.comments];
+        let services: &[&str] = match order.service.as_str() {
+            "nimble" if order.comments > 0 => {
+                return Err("drift: `comments` are NetHunt's; Nimble has none".to_owned());
+            }
+            "nimble" => &["nimble"],
+            "nethunt" => &["nethunt"],
+            "both" => &["nimble", "nethunt"],
+            _ if left.iter().all(|count| *count == 0) => &[],
+            _ => return Err("drift: `service` is `nimble`, `nethunt` or `both`".to_owned()),
+        };
+        let lane = |service: &&'static str| {
+            let mut left = left;
+            if *service == "nimble" {
+                left[4] = 0;
+            }
+            Lane { service, dice: fastrand::Rng::with_seed(seed ^ 0xd81f), reads: 0, left }
+        };
+        Ok(Self { lanes: services.iter().map(lane).collect(), order, done: Vec::new() })
     }
 
     /// Counts a read of `service` and gives the changes to make before it is answered.
-    pub(crate) fn due(&mut self, service: &str) -> Vec<(&'static str, u64)> {
-        if service != self.order.service {
+    pub(crate) fn due(&mut self, service: &str) -> Vec<Change> {
+        let Self { order, lanes, .. } = self;
+        let Some(lane) = lanes.iter_mut().find(|lane| lane.service == service) else { return Vec::new() };
+        lane.reads += 1;
+        if lane.reads <= order.after || !(lane.reads - order.after).is_multiple_of(order.every.max(1)) {
             return Vec::new();
         }
-        self.reads += 1;
-        let every = self.order.every.max(1);
-        if self.reads <= self.order.after || !(self.reads - self.order.after).is_multiple_of(every) {
-            return Vec::new();
-        }
-        (0..self.order.burst.max(1)).filter_map(|_| self.next()).collect()
+        (0..order.burst.max(1)).flat_map(|_| lane.next(order.same_ms.max(1))).collect()
     }
 
-    /// Notes a change that was made.
-    pub(crate) fn note(&mut self, now_ms: i64, kind: &'static str, record: String) {
-        self.done.push((now_ms, kind, record));
+    /// Notes a change that was made to a record, or the comment that was made.
+    pub(crate) fn note(&mut self, service: &'static str, ms: i64, kind: &'static str, record: String) {
+        self.done.push(Done { service, ms, kind, record });
     }
 
     /// The changes made so far, as the JSON of `GET /_sim/drift`.
     pub(crate) fn json(&self) -> Value {
-        let done =
-            self.done.iter().map(|(ms, kind, record)| json!({"ms": ms, "kind": kind, "record": record}));
+        let done = self.done.iter().map(|Done { service, ms, kind, record }| {
+            json!({"service": service, "ms": ms, "kind": kind, "record": record})
+        });
+        let left = KINDS.iter().enumerate().map(|(at, (_, name))| {
+            let left: u32 = self.lanes.iter().map(|lane| lane.left[at]).sum();
+            ((*name).to_owned(), json!(left))
+        });
         json!({
             "service": self.order.service,
-            "left": {"inserts": self.order.inserts, "deletes": self.order.deletes, "updates": self.order.updates},
+            "left": left.collect::<Value>(),
             "done": done.collect::<Vec<_>>(),
         })
     }
+}
 
-    fn next(&mut self) -> Option<(&'static str, u64)> {
-        let Order { inserts, deletes, updates, .. } = self.order;
-        let total = inserts + deletes + updates;
+impl Lane {
+    /// The next change, or as many as are made at once; none when all are made.
+    fn next(&mut self, same_ms: u32) -> Vec<Change> {
+        let total: u32 = self.left.iter().sum();
         if total == 0 {
-            return None;
+            return Vec::new();
         }
-        let pick = self.dice.u32(0..total);
-        let (kind, left) = if pick < inserts {
-            ("insert", &mut self.order.inserts)
-        } else if pick < inserts + deletes {
-            ("delete", &mut self.order.deletes)
-        } else {
-            ("update", &mut self.order.updates)
-        };
-        *left -= 1;
-        Some((kind, self.dice.u64(..)))
+        let mut pick = self.dice.u32(0..total);
+        let at = self.left.iter().position(|left| {
+            let here = pick < *left;
+            pick = pick.wrapping_sub(if here { 0 } else { *left });
+            here
+        });
+        let Some(at) = at else { return Vec::new() };
+        let kind = KINDS[at].0;
+        let at_once = if matches!(kind, "insert" | "comment") { same_ms.min(self.left[at]) } else { 1 };
+        self.left[at] -= at_once;
+        (0..at_once).map(|nth| Change { kind, dice: self.dice.u64(..), together: nth > 0 }).collect()
     }
 }
 
@@ -98,21 +162,41 @@ impl Drift {
 mod tests {
     use super::*;
 
+    fn order(service: &str) -> Order {
+        Order { service: service.into(), inserts: 2, deletes: 1, updates: 1, ..Order::default() }
+    }
+
     #[test]
     fn the_ordered_changes_are_made_and_no_more() {
-        let order = Order {
-            service: "nimble".into(),
-            inserts: 2,
-            deletes: 1,
-            updates: 1,
-            every: 2,
-            after: 2,
-            ..Order::default()
-        };
-        let mut drift = Drift::new(order, 1).unwrap();
+        let mut drift = Drift::new(Order { every: 2, after: 2, ..order("nimble") }, 1).unwrap();
         assert!(drift.due("nethunt").is_empty());
         let due: Vec<usize> = (0..20).map(|_| drift.due("nimble").len()).collect();
         assert_eq!(due[..10], [0, 0, 0, 1, 0, 1, 0, 1, 0, 1]);
         assert_eq!(due.iter().sum::<usize>(), 4);
+    }
+
+    #[test]
+    fn both_services_have_the_whole_number_each() {
+        let mut drift = Drift::new(Order { comments: 3, resorts: 2, burst: 9, ..order("both") }, 1).unwrap();
+        assert_eq!((drift.due("nimble").len(), drift.due("nethunt").len()), (6, 9));
+        assert_eq!(drift.json()["left"]["resorts"], 0);
+    }
+
+    #[test]
+    fn what_is_made_at_once_shares_its_millisecond() {
+        let at_once = Order { inserts: 7, deletes: 0, updates: 0, same_ms: 5, ..order("nethunt") };
+        let mut drift = Drift::new(at_once, 1).unwrap();
+        let together =
+            |changes: Vec<Change>| changes.iter().map(|change| change.together).collect::<Vec<_>>();
+        assert_eq!(together(drift.due("nethunt")), [false, true, true, true, true]);
+        assert_eq!(together(drift.due("nethunt")), [false, true]);
+        assert!(drift.due("nethunt").is_empty());
+    }
+
+    #[test]
+    fn an_order_that_nobody_can_carry_out_is_refused() {
+        assert!(Drift::new(order("hubspot"), 1).is_err());
+        assert!(Drift::new(Order { comments: 1, ..order("nimble") }, 1).is_err());
+        assert!(Drift::new(Order::default(), 1).is_ok());
     }
 }

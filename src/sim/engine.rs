@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::sim::drift::{self, Drift};
+use crate::sim::drift::{self, Change, Drift};
 use crate::sim::exchange::{Reply, Request, Service};
 use crate::sim::faults::{Faults, Rule, Verdict};
 use crate::sim::ledger::Ledger;
@@ -190,14 +190,17 @@ impl Engine {
     }
 
     fn drift(&mut self, target: Target) {
-        for (kind, dice) in self.drift.due(target.name()) {
-            let now_ms = self.now_ms();
+        let mut now_ms = self.now_ms();
+        for Change { kind, dice, together } in self.drift.due(target.name()) {
+            if !together {
+                now_ms = self.now_ms();
+            }
             let record = match target {
                 Target::Nimble => self.nimble.drift(now_ms, dice, kind),
                 Target::NetHunt => self.nethunt.drift(now_ms, dice, kind),
             };
             if let Some(record) = record {
-                self.drift.note(now_ms, kind, record);
+                self.drift.note(target.name(), now_ms, kind, record);
                 self.state.touch();
             }
         }

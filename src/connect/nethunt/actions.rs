@@ -18,6 +18,8 @@ pub(super) struct Difference<'a> {
     pub wanted: &'a [Value],
     /// Whether the field holds a list.
     pub multi: bool,
+    /// Whether what it holds now came as a list.
+    pub listed: bool,
     /// How the two meet.
     pub write: Write,
 }
@@ -33,7 +35,7 @@ pub(super) struct Action {
 
 /// What has to be sent for one field; `None` where nothing differs.
 pub(super) fn action(field: Difference<'_>) -> Option<Action> {
-    let Difference { held, wanted, multi, write } = field;
+    let Difference { held, wanted, multi, listed, write } = field;
     if wanted.is_empty() {
         let clear = write == Write::Replace && !held.is_empty();
         return clear.then(|| Action { body: json!({"overwrite": true}), after: Vec::new() });
@@ -42,6 +44,13 @@ pub(super) fn action(field: Difference<'_>) -> Option<Action> {
         (Write::Fill, _) if !held.is_empty() => None,
         // A single field that is filled has no room for what would be added.
         (Write::Add, false) if !held.is_empty() => None,
+        // What came as one value may be a field for one: adding to it would be refused.
+        (_, true) if !listed && !held.is_empty() => {
+            let kept = if write == Write::Add { held } else { &[] };
+            let after: Vec<_> = kept.iter().cloned().chain(lacks(kept, wanted)).collect();
+            (!same_set(held, &after))
+                .then(|| Action { body: json!({"overwrite": true, "add": after}), after })
+        }
         (Write::Add, true) => {
             let missing = lacks(held, wanted);
             (!missing.is_empty()).then(|| Action {
@@ -49,11 +58,7 @@ pub(super) fn action(field: Difference<'_>) -> Option<Action> {
                 after: held.iter().chain(&missing).cloned().collect(),
             })
         }
-        (_, true) => {
-            let after: Vec<_> = wanted.iter().map(|value| as_stored(value, held)).collect();
-            (!same_set(held, &after))
-                .then(|| Action { body: json!({"overwrite": true, "add": after}), after })
-        }
+        (_, true) => replace_several(held, wanted),
         (_, false) => {
             let value = &wanted[0];
             let differs = held.len() != 1 || !same(&held[0], value);
@@ -63,6 +68,26 @@ pub(super) fn action(field: Difference<'_>) -> Option<Action> {
             })
         }
     }
+}
+
+/// Several values take the place of others. Where some stay, only the others are named: what somebody else adds
+/// meanwhile is kept, and so is the order of what stays.
+fn replace_several(held: &[Value], wanted: &[Value]) -> Option<Action> {
+    let (remove, add) = (lacks(wanted, held), lacks(held, wanted));
+    if remove.is_empty() && add.is_empty() {
+        return None;
+    }
+    if remove.len() == held.len() {
+        return Some(Action { body: json!({"overwrite": true, "add": add}), after: add });
+    }
+    let after = held.iter().filter(|value| !remove.contains(value)).chain(&add).cloned().collect();
+    let mut body = json!({"overwrite": false});
+    for (name, values) in [("remove", remove), ("add", add)] {
+        if !values.is_empty() {
+            body[name] = Value::from(values);
+        }
+    }
+    Some(Action { body, after })
 }
 
 /// What a field holds after an action is carried out, by the algebra.
@@ -81,11 +106,6 @@ pub(super) fn result(held: &[Value], action: &Value) -> Vec<Value> {
     after
 }
 
-/// A value that is kept stays as it is stored: `Ada <a@b>` is not replaced by `a@b`.
-fn as_stored(value: &Value, held: &[Value]) -> Value {
-    held.iter().find(|known| same(known, value)).unwrap_or(value).clone()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,7 +113,7 @@ mod tests {
     fn sent(held: &Value, wanted: &Value, multi: bool, write: Write) -> Value {
         let list = |value: &Value| value.as_array().unwrap().clone();
         let (held, wanted) = (list(held), list(wanted));
-        match action(Difference { held: &held, wanted: &wanted, multi, write }) {
+        match action(Difference { held: &held, wanted: &wanted, multi, listed: multi, write }) {
             None => Value::Null,
             Some(action) => {
                 assert!(same_set(&result(&held, &action.body), &action.after), "{action:?}");
@@ -127,8 +147,11 @@ mod tests {
                 json!(["b", "c"]),
                 true,
                 Replace,
-                json!({"overwrite": true, "add": ["b", "c"]}),
+                json!({"overwrite": false, "remove": ["a"], "add": ["c"]}),
             ),
+            (json!(["a", "b"]), json!(["b"]), true, Replace, json!({"overwrite": false, "remove": ["a"]})),
+            (json!(["a"]), json!(["a", "b"]), true, Replace, json!({"overwrite": false, "add": ["b"]})),
+            (json!(["a"]), json!(["b"]), true, Replace, json!({"overwrite": true, "add": ["b"]})),
             (json!(["a", "b"]), json!(["b", "a"]), true, Replace, none.clone()),
             (json!(["a"]), json!([]), true, Replace, json!({"overwrite": true})),
             (json!(["a", "b"]), json!(["b", "c"]), true, Add, json!({"overwrite": false, "add": ["c"]})),
@@ -146,11 +169,30 @@ mod tests {
                 json!(["a@b.org", "c@d.org"]),
                 true,
                 Replace,
-                json!({"overwrite": true, "add": ["Ada <a@b.org>", "c@d.org"]}),
+                json!({"overwrite": false, "add": ["c@d.org"]}),
+            ),
+            (
+                json!(["Ada <a@b.org>", "c@d.org"]),
+                json!(["a@b.org"]),
+                true,
+                Replace,
+                json!({"overwrite": false, "remove": ["c@d.org"]}),
             ),
         ];
         for (held, wanted, multi, write, expected) in cases {
             assert_eq!(sent(&held, &wanted, multi, write), expected, "{held} {wanted} {multi} {write:?}");
+        }
+    }
+
+    #[test]
+    fn a_single_value_in_a_field_said_to_hold_several_is_overwritten() {
+        let (held, wanted) = ([json!("a")], [json!("a"), json!("b")]);
+        for write in [Write::Replace, Write::Add] {
+            let difference = Difference { held: &held, wanted: &wanted, multi: true, listed: false, write };
+            let action = action(difference).unwrap();
+            assert_eq!(action.body, json!({"overwrite": true, "add": ["a", "b"]}));
+            let same = Difference { wanted: &held, ..difference };
+            assert_eq!(super::action(same), None);
         }
     }
 

@@ -8,6 +8,7 @@ use super::api::{Api, failed, since};
 use super::decode::Decoder;
 use super::folders::{self, Folder};
 use super::proof::EPOCH;
+use super::values::{is_date, is_id, is_instant};
 use super::wire::FieldEntry;
 use crate::account::Account;
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::record::census::Census;
 use crate::record::schema::{FieldSpec, Kind, Schema};
-use crate::record::{Field, RawRecord, Record, escape_name, instant, is_empty, to_text};
+use crate::record::{Field, RawRecord, Record, escape_name, is_empty, to_text};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -177,7 +178,7 @@ fn field_row(name: &str, records: &[Record]) -> Value {
 
 /// The type that all values have (NetHunt facts, section 7), in the words of a mapping's `type` where it has
 /// one.
-pub(super) fn inferred_type(values: &[Value]) -> &'static str {
+fn inferred_type(values: &[Value]) -> &'static str {
     let text = |is: fn(&str) -> bool| values.iter().all(|value| value.as_str().is_some_and(is));
     match values {
         [] => "unknown",
@@ -190,21 +191,6 @@ pub(super) fn inferred_type(values: &[Value]) -> &'static str {
         _ if text(is_email) => "email",
         _ => "text",
     }
-}
-
-/// `YYYY-MM-DD`, a day that there is.
-pub(super) fn is_date(text: &str) -> bool {
-    text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
-}
-
-/// A time with date and offset.
-pub(super) fn is_instant(text: &str) -> bool {
-    text.len() >= 16 && instant::parse(text).is_some()
-}
-
-/// A record's id: 24 hexadecimal digits (NetHunt facts, section 3).
-pub(super) fn is_id(text: &str) -> bool {
-    text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_email(text: &str) -> bool {

@@ -6,9 +6,10 @@
 
 use super::actions::{Action, Difference, action};
 use super::decode::KIND;
-use super::values::{distinct, is_blank, same, typed};
+use super::values::{distinct, is_blank, odd, same, typed};
 use crate::error::nearest;
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
+use crate::record::census::Tally;
 use crate::record::schema::Modifier;
 use crate::record::{Record, service_name, to_text};
 use crate::transform::draft::{OnExtra, Reject, TargetField, Write};
@@ -63,9 +64,52 @@ fn part<'a>(
     let multi = field.multi == Some(true)
         || tally.is_some_and(|tally| tally.list)
         || stored.is_some_and(|field| field.list);
+    let held: Vec<Value> = stored
+        .into_iter()
+        .flat_map(|field| &field.entries)
+        .map(|entry| &entry.value)
+        .filter(|value| !is_blank(value))
+        .cloned()
+        .collect();
+    let wanted = wanted(field, values, tally, &held, multi)?;
+    if field.write == Write::Add && !multi && field.on_extra == OnExtra::Reject {
+        let full = held.first().zip(wanted.first()).filter(|(one, other)| !same(one, other));
+        if let Some((held, wanted)) = full {
+            let reason = format!("the field holds one value and has `{}` already", to_text(held));
+            return Err(refuse(column, Some(wanted), reason));
+        }
+    }
+    let listed = stored.is_some_and(|field| field.list);
+    let difference = Difference { held: &held, wanted: &wanted, multi, listed, write: field.write };
+    let Some(action) = action(difference) else { return Ok(None) };
+    let texts = |values: &[Value]| values.iter().map(to_text).collect();
+    let change = Change { field: column.to_owned(), before: texts(&held), after: texts(&action.after) };
+    let before = match (&held[..], listed) {
+        ([], _) => Value::Null,
+        ([single], false) => single.clone(),
+        (several, _) => Value::from(several.to_vec()),
+    };
+    Ok(Some(Part { service, change, before, action, multi }))
+}
+
+/// The values as the field takes them, without blanks and doubles.
+fn wanted(
+    field: &TargetField,
+    values: &[Value],
+    tally: Option<&Tally>,
+    held: &[Value],
+    multi: bool,
+) -> Result<Vec<Value>, Reject> {
+    let column = field.place.name.as_str();
     let mut wanted = Vec::with_capacity(values.len());
     for value in values.iter().filter(|value| !is_blank(value)) {
         let value = typed(value, field.kind, tally).map_err(|reason| refuse(column, Some(value), reason))?;
+        // What is there already is right, and a mapping that says the type knows better than a look at others.
+        let inferred =
+            tally.filter(|_| field.kind.is_none() && !held.iter().any(|known| same(known, &value)));
+        if let Some(reason) = inferred.and_then(|tally| odd(column, &value, tally)) {
+            return Err(refuse(column, Some(&value), reason));
+        }
         wanted.push(value);
     }
     let mut wanted = distinct(wanted);
@@ -76,31 +120,7 @@ fn part<'a>(
         }
         wanted.truncate(1);
     }
-    let held: Vec<Value> = stored
-        .into_iter()
-        .flat_map(|field| &field.entries)
-        .map(|entry| &entry.value)
-        .filter(|value| !is_blank(value))
-        .cloned()
-        .collect();
-    if field.write == Write::Add && !multi && field.on_extra == OnExtra::Reject {
-        let full = held.first().zip(wanted.first()).filter(|(one, other)| !same(one, other));
-        if let Some((held, wanted)) = full {
-            let reason = format!("the field holds one value and has `{}` already", to_text(held));
-            return Err(refuse(column, Some(wanted), reason));
-        }
-    }
-    let Some(action) = action(Difference { held: &held, wanted: &wanted, multi, write: field.write }) else {
-        return Ok(None);
-    };
-    let texts = |values: &[Value]| values.iter().map(to_text).collect();
-    let change = Change { field: column.to_owned(), before: texts(&held), after: texts(&action.after) };
-    let before = match (&held[..], stored.is_some_and(|field| field.list)) {
-        ([], _) => Value::Null,
-        ([single], false) => single.clone(),
-        (several, _) => Value::from(several.to_vec()),
-    };
-    Ok(Some(Part { service, change, before, action, multi }))
+    Ok(wanted)
 }
 
 fn create(row: &RowToPlan<'_>, parts: Vec<Part<'_>>) -> Result<Planned, Vec<Reject>> {
@@ -301,7 +321,7 @@ mod tests {
         let actions = json!({
             "Name": {"overwrite": true, "add": "Ada King"},
             "VIP": {"overwrite": true},
-            "Email": {"overwrite": true, "add": ["Ada <ada@example.org>", "b@example.org"]},
+            "Email": {"overwrite": false, "add": ["b@example.org"]},
         });
         assert_eq!(operation.body, json!({"fieldActions": actions}));
         let before = json!({"Name": "Ada", "VIP": true, "Email": ["Ada <ada@example.org>"]});

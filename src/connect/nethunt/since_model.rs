@@ -70,7 +70,7 @@ impl Server {
             keeps_newest: rng.bool(),
             caps,
             churn: [0.3, 1.0, 3.0][rng.usize(..3)],
-            clock: 1_700_000_000_000 + rng.i64(..5_000),
+            clock: 1_700_000_000_000 + rng.i64(0..5_000),
             made: 0,
             versions: 0,
             items: BTreeMap::new(),
@@ -126,7 +126,7 @@ impl Server {
     }
 
     fn ask(&mut self, ask: Ask, since: i64) -> Vec<Row> {
-        self.clock += self.rng.i64(..400);
+        self.clock += self.rng.i64(0..400);
         for _ in 0..self.rng.usize(..3) {
             if self.rng.f64() < self.churn {
                 self.change();
@@ -254,7 +254,7 @@ impl Changing for Server {
 
 #[test]
 fn all_reads_together_are_what_the_folder_holds() {
-    let (mut whole, mut deleted, mut alike, mut cut) = (0, 0, 0, 0);
+    let (mut whole, mut deleted, mut alike, mut cut) = (0, 0, 0_u64, 0);
     for seed in 1..=CASES {
         let mut server = Server::draw(seed);
         // The first read is whole, and leaves where the next one begins.

@@ -65,6 +65,55 @@ pub(super) fn typed(value: &Value, kind: Option<Kind>, tally: Option<&Tally>) ->
     }
 }
 
+/// `YYYY-MM-DD`, a day that there is.
+pub(super) fn is_date(text: &str) -> bool {
+    text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
+}
+
+/// A time with date and offset.
+pub(super) fn is_instant(text: &str) -> bool {
+    text.len() >= 16 && instant::parse(text).is_some()
+}
+
+/// A record's id: 24 hexadecimal digits (NetHunt facts, section 3).
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Why a new text cannot be right for a field, going by what records were seen to hold there: links, days, times
+/// and country codes, which the service refuses in any other form (NetHunt facts, section 7). A field counts as
+/// one of them when all of the values that were remembered are such, and they are several.
+pub(super) fn odd(column: &str, value: &Value, tally: &Tally) -> Option<String> {
+    let text = value.as_str()?.trim();
+    let seen = &tally.examples;
+    let all = |is: fn(&str) -> bool, least: usize| {
+        only_text(tally) && seen.len() >= least && seen.iter().all(|seen| is(seen.trim())) && !is(text)
+    };
+    let why = if tally.list && all(is_id, 1) {
+        "the field links records, by their ids of 24 digits and letters a to f"
+    } else if all(is_date, 3) {
+        "the field holds days, as 2026-11-01; in a mapping, `do = [{ date = { from = [..] } }]` reads other forms"
+    } else if all(is_instant, 3) {
+        "the field holds times with date, as 2026-11-01T08:30:00Z; in a mapping, `datetime` reads other forms"
+    } else if column.to_lowercase().contains("country") && all(is_country, 1) {
+        match text.to_uppercase().as_str() {
+            "UK" => "the field holds country codes of two letters, and that of the United Kingdom is `GB`",
+            _ => {
+                "the field holds country codes of two capital letters, as `GB`; in a mapping, \
+                 `do = [{ country = \"alpha-2\" }]` makes them"
+            }
+        }
+    } else {
+        return None;
+    };
+    Some(format!("{why} (seen: {})", seen.join(", ")))
+}
+
+/// A code of ISO 3166-1 by its form; the one that people take for the United Kingdom's is none.
+fn is_country(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) && text != "UK"
+}
+
 fn only_text(tally: &Tally) -> bool {
     tally.text && !tally.number && !tally.boolean && !tally.nested
 }
@@ -126,6 +175,42 @@ mod tests {
         }
         let nested = Tally { nested: true, ..Tally::default() };
         assert_eq!(typed(&json!("{\"a\":1}"), None, Some(&nested)), Ok(json!({"a": 1})));
+    }
+
+    #[test]
+    fn what_a_field_was_seen_to_hold_tells_what_it_takes() {
+        let seen = |examples: &[&str], list: bool| Tally {
+            text: true,
+            list,
+            examples: examples.iter().map(|text| (*text).to_owned()).collect(),
+            ..Tally::default()
+        };
+        let id = "64b000000000000000000001";
+        let days = ["1990-12-10", "1815-12-10", "2023-07-13"];
+        let times = ["2023-07-13T13:46:24Z", "2023-07-14T13:46:24Z", "2023-07-15T13:46:24.113Z"];
+        let cases = [
+            ("Company", seen(&[id], true), "ACME", true),
+            ("Company", seen(&[id], true), "64b0000000000000000000AB", false),
+            ("Key", seen(&[id], false), "ACME", false),
+            ("Company", seen(&[id, "ACME"], true), "Other", false),
+            ("Born", seen(&days, false), "10/12/1990", true),
+            ("Born", seen(&days, false), "1991-02-30", true),
+            ("Born", seen(&days, false), "1991-02-28", false),
+            ("Born", seen(&days[..2], false), "soon", false),
+            ("Last call", seen(&times, false), "2023-07-13", true),
+            ("Last call", seen(&times, false), "2023-07-13T13:46:24+02:00", false),
+            ("Country of birth", seen(&["GB", "UA"], false), "United Kingdom", true),
+            ("Country", seen(&["GB"], false), "gb", true),
+            ("Country", seen(&["GB"], false), "UK", true),
+            ("Country", seen(&["GB"], false), "FR", false),
+            ("Initials", seen(&["GB"], false), "United Kingdom", false),
+            ("Country", seen(&[], false), "United Kingdom", false),
+        ];
+        for (column, tally, text, is_odd) in cases {
+            assert_eq!(odd(column, &json!(text), &tally).is_some(), is_odd, "{column} {text}");
+        }
+        let uk = odd("Country", &json!("UK"), &seen(&["GB"], false)).unwrap();
+        assert!(uk.contains("United Kingdom is `GB`"), "{uk}");
     }
 
     #[test]

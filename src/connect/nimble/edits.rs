@@ -2,6 +2,10 @@
 //!
 //! Pages with the latest changes first, until one is older than the start. A service that refuses to sort, or
 //! answers as if it had not been asked to, is asked for the time range instead.
+//!
+//! A list of several pages moves while it is read: what is edited again goes to the front, past the page where
+//! it is looked for, and an earlier edit of it would be missed with it. So the list is read until it fits one
+//! page, or until nothing in it is new.
 
 use super::proof::Trouble;
 use super::reader::{Batch, Order, PER_PAGE, Reader};
@@ -13,11 +17,14 @@ use crate::record::census::Census;
 use crate::record::{RawRecord, instant};
 use jiff::Timestamp;
 use serde_json::json;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// Readings of the latest changes, where others delete meanwhile.
-const READINGS: u32 = 3;
 /// How far ahead of the server's clock the end of the time range is.
 const AHEAD_MS: i64 = 24 * 3_600_000;
+
+/// How often the list of changes is read before it is said that it never held still.
+const LOOKS: u32 = 8;
 
 /// Whether edits could be looked for.
 pub(super) enum Edits {
@@ -35,67 +42,48 @@ pub(super) fn read(
     since_ms: i64,
     latest: Option<i64>,
 ) -> Result<Edits> {
-    for reading in 1..=READINGS {
-        match by_order(&selected.reader, staging, since_ms, latest, reading)? {
-            Reading::Unsorted => return by_range(selected, staging, since_ms),
-            Reading::Hidden(why) => return Ok(Edits::Hidden(why)),
-            // A record deleted between two pages moves others to a page read already.
-            Reading::Read { moved: true } if reading < READINGS => {}
-            Reading::Read { .. } => break,
-        }
+    match by_order(&selected.reader, staging, since_ms, latest)? {
+        Some(found) => Ok(found),
+        None => by_range(selected, staging, since_ms),
     }
-    Ok(Edits::Found)
 }
 
-/// What reading the latest changes came to.
-enum Reading {
-    /// The service does not sort.
-    Unsorted,
-    /// It refuses; why.
-    Hidden(String),
-    /// New versions are staged; whether the list changed from page to page.
-    Read { moved: bool },
-}
-
-/// Latest changes first.
+/// Latest changes first; `None` where the service does not sort.
 fn by_order(
     reader: &Reader<'_>,
     staging: &mut Staging,
     since_ms: i64,
     latest: Option<i64>,
-    reading: u32,
-) -> Result<Reading> {
-    let mut previous = i64::MAX;
-    let (mut total, mut moved) = (None, false);
-    for page in 1.. {
-        let batch = match reader.page(page, PER_PAGE, Order::Updated) {
-            Ok(batch) => batch,
-            Err(Failure::Refused { status: 400 | 409, .. }) if page == 1 => return Ok(Reading::Unsorted),
-            Err(failure) => {
-                return Ok(match hidden(page, failure)? {
-                    Edits::Hidden(why) => Reading::Hidden(why),
-                    Edits::Found => Reading::Read { moved },
-                });
+) -> Result<Option<Edits>> {
+    let mut looks = Looks::new(staging, since_ms);
+    for _ in 0..LOOKS {
+        looks.begin();
+        let mut previous = i64::MAX;
+        for page in 1.. {
+            let batch = match reader.page(page, PER_PAGE, Order::Updated) {
+                Ok(batch) => batch,
+                Err(Failure::Refused { status: 400 | 409, .. }) if page == 1 => return Ok(None),
+                Err(failure) => return hidden(page, failure).map(Some),
+            };
+            let last = batch.records.is_empty() || batch.meta.pages().is_some_and(|pages| page >= pages);
+            let mut descending = page > 1 || batch.latest >= latest;
+            for record in batch.records.iter().filter(|_| page == 1) {
+                let changed = changed(record).unwrap_or(previous);
+                descending &= changed <= previous;
+                previous = changed;
             }
-        };
-        moved |= page > 1 && batch.meta.total != total;
-        total = batch.meta.total;
-        let last = batch.records.is_empty() || batch.meta.pages().is_some_and(|pages| page >= pages);
-        let mut descending = page > 1 || batch.latest >= latest;
-        for record in batch.records.iter().filter(|_| page == 1) {
-            let changed = changed(record).unwrap_or(previous);
-            descending &= changed <= previous;
-            previous = changed;
+            if !descending {
+                return Ok(None);
+            }
+            if !looks.take(batch)? || last {
+                break;
+            }
         }
-        if !descending {
-            return Ok(Reading::Unsorted);
-        }
-        let all = stage_changed(staging, &format!("edits-{reading}-{page}"), batch, since_ms)?;
-        if last || !all {
-            break;
+        if looks.is_enough() {
+            return Ok(Some(Edits::Found));
         }
     }
-    Ok(Reading::Read { moved })
+    Ok(Some(never_still()))
 }
 
 /// By the documented search for `updated` (facts, section 6.4), which cannot be joined with a keyword.
@@ -111,18 +99,31 @@ fn by_range(selected: &Selected<'_>, staging: &mut Staging, since_ms: i64) -> Re
         ));
     };
     let asked = Reader { filter: filter.parameters(), ..selected.reader.clone() };
-    for page in 1.. {
-        let batch = match asked.page(page, PER_PAGE, Order::Any) {
-            Ok(batch) => batch,
-            Err(failure) => return hidden(page, failure),
-        };
-        let last = batch.records.is_empty() || batch.meta.pages().is_none_or(|pages| page >= pages);
-        stage_changed(staging, &format!("edits-{page}"), batch, since_ms)?;
-        if last {
-            break;
+    let mut looks = Looks::new(staging, since_ms);
+    for _ in 0..LOOKS {
+        looks.begin();
+        for page in 1.. {
+            let batch = match asked.page(page, PER_PAGE, Order::Any) {
+                Ok(batch) => batch,
+                Err(failure) => return hidden(page, failure),
+            };
+            let last = batch.records.is_empty() || batch.meta.pages().is_none_or(|pages| page >= pages);
+            looks.take(batch)?;
+            if last {
+                break;
+            }
+        }
+        if looks.is_enough() {
+            return Ok(Edits::Found);
         }
     }
-    Ok(Edits::Found)
+    Ok(never_still())
+}
+
+fn never_still() -> Edits {
+    Edits::Hidden(
+        "contacts were edited faster than they could be listed, so some of these edits may be missing".into(),
+    )
 }
 
 /// A refusal leaves the edits unseen; anything else ends the work.
@@ -139,20 +140,56 @@ fn hidden(page: u64, failure: Failure) -> Result<Edits> {
     }
 }
 
-/// Stages the records of a page that changed since then; says whether all of them did.
-fn stage_changed(staging: &mut Staging, key: &str, batch: Batch, since_ms: i64) -> Result<bool> {
-    let recent = |record: &RawRecord| changed(record).is_some_and(|changed| changed >= since_ms);
-    let count = batch.records.len();
-    let mut records = batch.records;
-    records.retain(recent);
-    let all = records.len() == count;
-    if records.is_empty() {
-        return Ok(all && count > 0);
+/// The readings of a list of changes, one after the other.
+struct Looks<'a> {
+    staging: &'a mut Staging,
+    since_ms: i64,
+    /// Fingerprints of the versions that were staged.
+    versions: HashSet<u64>,
+    pages: u64,
+    /// Pages and new versions of the reading under way.
+    pages_now: u64,
+    new_now: u64,
+}
+
+impl<'a> Looks<'a> {
+    fn new(staging: &'a mut Staging, since_ms: i64) -> Self {
+        Self { staging, since_ms, versions: HashSet::new(), pages: 0, pages_now: 0, new_now: 0 }
     }
-    // The census is of whole pages: it may only count too much, and columns do not come from counts.
-    let census = Census { records: 0, ..batch.census };
-    staging.page(key, records, census)?;
-    Ok(all)
+
+    fn begin(&mut self) {
+        (self.pages_now, self.new_now) = (0, 0);
+    }
+
+    /// Stages what is new of a page and changed since then; says whether all of the page did.
+    fn take(&mut self, batch: Batch) -> Result<bool> {
+        self.pages += 1;
+        self.pages_now += 1;
+        let count = batch.records.len();
+        let mut records = batch.records;
+        records.retain(|record| changed(record).is_some_and(|changed| changed >= self.since_ms));
+        let all = records.len() == count && count > 0;
+        records.retain(|record| self.versions.insert(fingerprint(record)));
+        self.new_now += records.len() as u64;
+        if !records.is_empty() {
+            // The census is of whole pages: it may only count too much, and columns do not come from counts.
+            let census = Census { records: 0, ..batch.census };
+            self.staging.page(&format!("edits-{}", self.pages), records, census)?;
+        }
+        Ok(all)
+    }
+
+    /// Whether nothing can have been missed: one page is of one moment, and what is all known has held still.
+    fn is_enough(&self) -> bool {
+        self.pages_now <= 1 || self.new_now == 0
+    }
+}
+
+/// Tells one version of a record from another; its time of change, in whole seconds, does not.
+fn fingerprint(record: &RawRecord) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    record.raw.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn changed(record: &RawRecord) -> Option<i64> {

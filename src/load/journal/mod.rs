@@ -2,7 +2,8 @@
 //! answer (design section 9.2).
 //!
 //! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`.
-//! After a crash whatever is still `intent` is in doubt.
+//! After a crash whatever is still `intent` is in doubt. What is sent never changes, so it stands apart from the
+//! state: a state is then written in a few bytes.
 
 mod deletions;
 mod totals;
@@ -76,9 +77,11 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS load_row(
         row INTEGER PRIMARY KEY, id TEXT, class TEXT, outcome TEXT, field TEXT, value TEXT, reason TEXT,
         changes TEXT, extra INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE IF NOT EXISTS load_body(
+        row INTEGER NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, before TEXT NOT NULL,
+        PRIMARY KEY(row, seq)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS load_op(
-        row INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, before TEXT NOT NULL,
-        state TEXT NOT NULL DEFAULT 'planned', sent_ms INTEGER, answer TEXT, misses INTEGER NOT NULL DEFAULT 0,
+        row INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'planned', sent_ms INTEGER, answer TEXT, misses INTEGER NOT NULL DEFAULT 0,
         server_error INTEGER NOT NULL DEFAULT 0, made TEXT, adopted INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY(row, seq)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS load_op_open ON load_op(state, row, seq) WHERE state IN ('planned', 'intent', 'doubt');
@@ -119,7 +122,7 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn clear(&self) -> Result<()> {
-        let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_also; DELETE FROM load_fact;";
+        let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_body; DELETE FROM load_also; DELETE FROM load_fact;";
         Ok(self.db.execute_batch(sql)?)
     }
 
@@ -176,18 +179,14 @@ impl Journal {
                 changes,
                 planned.extra
             ])?;
-        let mut insert = self
-            .db
-            .prepare_cached("INSERT INTO load_op(row, seq, kind, body, before) VALUES(?, ?, ?, ?, ?)")?;
+        let mut insert = self.db.prepare_cached("INSERT INTO load_op(row, seq, kind) VALUES(?, ?, ?)")?;
+        let mut insert_body =
+            self.db.prepare_cached("INSERT INTO load_body(row, seq, body, before) VALUES(?, ?, ?, ?)")?;
         for (seq, operation) in planned.planned.operations.iter().enumerate() {
-            let kind = kind_word(operation.kind);
-            insert.execute(params![
-                planned.row,
-                seq as i64,
-                kind,
-                operation.body.to_string(),
-                operation.before.to_string()
-            ])?;
+            let (seq, kind) = (seq as i64, kind_word(operation.kind));
+            insert.execute(params![planned.row, seq, kind])?;
+            let (body, before) = (operation.body.to_string(), operation.before.to_string());
+            insert_body.execute(params![planned.row, seq, body, before])?;
         }
         Ok(())
     }
@@ -199,10 +198,12 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn next(&self, after: u64, most: usize) -> Result<Vec<Pending>> {
         let mut query = self.db.prepare_cached(
-            "SELECT o.row, min(o.seq), o.kind, o.body, o.before, r.id, r.class FROM load_op o JOIN load_row r USING(row)
-             WHERE o.state = 'planned' AND o.row > ? AND r.outcome IS NULL
-               AND NOT EXISTS (SELECT 1 FROM load_op d WHERE d.row = o.row AND d.state IN ('intent', 'doubt'))
-             GROUP BY o.row ORDER BY o.row LIMIT ?",
+            "SELECT p.row, p.seq, p.kind, b.body, b.before, p.id, p.class FROM (
+                 SELECT o.row, min(o.seq) AS seq, o.kind, r.id, r.class FROM load_op o JOIN load_row r USING(row)
+                 WHERE o.state = 'planned' AND o.row > ? AND r.outcome IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM load_op d WHERE d.row = o.row AND d.state IN ('intent', 'doubt'))
+                 GROUP BY o.row ORDER BY o.row LIMIT ?) p
+             JOIN load_body b ON b.row = p.row AND b.seq = p.seq ORDER BY p.row",
         )?;
         let rows = query.query_map(params![after, most as i64], pending)?;
         rows.map(|row| row.map_err(Error::from).and_then(|pending| pending)).collect()
@@ -214,7 +215,8 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn following(&self, row: u64, seq: u32) -> Result<Option<Pending>> {
         let mut query = self.db.prepare_cached(
-            "SELECT o.row, o.seq, o.kind, o.body, o.before, r.id, r.class FROM load_op o JOIN load_row r USING(row)
+            "SELECT o.row, o.seq, o.kind, b.body, b.before, r.id, r.class
+             FROM load_op o JOIN load_body b USING(row, seq) JOIN load_row r USING(row)
              WHERE o.row = ? AND o.seq > ? AND o.state = 'planned' ORDER BY o.seq LIMIT 1",
         )?;
         query.query_row(params![row, seq], pending).optional()?.transpose()
@@ -358,9 +360,9 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn doubts(&self) -> Result<Vec<Doubtful>> {
         let mut query = self.db.prepare_cached(
-            "SELECT o.row, o.seq, o.kind, o.body, o.before, r.id, r.class, o.misses, o.server_error,
+            "SELECT o.row, o.seq, o.kind, b.body, b.before, r.id, r.class, o.misses, o.server_error,
                     coalesce(o.sent_ms, 0), coalesce(o.answer, '')
-             FROM load_op o JOIN load_row r USING(row) WHERE o.state = 'doubt' AND r.outcome IS NULL ORDER BY o.row",
+             FROM load_op o JOIN load_body b USING(row, seq) JOIN load_row r USING(row) WHERE o.state = 'doubt' AND r.outcome IS NULL ORDER BY o.row",
         )?;
         let rows = query.query_map([], |row| {
             let (misses, server_error, sent_ms, answer) =

@@ -80,7 +80,7 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn digest(&self) -> Result<String> {
         let mut hash = Sha256::new();
-        let mut query = self.db.prepare("SELECT row, seq, kind, body FROM load_op ORDER BY row, seq")?;
+        let mut query = self.db.prepare("SELECT o.row, o.seq, kind, body FROM load_op o JOIN load_body b USING(row, seq) ORDER BY o.row, o.seq")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let (number, seq, kind, body): (u64, u64, String, String) =

@@ -141,7 +141,8 @@ impl Call<'_> {
         let at = self.record(id)?;
         let text = required_text(&read_body(self.request)?, "text")?;
         let note = notes::comment(self.store, at, self.now_ms, &text);
-        Ok(Reply::json(200, &json!({"commentId": note, "createdAt": instant(self.now_ms)})))
+        let answer = json!({"commentId": note, "createdAt": instant(self.now_ms)});
+        Ok(Reply::json(200, &answer).with_effect("create", &note))
     }
 
     fn create_call_log(&mut self, id: &str) -> Result<Reply, Refused> {
@@ -161,13 +162,15 @@ impl Call<'_> {
             Some(minutes) => return Err(Refused::bad(format!("Cannot use duration: {minutes}"))),
         };
         let note = notes::call_log(self.store, at, self.now_ms, &text, time_ms, &minutes);
-        Ok(Reply::json(200, &json!({"callLogId": note, "createdAt": instant(self.now_ms)})))
+        let answer = json!({"callLogId": note, "createdAt": instant(self.now_ms)});
+        Ok(Reply::json(200, &answer).with_effect("create", &note))
     }
 
     fn link_gmail_thread(&mut self, id: &str) -> Result<Reply, Refused> {
         self.record(id)?;
         required_text(&read_body(self.request)?, "gmailThreadId")?;
-        Ok(Reply::json(200, &json!({})))
+        // No call shows a record's threads, so the ledger alone remembers it.
+        Ok(Reply::json(200, &json!({})).with_effect("update", id))
     }
 
     /// The record of that id in a folder that may be written.
@@ -219,10 +222,12 @@ impl Call<'_> {
             }
         }
         for name in &self.knobs.unique_fields {
-            let Some(value) = fields.get(name) else { continue };
+            let (Some(value), Some(field)) = (fields.get(name), definition.field(name)) else { continue };
             let twin = |at: &usize| {
                 let record = self.store.records[*at].as_ref();
-                record.and_then(|record| record.fields.get(name)).is_some_and(|other| share(value, other))
+                record
+                    .and_then(|record| record.fields.get(name))
+                    .is_some_and(|other| share(field, value, other))
             };
             if self.store.folders[folder].created.iter().map(|row| row.1).any(|at| twin(&at)) {
                 return Err(Refused::bad(format!("A record with the same \"{name}\" exists already")));
@@ -259,11 +264,31 @@ fn required_text(body: &Value, key: &str) -> Result<String, Refused> {
     text.map(str::to_owned).ok_or_else(|| Refused::bad(format!("{key} is required")))
 }
 
-fn share(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Array(left), Value::Array(right)) => {
-            left.iter().any(|left| right.iter().any(|right| same(left, right)))
+/// Whether two values of a field have something in common, as the service's duplicate rules see it.
+fn share(field: &Field, left: &Value, right: &Value) -> bool {
+    let items = |value: &Value| match value {
+        Value::Array(items) => items.clone(),
+        single => vec![single.clone()],
+    };
+    let (left, right) = (items(left), items(right));
+    left.iter().any(|left| right.iter().any(|right| alike(field.kind, left, right)))
+}
+
+/// Phones are compared without their format (section 9 of the notes), addresses without name and case.
+fn alike(kind: FieldType, left: &Value, right: &Value) -> bool {
+    let key = |value: &Value| {
+        let text = value.as_str()?;
+        match kind {
+            FieldType::Phone => Some(text.chars().filter(char::is_ascii_digit).collect()),
+            FieldType::Email | FieldType::Person => {
+                let inside = text.rsplit_once('<').map_or(text, |(_, inside)| inside);
+                Some(inside.trim_end_matches('>').to_lowercase())
+            }
+            _ => None,
         }
+    };
+    match (key(left), key(right)) {
+        (Some(left), Some(right)) if !left.is_empty() => left == right,
         _ => same(left, right),
     }
 }

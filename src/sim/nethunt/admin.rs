@@ -24,6 +24,7 @@ pub(super) fn answer(account: &mut NetHunt, now_ms: i64, request: &Request) -> R
         ("POST", ["records", folder]) => {
             read(request).and_then(|body| seed(&mut account.store, now_ms, folder, &body))
         }
+        ("GET", ["notes", folder]) => list_notes(&account.store, folder),
         ("POST", ["notes", folder]) => {
             read(request).and_then(|body| seed_notes(&mut account.store, now_ms, folder, &body))
         }
@@ -44,12 +45,9 @@ fn list_folders(store: &Store) -> Reply {
 fn add_folder(store: &mut Store, now_ms: i64, body: &Value) -> Result<Reply, Refused> {
     let fresh = store.new_id(now_ms);
     let definition = Definition::from_json(body, &fresh).map_err(Refused::bad)?;
-    if store
-        .folders
-        .iter()
-        .any(|folder| folder.definition.id == definition.id || folder.definition.name == definition.name)
-    {
-        return Err(Refused::bad(format!("folder `{}` exists", definition.name)));
+    // Two folders may have one name, as in the service; only the id tells them apart.
+    if store.folder(&definition.id).is_some() {
+        return Err(Refused::bad(format!("a folder with the id `{}` exists", definition.id)));
     }
     let answer = Reply::json(200, &definition.to_json());
     store.add_folder(definition);
@@ -112,13 +110,31 @@ fn seed_draft(
     Ok((Draft { folder, created_ms, fields, author, written_ms: SEEDED }, updated_ms))
 }
 
-/// Stores an array of `{recordId, kind: comment|call-log|drive-file, text, createdAt?}`; answers their ids.
+/// The comments, call logs and files of a folder that their streams would show, as `[{kind, row}]`.
+fn list_notes(store: &Store, folder: &str) -> Result<Reply, Refused> {
+    let folder = folder_of(store, folder)?;
+    let mut shown = Vec::new();
+    for (kind, index) in ["comment", "call-log", "drive-file"].iter().zip(&store.folders[folder].notes) {
+        for note in index.iter().map(|row| &store.notes[row.1]) {
+            if store.find(&note.record).is_some() {
+                shown.push(format!("{{\"kind\":\"{kind}\",\"row\":{}}}", note.row));
+            }
+        }
+    }
+    Ok(json_body(format!("[{}]", shown.join(",")).into_bytes()))
+}
+
+/// Stores an array of `{recordId, kind: comment|call-log|drive-file, text, createdAt?}` and answers their ids;
+/// a call may have a `time` and a `duration` in minutes, a file a `mimeType` and a `driveId`.
 fn seed_notes(store: &mut Store, now_ms: i64, folder: &str, body: &Value) -> Result<Reply, Refused> {
     let folder = folder_of(store, folder)?;
     let rows = body.as_array().ok_or_else(|| Refused::bad("an array of notes is expected"))?;
     let mut ids = Vec::new();
     for row in rows {
-        only_keys(row, &["recordId", "kind", "text", "createdAt"])?;
+        only_keys(
+            row,
+            &["recordId", "kind", "text", "createdAt", "time", "duration", "mimeType", "driveId"],
+        )?;
         let text_of = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
         let at = store
             .find(text_of("recordId"))
@@ -128,9 +144,18 @@ fn seed_notes(store: &mut Store, now_ms: i64, folder: &str, body: &Value) -> Res
         let text = text_of("text").to_owned();
         ids.push(match text_of("kind") {
             "comment" => notes::comment(store, at, created_ms, &text),
-            "call-log" => notes::call_log(store, at, created_ms, &text, created_ms, &json!(5)),
+            "call-log" => {
+                let minutes = row.get("duration").cloned().unwrap_or(json!(5));
+                let time_ms = time(row, "time")?.unwrap_or(created_ms);
+                notes::call_log(store, at, created_ms, &text, time_ms, &minutes)
+            }
             "drive-file" => {
-                notes::drive_file(store, at, created_ms, &text, "application/pdf", "1SeededDriveFile")
+                let or = |key: &str, default: &str| {
+                    let given = text_of(key);
+                    if given.is_empty() { default.to_owned() } else { given.to_owned() }
+                };
+                let (mime, drive) = (or("mimeType", "application/pdf"), or("driveId", "1SeededDriveFile"));
+                notes::drive_file(store, at, created_ms, &text, &mime, &drive)
             }
             other => return Err(Refused::bad(format!("unknown kind of note `{other}`"))),
         });
@@ -144,8 +169,15 @@ pub(super) fn author_of(email: &str) -> Option<Author> {
 }
 
 fn folder_of(store: &Store, folder: &str) -> Result<usize, Refused> {
-    let by_name = || store.folders.iter().position(|entry| entry.definition.name == folder);
-    store.folder(folder).or_else(by_name).ok_or_else(|| Refused::new(404, format!("no folder `{folder}`")))
+    if let Some(at) = store.folder(folder) {
+        return Ok(at);
+    }
+    let mut named = (0..store.folders.len()).filter(|&at| store.folders[at].definition.name == folder);
+    match (named.next(), named.next()) {
+        (Some(at), None) => Ok(at),
+        (Some(_), Some(_)) => Err(Refused::bad(format!("there are several folders `{folder}`: say the id"))),
+        (None, _) => Err(Refused::new(404, format!("no folder `{folder}`"))),
+    }
 }
 
 fn time(row: &Value, key: &str) -> Result<Option<i64>, Refused> {

@@ -29,6 +29,18 @@ pub(super) enum Orders {
     Each(std::collections::BTreeMap<String, Order>),
 }
 
+/// The order in which folders and fields are named, which the reference leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ListingOrder {
+    /// As they were defined.
+    Defined,
+    /// The last one first.
+    Reversed,
+    /// Shuffled anew for every request.
+    Mixed,
+}
+
 /// The end at which a cut keeps its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -269,6 +281,8 @@ pub(super) struct Knobs {
     pub(super) no_change: NoChange,
     /// Links to records that do not exist.
     pub(super) dangling_links: DanglingLinks,
+    /// The order of folders, and of the fields of one.
+    pub(super) listing_order: ListingOrder,
     /// Triggers that answer 404, as some accounts do.
     pub(super) disabled_triggers: Vec<String>,
 }
@@ -310,6 +324,7 @@ impl Default for Knobs {
             date_times: DateTimes::Iso,
             no_change: NoChange::Touch,
             dangling_links: DanglingLinks::Store,
+            listing_order: ListingOrder::Defined,
             disabled_triggers: Vec::new(),
         }
     }
@@ -325,6 +340,9 @@ const STREAMS: [&str; 7] = [
     "new-gdrivefile",
     "find-record",
 ];
+
+/// Triggers that are no streams, and may be disabled like these.
+const LISTS: [&str; 4] = ["auth-test", "readable-folder", "writable-folder", "folder-field"];
 
 /// Knobs whose values are words, of which some look like a status.
 const WORD_KNOBS: [&str; 6] =
@@ -372,6 +390,10 @@ impl Knobs {
             && let Some(name) = orders.keys().find(|name| !STREAMS.contains(&name.as_str()))
         {
             return Err(format!("nethunt knobs: order: unknown stream `{name}`"));
+        }
+        let is_trigger = |name: &str| LISTS.contains(&name) || STREAMS[..6].contains(&name);
+        if let Some(name) = self.disabled_triggers.iter().find(|name| !is_trigger(name)) {
+            return Err(format!("nethunt knobs: disabled_triggers: unknown trigger `{name}`"));
         }
         if ![400, 404, 410].contains(&self.unknown_id) {
             return Err(format!("nethunt knobs: unknown_id: `{}` is not 400, 404 or 410", self.unknown_id));
@@ -431,6 +453,8 @@ mod tests {
             (json!({"delete_twice": 500}), "delete_twice"),
             (json!({"order": {"new-records": "asc"}}), "new-records"),
             (json!({"index_lag_ms": -1}), "negative"),
+            (json!({"disabled_triggers": ["new-coment"]}), "new-coment"),
+            (json!({"listing_order": "sorted"}), "sorted"),
             (json!([]), "object"),
         ];
         for (settings, word) in bad {

@@ -77,12 +77,13 @@ impl NetHunt {
     /// Answers the surface on which a test prepares and inspects the account; `/_sim/nethunt` is cut off.
     ///
     /// `POST /folders`, `GET /folders`, `POST /records/{folder}`, `GET /records/{folder}` (id or name),
-    /// `POST /notes/{folder}`, `POST /knobs`. No credentials are asked for.
+    /// `POST /notes/{folder}`, `GET /notes/{folder}`, `POST /knobs`. No credentials are asked for.
     pub fn admin(&mut self, now_ms: i64, request: &Request) -> Reply {
         admin::answer(self, now_ms, request)
     }
 
-    /// What another user does meanwhile: `kind` is `insert`, `update` or `delete`; answers the record's id.
+    /// What another user does meanwhile: `kind` is `insert`, `update`, `resort` (a touch that changes no value),
+    /// `delete` or `comment`; answers the id of the record, or of the comment.
     ///
     /// `None` when `kind` is another word, or there is no record left to change.
     pub fn drift(&mut self, now_ms: i64, seed: u64, kind: &str) -> Option<String> {

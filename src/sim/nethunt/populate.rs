@@ -30,7 +30,7 @@ pub(super) fn generate(store: &mut Store, count: usize, seed: u64, now_ms: i64) 
     }
 }
 
-/// Does one thing as another user and answers the record's id.
+/// Does one thing as another user and answers the record's id, or the comment's.
 pub(super) fn drift(store: &mut Store, now_ms: i64, seed: u64, kind: &str) -> Option<String> {
     let mut dice = fastrand::Rng::with_seed(seed);
     let folder = folder_named(store, "Contacts")?;
@@ -62,6 +62,17 @@ pub(super) fn drift(store: &mut Store, now_ms: i64, seed: u64, kind: &str) -> Op
             let told = Map::from_iter([(name.to_owned(), Value::Object(told))]);
             store.update(at, now_ms, Author::Other, vec![(name.to_owned(), Some(value))], told);
             store.folder_and_id(at).map(|(_, id)| id)
+        }
+        "resort" => {
+            // A touch: no value changes, but the record moves to the other end of what was updated.
+            let at = any_record(store, folder, &mut dice)?;
+            store.update(at, now_ms, Author::Other, Vec::new(), Map::new());
+            store.folder_and_id(at).map(|(_, id)| id)
+        }
+        "comment" => {
+            let at = any_record(store, folder, &mut dice)?;
+            let text = format!("Somebody else says {:x}", dice.u32(..));
+            Some(notes::comment(store, at, now_ms, &text))
         }
         "delete" => {
             let at = any_record(store, folder, &mut dice)?;

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::Call;
+use super::knobs::ListingOrder;
 use super::refusal::Refused;
 use super::store::{Author, Deed, NoteKind, Record, Store};
 use super::streams::{Cut, Row, Window, anchor_of, select};
@@ -36,19 +37,29 @@ impl Call<'_> {
         Reply::json(200, &json!([{ "user": user }]))
     }
 
-    fn folders(&self, writable_only: bool) -> Reply {
+    fn folders(&mut self, writable_only: bool) -> Reply {
         let definitions = self.store.folders.iter().map(|folder| &folder.definition);
-        let shown: Vec<Value> = definitions
+        let shown = definitions
             .filter(|definition| definition.writable || !writable_only)
-            .map(|definition| json!({"id": definition.id, "name": definition.name}))
-            .collect();
-        Reply::json(200, &Value::Array(shown))
+            .map(|definition| json!({"id": definition.id, "name": definition.name}));
+        let shown = shown.collect();
+        self.listed(shown)
     }
 
-    fn folder_field(&self, folder: &str) -> Result<Reply, Refused> {
+    fn folder_field(&mut self, folder: &str) -> Result<Reply, Refused> {
         let definition = &self.store.folders[self.folder(folder)?].definition;
-        let names: Vec<Value> = definition.fields.iter().map(|field| json!({"name": field.name})).collect();
-        Ok(Reply::json(200, &Value::Array(names)))
+        let names = definition.fields.iter().map(|field| json!({"name": field.name})).collect();
+        Ok(self.listed(names))
+    }
+
+    /// A list in the order of the knob.
+    fn listed(&mut self, mut entries: Vec<Value>) -> Reply {
+        match self.knobs.listing_order {
+            ListingOrder::Defined => {}
+            ListingOrder::Reversed => entries.reverse(),
+            ListingOrder::Mixed => self.dice.shuffle(&mut entries),
+        }
+        Reply::json(200, &Value::Array(entries))
     }
 
     fn new_record(&mut self, folder: &str) -> Result<Reply, Refused> {

@@ -12,7 +12,7 @@ use super::knobs::{Knobs, Order, PerPageOver, SortOver, Sorting, TieOrder};
 use super::metadata::{Metadata, RecordType};
 use super::query::Query;
 use super::search::{Keyword, fold, name};
-use super::store::Store;
+use super::store::{Contact, Store};
 use crate::sim::exchange::{Reply, Request};
 
 /// `per_page` when none is given (reference, list parameters).
@@ -35,7 +35,8 @@ pub(super) struct Ask {
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     record_type: Option<RecordType>,
-    keyword: Option<String>,
+    /// All of them have to hit.
+    keywords: Vec<String>,
     query: Option<(String, Query)>,
 }
 
@@ -79,7 +80,10 @@ impl Ask {
         let mut selection = Selection::read(request, metadata, knobs)?;
         match sort.as_ref().map(|sort| sort.field.as_str()) {
             Some("recently viewed") => (page, per_page, selection) = (1, RECENT, Selection::default()),
-            Some("users last contacted") => (selection.keyword, selection.record_type) = (None, None),
+            Some("users last contacted") => {
+                selection.keywords.clear();
+                selection.record_type = None;
+            }
             _ => {}
         }
         if knobs.deep_window > 0 && page.saturating_mul(per_page) > knobs.deep_window {
@@ -121,12 +125,24 @@ impl Selection {
         };
         // The type is ignored when there is a query (reference, list parameters).
         let record_type = record_type.filter(|_| query.is_none());
-        Ok(Self { record_type, keyword: keyword.map(str::to_owned), query })
+        Ok(Self { record_type, keywords: keyword.map(str::to_owned).into_iter().collect(), query })
+    }
+
+    /// Takes further keywords, as a delete of the current description may have several.
+    pub(super) fn with_keywords(mut self, keywords: Vec<String>) -> Self {
+        self.keywords = keywords;
+        self
+    }
+
+    /// How well a contact fits: one for each word hit (reference, `contain`).
+    fn score(&self, contact: &Contact, store: &Store) -> u32 {
+        let keywords = self.keywords.iter().map(|keyword| Keyword::new(keyword).score(contact, store));
+        keywords.sum::<u32>() + self.query.as_ref().map_or(0, |(_, query)| query.score(contact, store))
     }
 
     /// Whether nothing narrows the selection.
     pub(super) fn is_everything(&self) -> bool {
-        self.record_type.is_none() && self.keyword.is_none() && self.query.is_none()
+        self.record_type.is_none() && self.keywords.is_empty() && self.query.is_none()
     }
 
     /// Takes out of `slots` what is not selected.
@@ -134,7 +150,7 @@ impl Selection {
         if let Some(record_type) = self.record_type {
             slots.retain(|slot| store.at(*slot).is_some_and(|contact| contact.record_type == record_type));
         }
-        if let Some(keyword) = &self.keyword {
+        for keyword in &self.keywords {
             let keyword = Keyword::new(keyword);
             slots.retain(|slot| store.keyword_hits(*slot, &keyword));
         }
@@ -146,7 +162,7 @@ impl Selection {
     fn key(&self) -> String {
         let record_type = self.record_type.map_or("all", RecordType::name);
         let query = self.query.as_ref().map(|(text, _)| text);
-        format!("{record_type}|{:?}|{query:?}", self.keyword)
+        format!("{record_type}|{:?}|{query:?}", self.keywords)
     }
 }
 
@@ -220,8 +236,17 @@ fn made(ask: &Ask, store: &mut Store, knobs: &Knobs, dice: &mut fastrand::Rng, n
         slots.retain(|slot| store.at(*slot).is_some_and(|contact| contact.visible_ms <= now_ms));
     }
     ask.selection.apply(&mut slots, store, now_ms);
-    if ask.sort.as_ref().is_some_and(|sort| sort.field == "recently viewed") {
-        slots.truncate(RECENT);
+    match &ask.sort {
+        Some(sort) if sort.field == "recently viewed" => slots.truncate(RECENT),
+        Some(sort) if sort.field == "score" => {
+            let score =
+                |slot: &usize| store.at(*slot).map_or(0, |contact| ask.selection.score(contact, store));
+            slots.sort_by_cached_key(|slot| {
+                let score = i64::from(score(slot));
+                if sort.descending { -score } else { score }
+            });
+        }
+        _ => {}
     }
     slots
 }
@@ -229,7 +254,8 @@ fn made(ask: &Ask, store: &mut Store, knobs: &Knobs, dice: &mut fastrand::Rng, n
 fn unsorted(store: &Store, order: Order, dice: &mut fastrand::Rng) -> Vec<usize> {
     let mut slots: Vec<usize> = match order {
         Order::Updated => return store.updated_order().map(|(_, slot)| slot).collect(),
-        _ => store.iter().map(|(slot, _)| slot).collect(),
+        Order::Created => return store.list_order(),
+        Order::Random | Order::Hash => store.iter().map(|(slot, _)| slot).collect(),
     };
     match order {
         Order::Random => dice.shuffle(&mut slots),
@@ -249,9 +275,12 @@ fn sorted(store: &Store, sort: &Sort, ties: TieOrder, dice: &mut fastrand::Rng) 
         "updated" => by_time(store.updated_order(), 1000, sort.descending, ties, dice),
         // Nothing here is ever viewed or contacted; the newest changes stand for it.
         "recently viewed" => by_time(store.updated_order(), 1000, !sort.descending, ties, dice),
-        "score" | "users last contacted" | "company last contacted" => {
-            store.iter().map(|(slot, _)| slot).collect()
+        "users last contacted" | "company last contacted" => {
+            let moment = |contact: &Contact| contact.last_contacted_ms.unwrap_or(i64::MIN);
+            by_number(store, moment, sort.descending)
         }
+        // Ordered when it is known which contacts are hit.
+        "score" => store.iter().map(|(slot, _)| slot).collect(),
         field => {
             let mut keyed: Vec<(bool, String, usize)> = store
                 .iter()
@@ -273,6 +302,12 @@ fn sorted(store: &Store, sort: &Sort, ties: TieOrder, dice: &mut fastrand::Rng) 
             keyed.into_iter().map(|(_, _, slot)| slot).collect()
         }
     }
+}
+
+fn by_number(store: &Store, number: impl Fn(&Contact) -> i64, descending: bool) -> Vec<usize> {
+    let mut keyed: Vec<(i64, usize)> = store.iter().map(|(slot, contact)| (number(contact), slot)).collect();
+    keyed.sort_by(|left, right| if descending { right.0.cmp(&left.0) } else { left.0.cmp(&right.0) });
+    keyed.into_iter().map(|(_, slot)| slot).collect()
 }
 
 /// Slots from an index of times; equal means equal in units of `unit`.

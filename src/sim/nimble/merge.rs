@@ -12,6 +12,20 @@ pub(super) struct FieldValue {
     pub(super) modifier: String,
     /// For `parent company`: the id of the company.
     pub(super) extra: Option<String>,
+    /// Whether it bears the mark of the main value.
+    pub(super) is_primary: bool,
+}
+
+impl FieldValue {
+    /// A value under a modifier.
+    pub(super) fn new(value: &str, modifier: &str) -> Self {
+        Self { value: value.to_owned(), modifier: modifier.to_owned(), extra: None, is_primary: false }
+    }
+
+    /// The values of a field that has one, without modifier.
+    pub(super) fn plain(value: &str) -> Vec<Self> {
+        vec![Self::new(value, "")]
+    }
 }
 
 /// One value as sent; `None` takes away.
@@ -19,6 +33,7 @@ pub(super) struct FieldValue {
 pub(super) struct Sent {
     pub(super) value: Option<String>,
     pub(super) modifier: String,
+    pub(super) is_primary: bool,
 }
 
 /// The values a field has after an update.
@@ -55,8 +70,8 @@ pub(super) fn merged(old: &[FieldValue], sent: &[Sent], replace: bool, merge: Me
 
 impl Sent {
     fn kept(&self) -> Option<FieldValue> {
-        let value = self.value.clone()?;
-        Some(FieldValue { value, modifier: self.modifier.clone(), extra: None })
+        let value = FieldValue::new(self.value.as_deref()?, &self.modifier);
+        Some(FieldValue { is_primary: self.is_primary, ..value })
     }
 }
 
@@ -69,7 +84,8 @@ mod tests {
         text.split_whitespace()
             .map(|pair| {
                 let (modifier, value) = pair.split_once('=').unwrap();
-                Sent { modifier: modifier.into(), value: (!value.is_empty()).then(|| value.into()) }
+                let value = (!value.is_empty()).then(|| value.to_owned());
+                Sent { modifier: modifier.into(), value, is_primary: false }
             })
             .collect()
     }

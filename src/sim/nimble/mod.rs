@@ -9,7 +9,14 @@
 
 mod body;
 mod brief;
+mod choices;
+mod defaults;
+mod definitions;
+mod delete;
+mod dialect;
 mod errors;
+mod groups;
+mod kinds;
 pub(crate) mod knobs;
 mod listing;
 mod merge;
@@ -24,6 +31,7 @@ mod search;
 mod seed;
 mod snapshot;
 mod store;
+mod tabs;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -102,7 +110,10 @@ impl Nimble {
 
     fn route(&mut self, now_ms: i64, request: &Request) -> Reply {
         let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
-        if let Some(reply) = self.route_notes_and_tasks(now_ms, &parts, request) {
+        if let Some(reply) = self.route_strictly(now_ms, &parts, request) {
+            return reply.unwrap_or_else(|refusal| refusal);
+        }
+        if let Some(reply) = self.route_definitions(&parts, request) {
             return reply.unwrap_or_else(|refusal| refusal);
         }
         match (request.method.as_str(), parts.as_slice()) {
@@ -110,20 +121,17 @@ impl Nimble {
             ("GET", ["company", "users"]) => users(),
             ("GET", ["contacts"] | ["contacts", "list"]) => self.list(now_ms, request),
             ("GET", ["contacts", "ids"]) => self.list_ids(now_ms, request),
-            ("GET", ["contacts", "metadata"]) => Reply::json(200, &self.metadata.json()),
             ("GET", ["contact", ids]) => self.detail(ids, usize::MAX, request),
             ("GET", ["contact"]) => self.detail_by_parameter(request),
             ("POST", ["contact"]) => self.create(now_ms, request),
             ("PUT", ["contact", id]) => self.update(now_ms, id, request),
-            ("DELETE", ["contact", ids]) => self.delete(ids),
-            ("DELETE", ["contacts", "list"]) => self.delete_selected(now_ms, request),
             ("PUT", ["contacts" | "contact", id, "tags"]) => self.put_tags(now_ms, id, request),
             _ => no_such_path(),
         }
     }
 
-    /// Notes, tasks and activities; nothing for any other path.
-    fn route_notes_and_tasks(
+    /// Notes, tasks, activities and deletes; nothing for any other path.
+    fn route_strictly(
         &mut self,
         now_ms: i64,
         parts: &[&str],
@@ -143,6 +151,13 @@ impl Nimble {
             ("POST", ["activities", "task"]) => self.create_task(now_ms, request),
             ("POST", ["tasks"]) if is_current => self.create_related_task(now_ms, request),
             ("GET", ["activities"]) if is_current => self.activities(now_ms, request),
+            ("DELETE", ["contact", ids]) => self.delete(ids),
+            ("DELETE", ["contacts", "list"]) => self.delete_selected(now_ms, request),
+            ("DELETE", ["contacts"]) if is_current => self.delete_checked(now_ms, request),
+            ("PUT", ["contact", id, "field"]) if is_current => self.mark_primary(now_ms, id, true, request),
+            ("DELETE", ["contact", id, "field"]) if is_current => {
+                self.mark_primary(now_ms, id, false, request)
+            }
             _ => return None,
         })
     }
@@ -176,6 +191,7 @@ impl Service for Nimble {
         let mut snapshot = snapshot::take(&self.store);
         snapshot["notes"] = self.notebook.snapshot();
         snapshot["tasks"] = json!(self.tasks);
+        snapshot["definitions"] = self.metadata.snapshot();
         snapshot["refresh_tokens"] = self.tokens.snapshot();
         snapshot
     }
@@ -184,6 +200,7 @@ impl Service for Nimble {
         self.notebook = Notebook::read(&snapshot["notes"])?;
         self.tasks = tasks::read(&snapshot["tasks"])?;
         self.tokens = Tokens::read(&snapshot["refresh_tokens"]);
+        self.metadata.restore(&snapshot["definitions"])?;
         self.store = snapshot::read(snapshot)?;
         self.orders = Orders::default();
         Ok(())

@@ -1,26 +1,30 @@
 //! The query language: joins of terminals such as `{"email": {"is": "ada@example.org"}}` (reference, search).
 //!
-//! Which operators a field has, how long a text must be and how many terminals a query may hold follow the
-//! reference's tables. Not here: relevance scores and saved searches.
+//! Which operators a field has is in `dialect.rs`; how long a text must be and how many terminals a query may
+//! hold follow the reference's text.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 use serde_json::Value;
 
+use super::dialect::{custom_operators, operators};
 use super::knobs::Knobs;
 use super::metadata::Metadata;
 use super::search::{ADDRESS_PARTS, Keyword, fold, name};
 use super::store::{Contact, Store};
 
-/// The most terminals in one query (reference, search).
+/// The most terminals in one query, saved searches counted as what they stand for (reference, search).
 const MOST_TERMINALS: usize = 11;
+/// The deepest nesting in the current description, which counts no terminals (reference, search of era C).
+const DEEPEST: usize = 20;
 
 /// A query, checked.
 #[derive(Debug)]
 pub(super) enum Query {
     And(Vec<Query>),
     Or(Vec<Query>),
+    Not(Box<Query>),
     Terminal { field: String, test: Test },
 }
 
@@ -28,20 +32,26 @@ pub(super) enum Query {
 #[derive(Debug)]
 pub(super) enum Test {
     Is(String, bool),
-    Contain(Keyword, bool),
+    /// What is contained, whether it has to be, and whether whole words count in every field.
+    Contain(Keyword, bool, bool),
+    In(Vec<String>, bool),
+    StartsWith(String),
+    /// Month and day, first and last.
+    DayMonth((u8, u8), (u8, u8)),
     Empty(bool),
     Compare(fn(f64, f64) -> bool, f64),
-    InTheLast(i64),
-    Range(i64, i64),
+    InTheLast(i64, bool),
+    Range(i64, i64, bool),
+    Between(f64, f64, bool),
 }
 
 impl Query {
     /// Reads the JSON text of a `query` parameter.
     pub(super) fn parse(text: &str, metadata: &Metadata, knobs: &Knobs) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text).map_err(|_| "`query` is not JSON".to_owned())?;
-        let mut terminals = 0;
-        let query = Self::read(&value, metadata, knobs, &mut terminals)?;
-        if terminals > MOST_TERMINALS {
+        let mut reader = Reader { metadata, knobs, terminals: 0 };
+        let query = reader.read(&value, 0)?;
+        if !knobs.is_current() && reader.terminals > MOST_TERMINALS {
             return Err(format!("a query holds at most {MOST_TERMINALS} conditions"));
         }
         Ok(query)
@@ -52,29 +62,53 @@ impl Query {
         match self {
             Self::And(parts) => parts.iter().all(|part| part.hits(contact, store, now_ms)),
             Self::Or(parts) => parts.iter().any(|part| part.hits(contact, store, now_ms)),
+            Self::Not(part) => !part.hits(contact, store, now_ms),
             Self::Terminal { field, test } => test.holds(field, contact, store, now_ms),
         }
     }
 
-    fn read(
-        value: &Value,
-        metadata: &Metadata,
-        knobs: &Knobs,
-        terminals: &mut usize,
-    ) -> Result<Self, String> {
+    /// How many of the words looked for are in the contact.
+    pub(super) fn score(&self, contact: &Contact, store: &Store) -> u32 {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(|part| part.score(contact, store)).sum(),
+            Self::Not(_) => 0,
+            Self::Terminal { field, test: Test::Contain(wanted, true, _) } => {
+                wanted.score_of(values(field, contact, store).iter().map(String::as_str))
+            }
+            Self::Terminal { .. } => 0,
+        }
+    }
+}
+
+/// Reads a query and counts what is in it.
+struct Reader<'a> {
+    metadata: &'a Metadata,
+    knobs: &'a Knobs,
+    terminals: usize,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, value: &Value, depth: usize) -> Result<Query, String> {
+        let (metadata, knobs) = (self.metadata, self.knobs);
+        let is_current = knobs.is_current();
+        if is_current && depth > DEEPEST {
+            return Err(format!("a query is at most {DEEPEST} levels deep"));
+        }
         let (key, inner) = only_member(value).ok_or("each part of a query is an object with one member")?;
         if matches!(key, "and" | "or") {
             let parts = inner.as_array().ok_or_else(|| format!("`{key}` takes a list"))?;
             if parts.len() < knobs.min_join_items() {
                 return Err(format!("`{key}` takes at least {} conditions", knobs.min_join_items()));
             }
-            let parts = parts
-                .iter()
-                .map(|part| Self::read(part, metadata, knobs, terminals))
-                .collect::<Result<Vec<_>, _>>()?;
-            return Ok(if key == "and" { Self::And(parts) } else { Self::Or(parts) });
+            let parts = parts.iter().map(|part| self.read(part, depth + 1)).collect::<Result<Vec<_>, _>>()?;
+            return Ok(if key == "and" { Query::And(parts) } else { Query::Or(parts) });
         }
-        *terminals += 1;
+        if key == "not" && is_current {
+            let parts = inner.as_array().filter(|parts| parts.len() == 1);
+            let parts = parts.ok_or("`not` takes a list of one condition")?;
+            return Ok(Query::Not(Box::new(self.read(&parts[0], depth + 1)?)));
+        }
+        self.terminals += 1;
         let (field, inner, custom) = if key == "custom_fields" {
             let (field, inner) = only_member(inner).ok_or("`custom_fields` takes one field")?;
             (field, inner, true)
@@ -83,36 +117,30 @@ impl Query {
         };
         let (operator, operand) =
             only_member(inner).ok_or_else(|| format!("`{field}` takes one operator"))?;
-        let allowed = if custom { metadata.field(field).map(|_| CUSTOM) } else { operators(field) };
+        let allowed =
+            if custom { custom_operators(field, metadata, is_current) } else { operators(field, is_current) };
         let allowed = allowed.ok_or_else(|| format!("contacts cannot be searched by `{field}`"))?;
         if !allowed.contains(&operator) {
             return Err(format!("`{field}` has no operator `{operator}`"));
         }
-        let shortest = if custom || matches!(field, "lead source" | "lead type" | "lead status" | "rating") {
+        if field == "saved_search" {
+            let name = operand.as_str().unwrap_or_default();
+            let saved = knobs.saved_searches.get(name).ok_or_else(|| format!("no saved search `{name}`"))?;
+            let saved: Value = serde_json::from_str(saved).map_err(|_| format!("`{name}` is not JSON"))?;
+            self.terminals -= 1;
+            return self.read(&saved, depth + 1);
+        }
+        let shortest = if is_current
+            || custom
+            || matches!(field, "lead source" | "lead type" | "lead status" | "rating")
+        {
             1
         } else {
             2
         };
         let test = Test::read(operator, operand, shortest, knobs)?;
-        Ok(Self::Terminal { field: field.to_owned(), test })
+        Ok(Query::Terminal { field: field.to_owned(), test })
     }
-}
-
-const CUSTOM: &[&str] = &["is", "is_not", "contain", "not_contain", "is_empty"];
-
-/// The operators of a field (reference, search: fields and operators).
-fn operators(field: &str) -> Option<&'static [&'static str]> {
-    Some(match field {
-        "email" | "skype id" | "twitter" | "linkedin" | "facebook" | "phone" | "last name" | "street"
-        | "city" | "state" | "zip" | "country" | "company name" | "title" => CUSTOM,
-        "first name" | "name" => &["is", "is_not", "contain", "not_contain"],
-        "lead source" | "lead type" | "lead status" => &["is", "is_not", "is_empty"],
-        "rating" => &["is", "is_not", "is_empty", "gt", "gte", "lt", "lte"],
-        "created" | "updated" | "company last contacted" => &["in_the_last", "range"],
-        "address" | "description" => &["contain", "not_contain", "is_empty"],
-        "tag" | "record type" => &["is"],
-        _ => return None,
-    })
 }
 
 impl Test {
@@ -127,33 +155,60 @@ impl Test {
         Ok(match operator {
             "is" => Self::Is(fold(text()?), true),
             "is_not" => Self::Is(fold(text()?), false),
-            "contain" => Self::Contain(Keyword::new(text()?), true),
-            "not_contain" => Self::Contain(Keyword::new(text()?), false),
+            "contain" => Self::Contain(Keyword::new(text()?), true, knobs.is_current()),
+            "not_contain" => Self::Contain(Keyword::new(text()?), false, knobs.is_current()),
+            "starts_with" => Self::StartsWith(fold(text()?)),
+            "in" | "not_in" => {
+                let items = operand.as_array().filter(|items| !items.is_empty());
+                let texts = items.map(|items| items.iter().map(|item| item.as_str().map(fold)));
+                let texts: Option<Vec<String>> = texts.and_then(Iterator::collect);
+                Self::In(
+                    texts.ok_or_else(|| format!("`{operator}` takes a list of texts"))?,
+                    operator == "in",
+                )
+            }
+            "day_month_range" => {
+                let day = |key: &str| operand.get(key).and_then(Value::as_str).and_then(day_month);
+                let days = day("start_date").zip(day("end_date"));
+                let (from, to) = days.ok_or("`day_month_range` takes two days as DD/MM")?;
+                Self::DayMonth(from, to)
+            }
             "is_empty" => Self::Empty(operand.as_bool().ok_or("`is_empty` takes true or false")?),
             "gt" => Self::Compare(|left, right| left > right, number()?),
             "gte" => Self::Compare(|left, right| left >= right, number()?),
             "lt" => Self::Compare(|left, right| left < right, number()?),
             "lte" => Self::Compare(|left, right| left <= right, number()?),
-            "in_the_last" => {
-                Self::InTheLast(span_ms(operand).ok_or("`in_the_last` takes unit and quantity")?)
+            "in_the_last" | "not_in_the_last" => {
+                let span = span_ms(operand, knobs.is_current());
+                let span = span.ok_or_else(|| format!("`{operator}` takes unit and quantity"))?;
+                Self::InTheLast(span, operator == "in_the_last")
             }
-            "range" => {
-                let (from, to) = range_ms(operand, knobs).ok_or("`range` takes two dates or two times")?;
-                Self::Range(from, to)
+            "range" | "not_in_range" => {
+                let yes = operator == "range";
+                if let Some((from, to)) = knobs.is_current().then(|| numbers(operand)).flatten() {
+                    return Ok(Self::Between(from, to, yes));
+                }
+                let (from, to) = range_ms(operand, knobs)
+                    .ok_or_else(|| format!("`{operator}` takes two dates or two times"))?;
+                Self::Range(from, to, yes)
             }
             _ => return Err(format!("no such operator: `{operator}`")),
         })
     }
 
     fn holds(&self, field: &str, contact: &Contact, store: &Store, now_ms: i64) -> bool {
-        let moment = match field {
+        let moment = || match field {
             "created" => Some(contact.created_s * 1000),
             "updated" => Some(contact.updated_ms),
-            _ => None,
+            "company last contacted" | "user last contacted" => contact.last_contacted_ms,
+            _ => iso_ms(contact.first(field)),
         };
         match self {
-            Self::InTheLast(span) => moment.is_some_and(|ms| ms > now_ms - span && ms <= now_ms),
-            Self::Range(from, to) => moment.is_some_and(|ms| (*from..=*to).contains(&ms)),
+            Self::InTheLast(span, yes) => {
+                moment().is_some_and(|ms| ms > now_ms - span && ms <= now_ms) == *yes
+            }
+            Self::Range(from, to, yes) => moment().is_some_and(|ms| (*from..=*to).contains(&ms)) == *yes,
+            Self::Empty(yes) if is_moment(field) => moment().is_none() == *yes,
             Self::Is(wanted, true) if field == "record type" => {
                 wanted == "all" || *wanted == contact.record_type.name()
             }
@@ -161,15 +216,29 @@ impl Test {
                 let values = values(field, contact, store);
                 match self {
                     Self::Is(wanted, yes) => values.iter().any(|value| fold(value) == *wanted) == *yes,
-                    Self::Contain(wanted, yes) => {
+                    Self::Contain(wanted, yes, words) => {
+                        // Only the names of some fields give `contain` the sense of prefix or suffix.
+                        let field = if *words { "" } else { field };
                         values.iter().any(|value| wanted.in_value(field, value)) == *yes
+                    }
+                    Self::In(wanted, yes) => values.iter().any(|value| wanted.contains(&fold(value))) == *yes,
+                    Self::StartsWith(wanted) => values.iter().any(|value| fold(value).starts_with(wanted)),
+                    Self::DayMonth(from, to) => {
+                        values.iter().filter_map(|value| birth_day(value)).any(|day| {
+                            // A range over the turn of the year has its end before its start.
+                            if from <= to { (*from..=*to).contains(&day) } else { day >= *from || day <= *to }
+                        })
+                    }
+                    Self::Between(from, to, yes) => {
+                        let mut numbers = values.iter().filter_map(|value| value.parse::<f64>().ok());
+                        numbers.any(|number| (*from..=*to).contains(&number)) == *yes
                     }
                     Self::Empty(yes) => values.iter().all(String::is_empty) == *yes,
                     Self::Compare(holds, wanted) => values
                         .iter()
                         .filter_map(|value| value.parse().ok())
                         .any(|value| holds(value, *wanted)),
-                    Self::InTheLast(_) | Self::Range(..) => false,
+                    Self::InTheLast(..) | Self::Range(..) => false,
                 }
             }
         }
@@ -177,9 +246,25 @@ impl Test {
 }
 
 fn values(field: &str, contact: &Contact, store: &Store) -> Vec<String> {
-    let plain = |field: &str| contact.values(field).iter().map(|value| value.value.clone()).collect();
+    let plain = |field: &str| -> Vec<String> {
+        contact.values(field).iter().map(|value| value.value.clone()).collect()
+    };
+    let field = field.strip_prefix("address.").unwrap_or(field);
     match field {
-        "name" => vec![name(contact)],
+        "name" | "names" => vec![name(contact)],
+        "_id" => vec![contact.id.clone()],
+        "__any" => {
+            let all = contact.fields.iter().flat_map(|(_, values)| values).map(|value| value.value.clone());
+            let tags = contact.tags.iter().map(|tag| store.tag_text(*tag).to_owned());
+            all.chain(tags).chain([name(contact)]).collect()
+        }
+        "company_name" => {
+            let employers = contact.values("contact employment").iter().filter_map(|employment| {
+                let parts: Value = serde_json::from_str(&employment.value).ok()?;
+                parts["company_name"].as_str().map(str::to_owned)
+            });
+            employers.chain(plain("parent company")).collect()
+        }
         "tag" => contact.tags.iter().map(|tag| store.tag_text(*tag).to_owned()).collect(),
         // Persons are found by the company they belong to, companies by their own name.
         "company name" => contact
@@ -208,15 +293,51 @@ fn only_member(value: &Value) -> Option<(&str, &Value)> {
     object.iter().next().map(|(key, value)| (key.as_str(), value))
 }
 
-fn span_ms(operand: &Value) -> Option<i64> {
-    let days = match operand.get("unit")?.as_str()? {
-        "day" => 1,
-        "week" => 7,
-        "month" => 30,
+fn is_moment(field: &str) -> bool {
+    matches!(field, "created" | "updated" | "company last contacted" | "user last contacted")
+}
+
+/// A value of a custom date.
+fn iso_ms(text: &str) -> Option<i64> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(moment.as_millisecond());
+    }
+    let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(DateTime::from)).ok()?;
+    Some(TimeZone::UTC.to_timestamp(civil).ok()?.as_millisecond())
+}
+
+fn numbers(operand: &Value) -> Option<(f64, f64)> {
+    let number = |key: &str| {
+        let value = operand.get(key)?;
+        value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+    };
+    Some((number("start")?, number("end")?))
+}
+
+/// `DD/MM` as month and day.
+fn day_month(text: &str) -> Option<(u8, u8)> {
+    let (day, month) = text.split_once('/')?;
+    let (day, month) = (day.parse().ok()?, month.parse().ok()?);
+    ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some((month, day))
+}
+
+/// Month and day of a birthday, which begins `MM/DD`.
+fn birth_day(text: &str) -> Option<(u8, u8)> {
+    let mut parts = text.split('/');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn span_ms(operand: &Value, is_current: bool) -> Option<i64> {
+    let unit = match operand.get("unit")?.as_str()? {
+        "second" if is_current => 1_000,
+        "day" => 86_400_000,
+        "week" => 7 * 86_400_000,
+        "month" => 30 * 86_400_000,
+        "year" if is_current => 365 * 86_400_000,
         _ => return None,
     };
     let quantity = operand.get("quantity")?.as_i64().filter(|quantity| (1..=10_000).contains(quantity))?;
-    Some(quantity * days * 86_400_000)
+    Some(quantity * unit)
 }
 
 fn range_ms(operand: &Value, knobs: &Knobs) -> Option<(i64, i64)> {

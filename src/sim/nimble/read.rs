@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::errors::{invalid, no_such_path};
+use super::errors::{invalid, no_such_path, not_found};
+use super::knobs::MissingContact;
 use super::listing::Ask;
 use super::render::fields;
 use super::{Nimble, store::Store};
@@ -71,6 +72,9 @@ impl Nimble {
             return invalid(&format!("at most {most} ids"));
         }
         let slots: Vec<usize> = ids.iter().filter_map(|id| self.store.slot(id)).collect();
+        if slots.is_empty() && self.knobs.missing_contact == MissingContact::NotFound {
+            return not_found("contact", ids[0]);
+        }
         let mut body = String::from("{\"resources\":[");
         self.write_contacts(&mut body, &slots, &show);
         body.push(']');
@@ -83,8 +87,8 @@ impl Nimble {
 
     /// `GET /contact?id=a,b`, the newer form for up to 30 ids.
     pub(super) fn detail_by_parameter(&mut self, request: &Request) -> Reply {
-        match request.param("id") {
-            Some(ids) => self.detail(ids, IDS_BY_PARAMETER, request),
+        match joined(request, "id") {
+            Some(ids) => self.detail(&ids, IDS_BY_PARAMETER, request),
             None => no_such_path(),
         }
     }
@@ -122,9 +126,9 @@ impl Nimble {
             }
             let some_fields = show.fields.as_deref().and_then(|names| {
                 let contact = Store::at(&self.store, *slot)?;
-                Some(fields(contact, Some(names), &self.knobs))
+                Some(fields(contact, Some(names), &self.metadata, &self.knobs))
             });
-            if let Some(rendered) = self.store.rendered(*slot, &self.knobs) {
+            if let Some(rendered) = self.store.rendered(*slot, &self.metadata, &self.knobs) {
                 rendered.write(body, some_fields.as_deref(), show.tags);
             }
         }
@@ -133,9 +137,17 @@ impl Nimble {
 
 impl Show {
     fn read(request: &Request) -> Result<Self, Reply> {
-        let fields = request.param("fields").filter(|text| !text.trim().is_empty());
-        Ok(Self { fields: fields.map(split_escaped), tags: flag(request, "tags", true)? })
+        let fields = joined(request, "fields").filter(|text| !text.trim().is_empty());
+        let fields = fields.as_deref().map(split_escaped);
+        Ok(Self { fields, tags: flag(request, "tags", true)? })
     }
+}
+
+/// The values of a parameter that takes a list; public clients repeat the name, too.
+fn joined(request: &Request, name: &str) -> Option<String> {
+    let values = request.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let values: Vec<&str> = values.collect();
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// Ids of a path or parameter, each once, in the order given.

@@ -7,10 +7,12 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::USERS;
 use super::knobs::{AddressStyle, Knobs, TagsStyle, TimestampsStyle};
 use super::merge::FieldValue;
+use super::metadata::Metadata;
 use super::store::Contact;
 
 /// The pieces of a rendered contact.
@@ -19,20 +21,21 @@ pub(super) struct Rendered {
     /// `{"id":…` up to, not including, the comma before `fields`.
     head: String,
     fields: String,
+    /// From the comma before `tags`.
     tags: String,
 }
 
-/// What newer answers of the service have besides.
-const EXTRA_KEYS: &str = ",\"is_editable\":true,\"privacy\":{\"read\":null,\"edit\":null}";
-/// Nothing in the simulated account was ever contacted or marked.
-const UNTOUCHED: &str = ",\"last_contacted\":{\"user_id\":null,\"object_id\":null,\"type\":null,\"tstamp\":null,\
-    \"deletion_tstamp\":null},\"company_last_contacted\":{\"in\":null,\"out\":null},\"is_important\":null,\
-    \"reminder\":null";
+/// What newer answers of the service have besides, and is the same for every contact here.
+const EXTRA_KEYS: &str = ",\"privacy\":{\"read\":null,\"edit\":null},\"last_contacted_user\":null,\"lc\":null,\
+    \"notice\":null,\"files\":[],\"stages_info\":{},\"reminders\":[],\"contexts\":[]";
+/// A contact that nobody ever wrote to.
+const NEVER_CONTACTED: &str = ",\"last_contacted\":{\"user_id\":null,\"object_id\":null,\"type\":null,\
+    \"tstamp\":null,\"deletion_tstamp\":null},\"company_last_contacted\":{\"in\":null,\"out\":null}";
 
 /// Renders a contact; `tags` is the account's table of tags.
 ///
 /// Written as text and not by way of a `Value`: tests read tens of thousands of contacts in unoptimised builds.
-pub(super) fn render(contact: &Contact, tags: &[String], knobs: &Knobs) -> Rendered {
+pub(super) fn render(contact: &Contact, tags: &[String], metadata: &Metadata, knobs: &Knobs) -> Rendered {
     let mut head = String::with_capacity(600);
     let _ = write!(
         head,
@@ -56,11 +59,10 @@ pub(super) fn render(contact: &Contact, tags: &[String], knobs: &Knobs) -> Rende
     }
     head.push_str(",\"children\":");
     list(&mut head, &contact.children, |head, child| quote(head, child));
-    head.push_str(UNTOUCHED);
-    if knobs.extra_keys() {
-        head.push_str(EXTRA_KEYS);
-    }
-    let mut tag_list = String::new();
+    last_contacted(&mut head, contact, knobs);
+    let important = contact.is_important.map_or("null", |important| if important { "true" } else { "false" });
+    let _ = write!(head, ",\"is_important\":{important},\"reminder\":null");
+    let mut tag_list = String::from(",\"tags\":");
     list(&mut tag_list, &contact.tags, |out, place| match knobs.tags_style() {
         TagsStyle::Strings => quote(out, &tags[*place]),
         TagsStyle::Objects => {
@@ -69,7 +71,12 @@ pub(super) fn render(contact: &Contact, tags: &[String], knobs: &Knobs) -> Rende
             let _ = write!(out, ",\"id\":\"{}\"}}", tag_id(*place));
         }
     });
-    Rendered { head, fields: fields(contact, None, knobs), tags: tag_list }
+    if knobs.extra_keys() {
+        extra_keys(&mut head, contact);
+        tag_list.push_str(",\"tags2\":");
+        list(&mut tag_list, &contact.tags, |out, place| quote(out, &tags[*place]));
+    }
+    Rendered { head, fields: fields(contact, None, metadata, knobs), tags: tag_list }
 }
 
 impl Rendered {
@@ -78,14 +85,19 @@ impl Rendered {
         out.push_str(&self.head);
         let _ = write!(out, ",\"fields\":{}", fields.unwrap_or(&self.fields));
         if with_tags {
-            let _ = write!(out, ",\"tags\":{}", self.tags);
+            out.push_str(&self.tags);
         }
         out.push('}');
     }
 }
 
 /// The `fields` object: every field, or those of `names` that the contact has.
-pub(super) fn fields(contact: &Contact, names: Option<&[String]>, knobs: &Knobs) -> String {
+pub(super) fn fields(
+    contact: &Contact,
+    names: Option<&[String]>,
+    metadata: &Metadata,
+    knobs: &Knobs,
+) -> String {
     let mut out = String::from("{");
     for (name, values) in &contact.fields {
         if names.is_some_and(|names| !names.contains(name)) {
@@ -96,7 +108,7 @@ pub(super) fn fields(contact: &Contact, names: Option<&[String]>, knobs: &Knobs)
         }
         quote(&mut out, name);
         out.push(':');
-        list(&mut out, values, |out, value| field_value(out, name, value, knobs));
+        list(&mut out, values, |out, value| field_value(out, name, value, metadata, knobs));
     }
     out.push('}');
     out
@@ -124,7 +136,44 @@ pub(super) fn tag_id(place: usize) -> String {
     format!("6c00000000000000{place:08x}")
 }
 
-fn field_value(out: &mut String, name: &str, value: &FieldValue, knobs: &Knobs) {
+/// A moment of contact, by mail and by the first user.
+fn last_contacted(head: &mut String, contact: &Contact, knobs: &Knobs) {
+    let Some(ms) = contact.last_contacted_ms else {
+        head.push_str(NEVER_CONTACTED);
+        return;
+    };
+    let (user, moment) = (USERS[0].0, timestamp(ms, knobs));
+    // The thing of contact has an id like a UUID in the reference's example.
+    let _ = write!(
+        head,
+        ",\"last_contacted\":{{\"user_id\":\"{user}\",\"object_id\":\"00000000-0000-4000-8000-{ms:012x}\",\
+         \"type\":\"email\",\"tstamp\":\"{moment}\",\"deletion_tstamp\":null}},\
+         \"company_last_contacted\":{{\"in\":null,\"out\":\"{moment}\"}}"
+    );
+}
+
+fn extra_keys(head: &mut String, contact: &Contact) {
+    head.push_str(EXTRA_KEYS);
+    let creator = USERS.iter().find(|(_, name, ..)| *name == contact.creator).map(|(id, ..)| *id);
+    let _ = write!(head, ",\"is_editable\":{},\"creator_id\":", !contact.is_locked);
+    match creator {
+        Some(id) => quote(head, id),
+        None => head.push_str("null"),
+    }
+    let employers = contact.values("parent company").iter();
+    let employers = employers.map(|company| (company.value.clone(), company.extra.clone())).chain(
+        contact.values("contact employment").iter().filter_map(|employment| {
+            let parts: Value = serde_json::from_str(&employment.value).ok()?;
+            Some((parts["company_name"].as_str()?.to_owned(), None))
+        }),
+    );
+    head.push_str(",\"employers_info\":");
+    list(head, &employers.collect::<Vec<_>>(), |head, (name, id)| {
+        let _ = write!(head, "{}", json!({"company_name": name, "contact_id": id}));
+    });
+}
+
+fn field_value(out: &mut String, name: &str, value: &FieldValue, metadata: &Metadata, knobs: &Knobs) {
     out.push_str("{\"value\":");
     if name == "address" && knobs.address_style != AddressStyle::Json {
         quote(out, &address(&value.value, knobs.address_style));
@@ -138,6 +187,10 @@ fn field_value(out: &mut String, name: &str, value: &FieldValue, knobs: &Knobs) 
     if let Some(extra) = &value.extra {
         out.push_str(",\"extra_value\":");
         quote(out, extra);
+    }
+    if knobs.is_current() {
+        let id = metadata.field_id(name, &value.modifier).unwrap_or_default();
+        let _ = write!(out, ",\"field_id\":\"{id}\",\"is_primary\":{}", value.is_primary);
     }
     out.push('}');
 }

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::metadata::RecordType;
-use super::store::Contact;
+use super::store::{Contact, Store};
 
 /// Fields in which `contain` means prefix or suffix of the value (reference, search fields).
 const PREFIX_OR_SUFFIX: &[&str] =
@@ -64,6 +64,21 @@ impl Keyword {
                 .iter()
                 .any(|(field, values)| values.iter().any(|value| self.in_value(field, &value.value)))
             || contact.tags.iter().any(|tag| self.in_value("tag", &tags[*tag]))
+    }
+
+    /// How many of its words are in the contact, in any field.
+    pub(super) fn score(&self, contact: &Contact, store: &Store) -> u32 {
+        let values = contact.fields.iter().flat_map(|(_, values)| values).map(|value| value.value.as_str());
+        let tags = contact.tags.iter().map(|tag| store.tag_text(*tag));
+        self.score_of(values.chain(tags))
+    }
+
+    /// How many of its words are in these values.
+    pub(super) fn score_of<'a>(&self, values: impl Iterator<Item = &'a str>) -> u32 {
+        let folded: Vec<String> = values.map(fold).collect();
+        let has =
+            |wanted: &&String| folded.iter().any(|value| words(value).any(|word| word == wanted.as_str()));
+        u32::try_from(self.words.iter().filter(has).count()).unwrap_or(u32::MAX)
     }
 
     /// Whether a value of `field` contains the keyword.

@@ -31,6 +31,10 @@ const KEYS: &[&str] = &[
     "owner_id",
     "creator",
     "updater",
+    "is_editable",
+    "is_important",
+    "last_contacted",
+    "last_contacted_ms",
 ];
 
 impl Nimble {
@@ -88,18 +92,16 @@ impl Nimble {
             ("GET", "/tasks") => self.all_tasks(),
             ("GET", "/tokens") => Reply::json(200, &self.tokens.json(now_ms)),
             ("POST", "/tokens") => Reply::json(200, &self.tokens.grant(now_ms, &self.knobs)),
-            ("POST", "/knobs") => match read_knobs(&request.body) {
-                Ok(knobs) => {
-                    self.turn(knobs);
-                    Reply::json(200, &json!({}))
-                }
+            ("POST", "/knobs") => match read_knobs(&request.body).and_then(|knobs| self.turn(knobs)) {
+                Ok(()) => Reply::json(200, &json!({})),
                 Err(why) => Reply::text(400, &why),
             },
             _ => Reply::text(404, "no such path below /_sim/nimble"),
         }
     }
 
-    /// Makes a change in another user's name; nothing when there is no contact to change.
+    /// Makes a change in another user's name: `insert`, `delete`, `update`, or `resort`, which moves a contact
+    /// in the lists; nothing when there is no contact to change.
     pub(crate) fn drift(&mut self, now_ms: i64, seed: u64, kind: &str) -> Option<String> {
         let mut dice = fastrand::Rng::with_seed(seed);
         let (_, foreigner, email, _) = USERS[1];
@@ -107,11 +109,10 @@ impl Nimble {
             let mut contact = self.blank(now_ms, RecordType::Person, "drift");
             contact.creator = foreigner.to_owned();
             contact.owner_id = Some(USERS[1].0.to_owned());
-            contact.set("first name", plain("Drift"));
-            contact.set("last name", plain(&format!("Number {}", self.store.ever())));
+            contact.set("first name", FieldValue::plain("Drift"));
+            contact.set("last name", FieldValue::plain(&format!("Number {}", self.store.ever())));
             let address = format!("drift-{}-{email}", self.store.ever());
-            contact
-                .set("email", vec![FieldValue { value: address, modifier: "work".to_owned(), extra: None }]);
+            contact.set("email", vec![FieldValue::new(&address, "work")]);
             return Some(self.add(now_ms, contact, "drift"));
         }
         let slots: Vec<usize> = self.store.iter().map(|(slot, _)| slot).collect();
@@ -119,10 +120,17 @@ impl Nimble {
         let id = self.store.at(slot)?.id.clone();
         if kind == "delete" {
             self.remove(&id);
+        } else if kind == "resort" {
+            // An edit that changes no field, and moves the contact in lists by last change and without order.
+            self.store.move_in_lists(slot, dice.bool());
+            self.store.change(slot, |contact| {
+                contact.updated_ms = now_ms;
+                contact.updater = Some(foreigner.to_owned());
+            });
         } else {
             let text = format!("edited elsewhere, {}", dice.u32(..));
             self.store.change(slot, |contact| {
-                contact.set("title", plain(&text));
+                contact.set("title", FieldValue::plain(&text));
                 contact.updated_ms = now_ms;
                 contact.updater = Some(foreigner.to_owned());
             });
@@ -130,14 +138,17 @@ impl Nimble {
         Some(id)
     }
 
-    /// Sets all switches anew; what was rendered before is forgotten.
-    fn turn(&mut self, knobs: Knobs) {
-        self.metadata = Metadata::new(&knobs);
+    /// Sets all switches anew; what was rendered before is forgotten, what was defined through the API stays.
+    fn turn(&mut self, knobs: Knobs) -> Result<(), String> {
+        let mut metadata = Metadata::new(&knobs);
+        metadata.restore(&self.metadata.snapshot())?;
+        self.metadata = metadata;
         self.knobs = knobs;
         let slots: Vec<usize> = self.store.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.store.change(slot, |_| {});
         }
+        Ok(())
     }
 
     fn seed(&mut self, now_ms: i64, body: &[u8]) -> Result<Vec<String>, String> {
@@ -208,6 +219,9 @@ impl Nimble {
         contact.updated_ms = moment(body, "updated")?.unwrap_or(created_ms);
         let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
         contact.avatar_url = text("avatar_url");
+        contact.is_locked = body.get("is_editable").and_then(Value::as_bool) == Some(false);
+        contact.is_important = body.get("is_important").and_then(Value::as_bool);
+        contact.last_contacted_ms = moment(body, "last_contacted")?;
         contact.updater = text("updater");
         if let Some(creator) = text("creator") {
             contact.creator = creator;
@@ -234,17 +248,13 @@ impl Nimble {
     }
 }
 
-fn plain(value: &str) -> Vec<FieldValue> {
-    vec![FieldValue { value: value.to_owned(), modifier: String::new(), extra: None }]
-}
-
 /// A field of a draft: a text, a list of texts, or the API's list of values and modifiers.
 fn field(name: &str, list: &Value) -> Result<(String, Vec<FieldValue>), String> {
     let value = |value: &Value| -> Result<FieldValue, String> {
         let text = value.as_str().or_else(|| value.get("value").and_then(Value::as_str));
         let modifier = value.get("modifier").and_then(Value::as_str).unwrap_or("");
         let text = text.ok_or_else(|| format!("`{name}`: a value is not a text"))?;
-        Ok(FieldValue { value: text.to_owned(), modifier: modifier.to_owned(), extra: None })
+        Ok(FieldValue::new(text, modifier))
     };
     let values = match list {
         Value::Array(values) => values.iter().map(value).collect::<Result<Vec<_>, _>>()?,

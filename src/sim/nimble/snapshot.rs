@@ -23,6 +23,10 @@ pub(super) fn take(store: &Store) -> Value {
             ("creator", Value::from(contact.creator.as_str())),
             ("updater", Value::from(contact.updater.clone())),
             ("owner_id", Value::from(contact.owner_id.clone())),
+            ("is_important", Value::from(contact.is_important)),
+            ("last_contacted_ms", Value::from(contact.last_contacted_ms)),
+            ("is_locked", Value::from(contact.is_locked)),
+            ("primary", Value::Array(primary(contact))),
             ("children", Value::from(contact.children.clone())),
             ("visible_ms", Value::from(contact.visible_ms)),
             ("origin", Value::from(contact.origin.as_str())),
@@ -37,12 +41,22 @@ pub(super) fn take(store: &Store) -> Value {
 fn flat_fields(contact: &Contact) -> Vec<Value> {
     let mut flat = Vec::new();
     for (name, values) in &contact.fields {
-        for FieldValue { value, modifier, extra } in values {
+        for FieldValue { value, modifier, extra, .. } in values {
             flat.extend([name, value, modifier].map(|text| Value::String(text.clone())));
             flat.push(Value::from(extra.clone()));
         }
     }
     flat
+}
+
+/// Field name and place of each value that bears the mark of the main one.
+fn primary(contact: &Contact) -> Vec<Value> {
+    let mut marked = Vec::new();
+    for (name, values) in &contact.fields {
+        let places = values.iter().enumerate().filter(|(_, value)| value.is_primary);
+        marked.extend(places.map(|(place, _)| Value::from(vec![Value::from(name.as_str()), place.into()])));
+    }
+    marked
 }
 
 /// The store of a snapshot.
@@ -58,7 +72,7 @@ pub(super) fn read(snapshot: &Value) -> Result<Store, String> {
         let slot = slot.filter(|slot| *slot >= store.ever()).ok_or_else(|| place("slot"))?;
         let tags = texts(&entry["tags"]).ok_or_else(|| place("tags"))?;
         let tags = tags.iter().map(|tag| store.tag(tag)).collect();
-        let contact = Contact {
+        let mut contact = Contact {
             id: entry["id"].as_str().ok_or_else(|| place("id"))?.to_owned(),
             record_type: entry["record_type"]
                 .as_str()
@@ -72,10 +86,20 @@ pub(super) fn read(snapshot: &Value) -> Result<Store, String> {
             creator: entry["creator"].as_str().ok_or_else(|| place("creator"))?.to_owned(),
             updater: entry["updater"].as_str().map(str::to_owned),
             owner_id: entry["owner_id"].as_str().map(str::to_owned),
+            is_important: entry["is_important"].as_bool(),
+            last_contacted_ms: entry["last_contacted_ms"].as_i64(),
+            is_locked: entry["is_locked"].as_bool().unwrap_or(false),
             children: texts(&entry["children"]).ok_or_else(|| place("children"))?,
             visible_ms: entry["visible_ms"].as_i64().ok_or_else(|| place("visible_ms"))?,
             origin: entry["origin"].as_str().unwrap_or("seed").to_owned(),
         };
+        for mark in entry["primary"].as_array().into_iter().flatten() {
+            let values = contact.fields.iter_mut().find(|(name, _)| mark[0] == name.as_str());
+            let place = mark[1].as_u64().and_then(|place| usize::try_from(place).ok());
+            if let Some(value) = values.zip(place).and_then(|((_, values), place)| values.get_mut(place)) {
+                value.is_primary = true;
+            }
+        }
         store.skip_to(slot);
         store.insert(contact);
     }
@@ -92,6 +116,7 @@ fn fields(value: &Value) -> Option<Vec<(String, Vec<FieldValue>)>> {
             value: value.as_str()?.to_owned(),
             modifier: modifier.as_str()?.to_owned(),
             extra: extra.as_str().map(str::to_owned),
+            is_primary: false,
         };
         match fields.last_mut() {
             Some((last, values)) if Some(last.as_str()) == name.as_str() => values.push(value),

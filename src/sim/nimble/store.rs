@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::knobs::Knobs;
 use super::merge::FieldValue;
-use super::metadata::RecordType;
+use super::metadata::{Metadata, RecordType};
 use super::render::{Rendered, render};
 use super::search::{Folded, Keyword};
 
@@ -29,6 +29,11 @@ pub(super) struct Contact {
     pub(super) creator: String,
     pub(super) updater: Option<String>,
     pub(super) owner_id: Option<String>,
+    pub(super) is_important: Option<bool>,
+    /// When a user last wrote to the contact or called.
+    pub(super) last_contacted_ms: Option<i64>,
+    /// Whether its privacy keeps the user from changing it.
+    pub(super) is_locked: bool,
     /// For companies: the persons whose parent company this is.
     pub(super) children: Vec<String>,
     /// When lists and searches begin to show the contact.
@@ -82,6 +87,9 @@ pub(super) struct Store {
     domains: HashMap<String, usize>,
     tags: Vec<String>,
     tag_places: HashMap<String, usize>,
+    /// Slots that were moved to the front and the end of unsorted lists, the last move last.
+    front: Vec<usize>,
+    back: Vec<usize>,
     /// Grows with every change; lists made at one version hold as long as it stays.
     version: u64,
     latest_visible_ms: i64,
@@ -128,6 +136,27 @@ impl Store {
     /// Slots in order of the last change.
     pub(super) fn updated_order(&self) -> impl DoubleEndedIterator<Item = (i64, usize)> {
         self.by_updated.iter().copied()
+    }
+
+    /// Slots as a list without sorting has them: by creation, but for those that were moved.
+    pub(super) fn list_order(&self) -> Vec<usize> {
+        let moved: BTreeSet<usize> = self.front.iter().chain(&self.back).copied().collect();
+        let stayed = self.iter().map(|(slot, _)| slot).filter(|slot| !moved.contains(slot));
+        let there = |slot: &usize| self.at(*slot).is_some();
+        let (front, back) = (self.front.iter().rev(), self.back.iter());
+        front.copied().filter(there).chain(stayed).chain(back.copied().filter(there)).collect()
+    }
+
+    /// Moves a contact to the front or the end of unsorted lists.
+    pub(super) fn move_in_lists(&mut self, slot: usize, to_front: bool) {
+        self.front.retain(|moved| *moved != slot);
+        self.back.retain(|moved| *moved != slot);
+        if to_front {
+            self.front.push(slot)
+        } else {
+            self.back.push(slot)
+        }
+        self.version += 1;
     }
 
     /// The oldest company of this name, case aside.
@@ -195,10 +224,10 @@ impl Store {
     }
 
     /// The contact as text for answers.
-    pub(super) fn rendered(&mut self, slot: usize, knobs: &Knobs) -> Option<&Rendered> {
+    pub(super) fn rendered(&mut self, slot: usize, metadata: &Metadata, knobs: &Knobs) -> Option<&Rendered> {
         let Self { slots, tags, .. } = self;
         let entry = slots.get_mut(slot)?.as_mut()?;
-        Some(entry.rendered.get_or_insert_with(|| render(&entry.contact, tags, knobs)))
+        Some(entry.rendered.get_or_insert_with(|| render(&entry.contact, tags, metadata, knobs)))
     }
 
     /// Whether a keyword hits the contact.

@@ -1,14 +1,14 @@
-//! Requests that change contacts: create, update, delete, tags.
+//! Requests that change contacts: create, update, tags. Deletes are in `delete.rs`.
 //!
 //! Each either does all of its work or nothing: whatever is wrong is found before the first change.
 
 use serde_json::{Map, Value, json};
 
-use super::body::json_body;
-use super::errors::{Findings, invalid, not_found, quota};
-use super::listing::Selection;
+use super::body::{json_body, optional_flag, optional_text};
+use super::errors::{Findings, forbidden, invalid, not_found, quota};
+use super::kinds::Kind;
 use super::merge::{FieldValue, Sent, merged};
-use super::metadata::{Kind, Metadata, RecordType};
+use super::metadata::{Metadata, RecordType};
 use super::read::{flag, id_list, split_escaped};
 use super::store::Contact;
 use super::{Nimble, USERS};
@@ -46,8 +46,8 @@ impl Nimble {
         let mut contact = self.blank(now_ms, record_type, "api");
         contact.avatar_url = avatar_url;
         self.apply(&mut contact, &sent, false)?;
-        contact
-            .set("source", vec![FieldValue { value: "m".to_owned(), modifier: String::new(), extra: None }]);
+        contact.set("source", FieldValue::plain("m"));
+        self.read_newer_keys(&mut contact, &body, true)?;
         for tag in tags {
             let place = self.store.tag(&tag);
             if !contact.tags.contains(&place) {
@@ -69,11 +69,16 @@ impl Nimble {
         // The older and the newer name of the mode; either one set to 1 means replace.
         let replace = flag(request, "replace", false)? | flag(request, "type", false)?;
         let body = json_body(request)?;
-        if !body.contains_key("fields") && !body.contains_key("avatar_url") {
+        let important = self.knobs.is_current() && body.contains_key("is_important");
+        if !body.contains_key("fields") && !body.contains_key("avatar_url") && !important {
             return Err(invalid("one of `fields` and `avatar_url` is needed"));
         }
         let slot = self.store.slot(id).ok_or_else(|| not_found("contact", id))?;
         let mut contact = self.store.at(slot).cloned().ok_or_else(|| not_found("contact", id))?;
+        if contact.is_locked {
+            return Err(forbidden("the contact's privacy keeps the user from changing it"));
+        }
+        self.read_newer_keys(&mut contact, &body, false)?;
         if body.contains_key("avatar_url") {
             contact.avatar_url = avatar_url(&body)?;
         }
@@ -88,40 +93,7 @@ impl Nimble {
         Ok(self.bare(200, id).with_effect("update", id))
     }
 
-    /// `DELETE /contact/{id}[,..]`: what is known is deleted and named; nothing known is 404.
-    pub(super) fn delete(&mut self, ids: &str) -> Reply {
-        let ids = match id_list(ids) {
-            Ok(ids) => ids,
-            Err(refusal) => return refusal,
-        };
-        let gone: Vec<&str> = ids.iter().copied().filter(|id| self.remove(id)).collect();
-        if gone.is_empty() { not_found("contact", ids[0]) } else { deleted(&gone) }
-    }
-
-    /// `DELETE /contacts/list` by `keyword`, `query`, `record_type` and `limit`; never without a criterion.
-    pub(super) fn delete_selected(&mut self, now_ms: i64, request: &Request) -> Reply {
-        let selection = match Selection::read(request, &self.metadata, &self.knobs) {
-            Ok(selection) => selection,
-            Err(refusal) => return refusal,
-        };
-        let limit = match request.param("limit").map(str::parse::<usize>) {
-            None => usize::MAX,
-            Some(Ok(limit)) => limit,
-            Some(Err(_)) => return invalid("`limit` is a number"),
-        };
-        if selection.is_everything() {
-            return invalid("nothing says which contacts to delete");
-        }
-        let mut slots: Vec<usize> = self.store.iter().map(|(slot, _)| slot).collect();
-        selection.apply(&mut slots, &mut self.store, now_ms);
-        slots.truncate(limit);
-        let ids: Vec<String> =
-            slots.iter().filter_map(|slot| self.store.at(*slot)).map(|contact| contact.id.clone()).collect();
-        let gone: Vec<&str> = ids.iter().map(String::as_str).filter(|id| self.remove(id)).collect();
-        deleted(&gone)
-    }
-
-    /// `PUT /contacts/{id}/tags`: the whole set anew; the answer is an empty object.
+    /// `PUT /contacts/{id}/tags`: the whole set anew; the answer is an empty object, today the contact.
     pub(super) fn put_tags(&mut self, now_ms: i64, id: &str, request: &Request) -> Reply {
         let tags = id_list(id).and_then(|_| json_body(request)).and_then(|body| {
             let tags =
@@ -149,7 +121,31 @@ impl Nimble {
             contact.updated_ms = now_ms;
             contact.updater = Some(USERS[0].1.to_owned());
         });
-        Reply::json(200, &json!({})).with_effect("update", id)
+        let reply = if self.knobs.is_current() { self.bare(200, id) } else { Reply::json(200, &json!({})) };
+        reply.with_effect("update", id)
+    }
+
+    /// What the current description lets a body say besides: the owner, on create, and a mark.
+    fn read_newer_keys(
+        &self,
+        contact: &mut Contact,
+        body: &Map<String, Value>,
+        is_new: bool,
+    ) -> Result<(), Reply> {
+        if !self.knobs.is_current() {
+            return Ok(());
+        }
+        if body.contains_key("is_important") {
+            contact.is_important = optional_flag(body, "is_important")?;
+        }
+        if is_new && body.contains_key("owner_id") {
+            contact.owner_id = optional_text(body, "owner_id")?;
+            let known = |id: &String| USERS.iter().any(|(known, ..)| known == id);
+            if contact.owner_id.as_ref().is_some_and(|id| !known(id)) {
+                return Err(invalid("`owner_id` is no user's"));
+            }
+        }
+        Ok(())
     }
 
     /// A contact without fields, made now by the token's user.
@@ -166,6 +162,9 @@ impl Nimble {
             creator: USERS[0].1.to_owned(),
             updater: None,
             owner_id: Some(USERS[0].0.to_owned()),
+            is_important: None,
+            last_contacted_ms: None,
+            is_locked: false,
             children: Vec::new(),
             visible_ms: now_ms + self.knobs.index_delay_ms,
             origin: origin.to_owned(),
@@ -217,11 +216,8 @@ impl Nimble {
             None => {
                 let mut company = self.blank(now_ms, RecordType::Company, company_origin);
                 company.creator.clone_from(&contact.creator);
-                let plain = |value: &str| {
-                    vec![FieldValue { value: value.to_owned(), modifier: String::new(), extra: None }]
-                };
-                company.set("company name", plain(&name));
-                company.set("source", plain("m"));
+                company.set("company name", FieldValue::plain(&name));
+                company.set("source", FieldValue::plain("m"));
                 let id = company.id.clone();
                 self.store.insert(company);
                 id
@@ -276,11 +272,6 @@ impl Nimble {
     }
 }
 
-fn deleted(ids: &[&str]) -> Reply {
-    let reply = Reply::json(200, &json!({"status": "ok", "data": {"ids": ids}}));
-    if ids.is_empty() { reply } else { reply.with_effect("delete", &ids.join(",")) }
-}
-
 fn avatar_url(body: &Map<String, Value>) -> Result<Option<String>, Reply> {
     match body.get("avatar_url") {
         None | Some(Value::Null) => Ok(None),
@@ -323,10 +314,14 @@ fn read_fields(
         for value in values {
             match read_value(value, field.kind) {
                 Ok(value) => {
-                    if let Some(objection) =
-                        field.objection(&value.modifier, value.value.as_deref().unwrap_or_default())
-                        && (value.value.is_some() || field.kind != Kind::Domain)
-                    {
+                    // A null only takes away: of such a field there has to be the modifier alone.
+                    let text = value.value.as_deref();
+                    let of_value = || match text {
+                        Some(text) => field.value_objection(text),
+                        None if field.kind == Kind::ReadOnly => field.value_objection(""),
+                        None => None,
+                    };
+                    if let Some(objection) = field.modifier_objection(&value.modifier).or_else(of_value) {
                         findings.note(name, &objection, metadata.field_id(name, &value.modifier));
                     }
                     list.push(value);
@@ -354,5 +349,6 @@ fn read_value(value: &Value, kind: Kind) -> Result<Sent, &'static str> {
         parts @ Value::Object(_) if kind == Kind::Address => Some(parts.to_string()),
         _ => return Err("`value` is a text or null"),
     };
-    Ok(Sent { value, modifier })
+    let is_primary = object.get("is_primary").and_then(Value::as_bool).unwrap_or(false);
+    Ok(Sent { value, modifier, is_primary })
 }

@@ -90,6 +90,14 @@ fn the_admin_surface_seeds_and_shows() {
     assert_eq!(changes[0]["user"]["emailAddress"], "<other@example.org>");
     let note = json!([{"recordId": ids[0], "kind": "drive-file", "text": "Offer.pdf"}]);
     body(&account.admin(NOW, &request("POST", "/notes/Contacts", "", &note.to_string())));
+    let call = json!([{"recordId": ids[0], "kind": "call-log", "text": "Rang", "duration": 1.5,
+        "createdAt": "2023-07-14T08:00:00.000Z", "time": "2023-07-14T07:30:00Z"}]);
+    body(&account.admin(NOW, &request("POST", "/notes/Contacts", "", &call.to_string())));
+    let told = rows(&mut account, NOW + 1, "new-call-log", "").remove(0);
+    assert_eq!((&told["endTime"], &told["duration"]), (&json!("2023-07-14T07:31:30Z"), &json!(1.5)));
+    let notes = body(&account.admin(NOW, &request("GET", "/notes/Contacts", "", "")));
+    let kinds: Vec<_> = notes.as_array().unwrap().iter().map(|note| note["kind"].as_str().unwrap()).collect();
+    assert_eq!((kinds, &notes[0]["row"]), (vec!["call-log", "drive-file"], &told));
     let file = rows(&mut account, NOW + 1, "new-gdrivefile", "").remove(0);
     assert_eq!((&file["folderId"], &file["recordId"]), (&json!(CONTACTS), &ids[0]));
     for (path, wrong) in [
@@ -97,7 +105,7 @@ fn the_admin_surface_seeds_and_shows() {
         ("/records/Contacts", json!([{"fields": {"Country": "UK"}}])),
         ("/records/Contacts", json!([{"fields": {}, "created": 1}])),
         ("/records/Nowhere", json!([])),
-        ("/folders", json!({"name": "Contacts", "fields": []})),
+        ("/folders", json!({"name": "New", "id": CONTACTS, "fields": []})),
         ("/knobs", json!({"nonsense": 1})),
         ("/nonsense", json!({})),
     ] {
@@ -105,6 +113,40 @@ fn the_admin_surface_seeds_and_shows() {
         assert!(reply.status >= 400, "{path} {wrong}");
     }
     assert_eq!(body(&account.admin(NOW, &request("GET", "/folders", "", ""))).as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn two_folders_may_have_one_name() {
+    let mut account = account(&json!({}));
+    let twin = json!({"name": "Contacts", "fields": [{"name": "Name", "type": "text"}]});
+    let made = body(&account.admin(NOW, &request("POST", "/folders", "", &twin.to_string())));
+    let listed = body(&get(&mut account, NOW, "/triggers/readable-folder", ""));
+    let named = |entry: &&Value| entry["name"] == "Contacts";
+    assert_eq!(listed.as_array().unwrap().iter().filter(named).count(), 2);
+    let id = made["id"].as_str().unwrap();
+    let seed = json!([{"fields": {"Name": "Ada"}}]).to_string();
+    assert_eq!(account.admin(NOW, &request("POST", "/records/Contacts", "", &seed)).status, 400);
+    assert_eq!(account.admin(NOW, &request("POST", &format!("/records/{id}"), "", &seed)).status, 200);
+    let rows = body(&get(&mut account, NOW, &format!("/triggers/new-record/{id}"), ""));
+    assert_eq!(names(rows.as_array().unwrap()), ["Ada"]);
+}
+
+#[test]
+fn folders_and_fields_come_in_the_order_of_the_knob() {
+    let fields = |order: &str| {
+        let mut account = account(&json!({"listing_order": order}));
+        rows(&mut account, NOW, "folder-field", "")
+    };
+    let defined = fields("defined");
+    let mut reversed = fields("reversed");
+    reversed.reverse();
+    assert_eq!(defined, reversed);
+    let mut mixed = fields("mixed");
+    assert_ne!(defined, mixed);
+    let name = |entry: &Value| entry["name"].as_str().unwrap().to_owned();
+    mixed.sort_by_key(name);
+    reversed.sort_by_key(name);
+    assert_eq!(reversed, mixed);
 }
 
 #[test]
@@ -184,6 +226,13 @@ fn drift_is_another_users_work() {
         rows(&mut account, NOW + 1, "updated-record", "")[0]["id"],
         json!(format!("{id}-{}", NOW + 1))
     );
+    let comment = account.drift(NOW + 1, 6, "comment").unwrap();
+    assert_eq!(rows(&mut account, NOW + 1, "new-comment", "")[0]["id"], json!(comment));
+    let before = rows(&mut account, NOW + 1, "new-record", "").remove(0);
+    assert_eq!(account.drift(NOW + 2, 7, "resort"), Some(id.clone()));
+    let after = rows(&mut account, NOW + 2, "updated-record", "").remove(0);
+    assert_eq!(before["fields"], after["fields"], "a touch changes no value");
+    assert_eq!(after["id"], json!(format!("{id}-{}", NOW + 2)));
     assert_eq!(account.drift(NOW + 2, 3, "delete"), Some(id));
     assert_eq!(account.drift(NOW + 3, 4, "delete"), None);
     assert_eq!(account.drift(NOW, 5, "dance"), None);

@@ -1,6 +1,7 @@
 //! The service as a client meets it: requests in, replies out.
 
 mod account;
+mod socket;
 mod streams;
 mod writes;
 
