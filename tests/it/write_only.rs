@@ -22,11 +22,12 @@ fn rows_are_created_and_nothing_is_read_for_it() {
 
 #[test]
 fn a_lost_answer_leaves_its_row_in_doubt_and_nothing_is_sent_twice() {
-    let lost = "[[fault]]\nkind = \"lost_answer\"\nmethod = \"POST\"\ncount = 1\n";
+    let lost = "[[fault]]\nkind = \"lost_answer\"\nmethod = \"POST\"\ntimes = 1\n";
     let rehearsal = Rehearsal::new(lost);
     rehearsal.file("tasks.csv", ROWS);
     let before = rehearsal.requests();
-    let out = rehearsal.json(["import", "tasks.csv", "nimble:tasks", "--yes", "--concurrency", "1"]).expect(1);
+    let out =
+        rehearsal.json(["import", "tasks.csv", "nimble:tasks", "--yes", "--concurrency", "1"]).expect(1);
     assert_balanced(&out);
     assert_eq!((out.count("created"), out.count("in_doubt")), (2, 1), "{}", out.transcript());
     assert_eq!(rehearsal.writes_since(before).len(), 3);
