@@ -32,3 +32,4 @@ mod stages;
 mod support;
 mod tidy;
 mod trouble;
+mod write_only;
