@@ -16,6 +16,7 @@ mod habits;
 mod help;
 mod kill;
 mod mapping;
+mod mapping_reference;
 mod nethunt_since;
 mod nethunt_streams;
 mod nimble_fields;
