@@ -13,6 +13,7 @@ mod compile;
 mod condition;
 mod example;
 mod file;
+mod needs;
 mod operations;
 mod reference;
 mod rule;
@@ -20,6 +21,7 @@ mod template;
 
 pub use bind::{Bound, SourceSide, Surroundings};
 pub use example::{Difference, Tried};
+pub use needs::Need;
 pub use reference::{docs, schema};
 pub use rule::{Link, MissingLink};
 
