@@ -1,5 +1,6 @@
 //! `check` and `discover`: what a connection is good for, and what it holds.
 
+use super::create_fields::{self, CreateFieldsArgs};
 use crate::connect::{self, Access, Endpoint};
 use crate::error::{Class, Result};
 use crate::flow::context::Context;
@@ -23,13 +24,17 @@ pub(crate) struct CheckArgs {
 #[command(after_help = "Examples:
   ferry discover                    all streams of all connections
   ferry discover nimble --counts    with the number of records, where the service tells it
-  ferry discover nimble:contacts    its fields, with a look at 200 records")]
+  ferry discover nimble:contacts    its fields, with a look at 200 records
+  ferry discover nimble:contacts --create-fields -m leads.toml
+                                    makes the custom fields that the mapping needs, after showing them")]
 pub(crate) struct DiscoverArgs {
     /// A connection or a stream
     what: Option<String>,
     /// Records to look at for types, fill rates and examples
     #[arg(long, value_name = "N", default_value_t = 200)]
     sample: u64,
+    #[command(flatten)]
+    create: CreateFieldsArgs,
     /// How many records each stream has, where the service tells it with a request or two
     #[arg(long)]
     counts: bool,
@@ -52,6 +57,7 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8> {
 
 pub(crate) fn discover(context: &Context, args: &DiscoverArgs) -> Result<u8> {
     match args.what.as_deref() {
+        what if args.create.create_fields => create_fields::run(context, what, &args.create),
         Some(stream) if stream.contains(':') => fields(context, stream, args.sample),
         connection => streams(context, connection, args.counts),
     }

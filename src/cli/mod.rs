@@ -4,6 +4,7 @@
 
 mod auth;
 mod config;
+mod create_fields;
 mod delete;
 mod demo;
 mod look;

@@ -65,7 +65,7 @@ fn transform(
     let Some(text) = &job.mapping else { return Ok(None) };
     let mapping =
         mapped::mapping(context, text, &mapped::endpoint(&job.source), &Endpoint::File(endpoint.clone()))?;
-    let bound = mapping.bind(&input.side(job.read.list_separator), None)?;
+    let bound = mapped::bind(mapping, input, job, None)?;
     Ok(Some(Transform::Mapped(Box::new(bound))))
 }
 

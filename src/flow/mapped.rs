@@ -17,7 +17,7 @@ use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::{Draft, TargetField};
-use crate::transform::mapping::{Bound, Mapping, Outcome};
+use crate::transform::mapping::{Bound, Mapping, Outcome, Surroundings};
 use crate::transform::plain::Plain;
 use rayon::prelude::*;
 use std::path::Path;
@@ -42,9 +42,9 @@ impl Transform {
 
     /// What becomes of a record.
     #[must_use]
-    pub(super) fn apply(&self, record: &Record, _row: u64) -> Outcome {
+    pub(super) fn apply(&self, record: &Record, row: u64) -> Outcome {
         match self {
-            Self::Mapped(bound) => bound.apply(record),
+            Self::Mapped(bound) => bound.apply(record, row),
             Self::Plain(plain) => Outcome::Draft(plain.apply(record)),
         }
     }
@@ -103,7 +103,7 @@ pub(super) fn transform(
         None => endpoint(&job.source),
     };
     let mapping = mapping(context, text, &endpoint(&job.source), &target)?;
-    let transform = Transform::Mapped(Box::new(mapping.bind(&input.side(job.read.list_separator), None)?));
+    let transform = Transform::Mapped(Box::new(bind(mapping, &input, job, None)?));
     let counts = run(context, folder, &input, &transform, &mut rejects)?;
     summary.complete = (&completeness).into();
     summary.read = input.staging().count()? + rejects.count_of(super::input::STAGE)?;
@@ -147,6 +147,26 @@ pub(super) fn mapping(
         }
     }
     Ok(mapping)
+}
+
+/// Finds a mapping's names in an input and a target, and tells it what surrounds the run's records.
+///
+/// # Errors
+/// When the mapping does not fit them, or has links, which no run of one stream can follow.
+pub(super) fn bind(mapping: Mapping, input: &Input, job: &Job, target: Option<&Schema>) -> Result<Bound> {
+    let name = mapping.name().to_owned();
+    let bound = mapping.bind(&input.side(job.read.list_separator), target)?;
+    if let Some((field, link)) = bound.links().next() {
+        let what =
+            format!("{name}: `{field}` links to records of {}, which needs `ferry migrate`", link.stream);
+        return Err(Error::input(what).hint("leave `link` out and map text or ids"));
+    }
+    let file = match &job.source {
+        Place::File { endpoint, .. } if !endpoint.is_standard_stream() => Some(endpoint.name()),
+        _ => None,
+    };
+    let run_date = job.asked.get(..10).map(str::to_owned);
+    Ok(bound.in_surroundings(Surroundings { file, run_date }))
 }
 
 /// The transform of an unmapped import.

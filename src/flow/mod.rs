@@ -8,6 +8,7 @@ mod delete;
 mod direct;
 pub mod discover;
 mod export;
+pub mod fields;
 pub mod input;
 pub mod job;
 mod load;

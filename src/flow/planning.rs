@@ -113,7 +113,7 @@ pub(super) fn bind(context: &Context, input: &Input, stream: &Stream, job: &Job)
         None => mapping,
     };
     let schema = stream.source.schema()?;
-    mapping.bind(&input.side(job.read.list_separator), Some(&schema)).map(Some)
+    mapped::bind(mapping, input, job, Some(&schema)).map(Some)
 }
 
 /// Makes the plan and saves it.

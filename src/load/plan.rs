@@ -214,7 +214,7 @@ fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched
         current: current.as_deref(),
         schema: materials.schema,
         census: materials.census,
-        time_zone: materials.time_zone,
+        time_zone: draft.time_zone.as_deref().unwrap_or(materials.time_zone),
     };
     match materials.target.plan(&to_plan) {
         Err(rejects) => {
