@@ -15,7 +15,7 @@ use crate::report::table::{Align, Table};
   ferry check            every connection that is set up
   ferry check nethunt    exits 5 if the credentials are refused")]
 pub(crate) struct CheckArgs {
-    /// `nimble` or `nethunt`; both, as far as they are set up, when left out
+    /// `nimble`, `nethunt` or one of ferry.toml; all that are set up when left out
     connection: Option<String>,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn schema(context: &Context, endpoint: &str) -> Option<Schema> {
         Ok(schema) => Some((*schema).clone()),
         Err(error) => {
             context.reporter.note(format!("{endpoint} is not asked for its fields: {error}"));
-            connect::offline_schema(&connection, &stream)
+            connect::offline_schema(context.connections.service(&connection).ok()?, &stream)
         }
     }
 }
@@ -80,14 +80,13 @@ pub(super) fn schema(context: &Context, endpoint: &str) -> Option<Schema> {
 /// The access of one connection, or of all that are set up.
 fn accesses(context: &Context, connection: Option<&str>) -> Result<Vec<Result<Access>>> {
     if let Some(name) = connection {
-        connect::known(name)?;
-        return Ok(vec![Ok(connect::check(&context.connection(name)?, &context.stop)?)]);
+        return Ok(vec![Ok(context.check(name)?)]);
     }
     let mut found = Vec::new();
     let mut not_set_up = None;
-    for name in connect::connections() {
-        match context.connection(name).and_then(|connection| connect::check(&connection, &context.stop)) {
-            Err(error) if error.class() == Class::Input => {
+    for name in context.connections.names() {
+        match context.check(name) {
+            Err(error) if error.class() == Class::Input && !context.connections.is_configured(name) => {
                 context.reporter.note(format!("{name}: {error}"));
                 not_set_up.get_or_insert(error);
             }

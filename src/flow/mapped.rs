@@ -102,7 +102,7 @@ pub(super) fn transform(
         Some(target) => Endpoint::parse(target, None)?,
         None => endpoint(&job.source),
     };
-    let mapping = mapping(text, &endpoint(&job.source), &target)?;
+    let mapping = mapping(context, text, &endpoint(&job.source), &target)?;
     let transform = Transform::Mapped(Box::new(mapping.bind(&input.side(job.read.list_separator), None)?));
     let counts = run(context, folder, &input, &transform, &mut rejects)?;
     summary.complete = (&completeness).into();
@@ -127,18 +127,22 @@ fn folder_of(text: &MappingText) -> &Path {
 ///
 /// # Errors
 /// Everything that is wrong with the mapping, or that it is for something else (class `Input`).
-pub(super) fn mapping(text: &MappingText, source: &Endpoint, target: &Endpoint) -> Result<Mapping> {
+pub(super) fn mapping(
+    context: &Context,
+    text: &MappingText,
+    source: &Endpoint,
+    target: &Endpoint,
+) -> Result<Mapping> {
     let mapping = Mapping::parse(&text.text, &text.path.display().to_string(), folder_of(text))?;
     for (written, used, side) in [(mapping.source(), source, "source"), (mapping.target(), target, "target")]
     {
         let Some(written) = written else { continue };
-        let meant = Endpoint::parse(written, None)?;
-        if meant.kind() != used.kind() {
+        let meant = Endpoint::parse(written, None)?.kind(&context.connections)?;
+        let used = used.kind(&context.connections)?;
+        if meant != used {
             return Err(Error::input(format!(
-                "`{}` has the {side} `{written}` ({}), and the command line says {}",
+                "`{}` has the {side} `{written}` ({meant}), and the command line says {used}",
                 text.path.display(),
-                meant.kind(),
-                used.kind()
             )));
         }
     }
