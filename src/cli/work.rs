@@ -220,6 +220,7 @@ pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
     job.command = "load".into();
     job.target = Some(place(target)?);
     job.load = args.into.options();
+    context.know(&job)?;
     flow::ask_anew(&folder, &job)?;
     finish(context, flow::execute(context, &folder, &job))
 }
@@ -244,6 +245,7 @@ impl IntoArgs {
 
 /// Makes the run's folder and carries the job out.
 pub(super) fn begin(context: &Context, job: &Job) -> Result<u8> {
+    context.know(job)?;
     let folder = context.runs.create(&job.command, &job.subject(), job)?;
     context.reporter.note(format!("run {}", folder.name()));
     finish(context, flow::execute(context, &folder, job))

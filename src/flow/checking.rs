@@ -66,7 +66,7 @@ pub fn check(context: &Context, path: &Path, source: Option<&str>) -> Result<Che
         None => None,
     };
     let target = mapping.target().and_then(|named| schemas::known(context, named));
-    let needed = mapping.target().map(customs).unwrap_or_default().needed;
+    let needed = mapping.target().map(|named| customs(context, named)).unwrap_or_default().needed;
     match &records {
         Some(records) => examined.against(Some(&records.side(separator)), target.as_ref(), needed),
         None => {
@@ -110,9 +110,12 @@ pub fn attempt(context: &Context, source: &str, mapping: &Path, which: &Which) -
 }
 
 /// What a stream expects of its records; nothing of a file's.
-pub(super) fn customs(endpoint: &str) -> Customs {
+pub(super) fn customs(context: &Context, endpoint: &str) -> Customs {
     match Endpoint::parse(endpoint, None) {
-        Ok(Endpoint::Stream { connection, stream }) => connect::customs(&connection, &stream),
+        Ok(Endpoint::Stream { connection, stream }) => match context.connections.service(&connection) {
+            Ok(service) => connect::customs(service, &stream),
+            Err(_) => Customs::default(),
+        },
         _ => Customs::default(),
     }
 }

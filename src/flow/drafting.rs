@@ -40,9 +40,12 @@ pub fn draft(context: &Context, source: &str, target: &str) -> Result<Suggestion
     let samples =
         Samples { records: sample.len(), columns: columns(&side, &sample), separator: side.separator };
     let known = !fields.fields.is_empty();
+    if samples.columns.is_empty() {
+        return Err(Error::input(format!("`{source}` has no columns, so there is nothing to map")));
+    }
     let to = End { name: target, schema: &fields };
     let from = End { name: source, schema: side.schema };
-    let mut drafted = suggest::draft(from, &samples, to, &customs(target));
+    let mut drafted = suggest::draft(from, &samples, to, &customs(context, target));
     let checked = |text: &str| -> Result<Bound> {
         let mapping = Mapping::parse(text, "the draft", Path::new(""))?;
         mapping.bind(&side, known.then_some(&fields))

@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         }
     };
     let locked = Instant::now();
-    let bound = planning::bind(&input, &stream, job)?;
+    let bound = planning::bind(context, &input, &stream, job)?;
     let others = OtherRuns::of(context, &account, folder.name())?;
     read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let mut prepared = Prepared { input: &input, stream: &stream, bound, others: &others, locked };

@@ -8,11 +8,10 @@ use crate::connect::Endpoint;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::extract::staging::Staging;
-use crate::record::RawRecord;
-use crate::record::Record;
 use crate::record::census::Census;
 use crate::record::columns::Column;
 use crate::record::schema::Schema;
+use crate::record::{RawRecord, Record, to_text};
 use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
@@ -20,6 +19,8 @@ use crate::transform::draft::{Draft, TargetField};
 use crate::transform::mapping::{Bound, Mapping, Outcome, Surroundings};
 use crate::transform::plain::Plain;
 use rayon::prelude::*;
+use serde_json::Value;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// What turns a record into a draft. Pure.
@@ -56,6 +57,15 @@ impl Transform {
             Self::Mapped(bound) => bound.columns(),
             Self::Plain(_) => Vec::new(),
         }
+    }
+
+    /// A draft as the cells of such a file, where each of its columns holds one value.
+    pub(super) fn cells(draft: &Draft) -> impl Iterator<Item = Cow<'_, str>> {
+        draft.values.iter().map(|values| match values.as_deref().and_then(<[_]>::first) {
+            None => Cow::Borrowed(""),
+            Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+            Some(other) => Cow::Owned(to_text(other)),
+        })
     }
 
     /// A draft as a record of such a file.
@@ -102,7 +112,7 @@ pub(super) fn transform(
         Some(target) => Endpoint::parse(target, None)?,
         None => endpoint(&job.source),
     };
-    let mapping = mapping(text, &endpoint(&job.source), &target)?;
+    let mapping = mapping(context, text, &endpoint(&job.source), &target)?;
     let transform = Transform::Mapped(Box::new(bind(mapping, &input, job, None)?));
     let counts = run(context, folder, &input, &transform, &mut rejects)?;
     summary.complete = (&completeness).into();
@@ -127,18 +137,22 @@ fn folder_of(text: &MappingText) -> &Path {
 ///
 /// # Errors
 /// Everything that is wrong with the mapping, or that it is for something else (class `Input`).
-pub(super) fn mapping(text: &MappingText, source: &Endpoint, target: &Endpoint) -> Result<Mapping> {
+pub(super) fn mapping(
+    context: &Context,
+    text: &MappingText,
+    source: &Endpoint,
+    target: &Endpoint,
+) -> Result<Mapping> {
     let mapping = Mapping::parse(&text.text, &text.path.display().to_string(), folder_of(text))?;
     for (written, used, side) in [(mapping.source(), source, "source"), (mapping.target(), target, "target")]
     {
         let Some(written) = written else { continue };
-        let meant = Endpoint::parse(written, None)?;
-        if meant.kind() != used.kind() {
+        let meant = Endpoint::parse(written, None)?.kind(&context.connections)?;
+        let used = used.kind(&context.connections)?;
+        if meant != used {
             return Err(Error::input(format!(
-                "`{}` has the {side} `{written}` ({}), and the command line says {}",
+                "`{}` has the {side} `{written}` ({meant}), and the command line says {used}",
                 text.path.display(),
-                meant.kind(),
-                used.kind()
             )));
         }
     }

@@ -10,6 +10,7 @@ mod direct;
 pub mod discover;
 pub mod drafting;
 mod export;
+pub mod fields;
 pub mod input;
 pub mod job;
 mod load;

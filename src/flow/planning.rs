@@ -104,9 +104,10 @@ pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRe
 }
 
 /// Reads a mapping for this load and finds its names on both sides.
-pub(super) fn bind(input: &Input, stream: &Stream, job: &Job) -> Result<Option<Bound>> {
+pub(super) fn bind(context: &Context, input: &Input, stream: &Stream, job: &Job) -> Result<Option<Bound>> {
     let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok(None) };
-    let mapping: Mapping = mapped::mapping(text, &mapped::endpoint(&job.source), &mapped::endpoint(target))?;
+    let mapping: Mapping =
+        mapped::mapping(context, text, &mapped::endpoint(&job.source), &mapped::endpoint(target))?;
     let mapping = match &job.load.key {
         Some(keys) => mapping.with_keys(keys.clone()),
         None => mapping,

@@ -64,7 +64,7 @@ pub fn known(context: &Context, endpoint: &str) -> Option<Schema> {
         return Some(kept.schema);
     }
     context.reporter.note(format!("{endpoint} is not asked for its fields: {error}"));
-    connect::offline_schema(&connection, &stream)
+    connect::offline_schema(context.connections.service(&connection).ok()?, &stream)
 }
 
 /// What was read last of a stream, of whatever account: without a connection nobody says which it is.

@@ -85,7 +85,7 @@ const BAD_VALUES: [(&str, &str, &str); 19] = [
     ("country", "{ country = \"alpha-2\" }", "Deutschlnad"),
     ("country-ambiguous", "{ country = \"alpha-2\" }", "Congo"),
     ("subdivision", "{ subdivision = { to = \"code\", country = \"US\" } }", "Californai"),
-    ("language", "{ language = \"code\" }", "Germna"),
+    ("language", "{ language = \"alpha-2\" }", "Germna"),
     ("currency", "{ currency = \"code\" }", "Thaler"),
     ("date", "{ date = { from = [\"%d/%m/%Y\"] } }", "31/02/1990"),
     ("date-iso", "\"date\"", "1.2.1990"),

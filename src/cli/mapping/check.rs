@@ -45,16 +45,19 @@ fn tell(context: &Context, name: &str, checked: &Checked) {
         checked.examined.mapping().map_or((0, 0), |mapping| (mapping.field_count(), mapping.example_count()));
     let of = |severity| checked.examined.findings().iter().filter(move |one| one.severity == severity);
     if reporter.is_json() {
-        reporter.object(&json!({
-            "file": name,
-            "ok": checked.examined.is_good(),
-            "fields": fields,
-            "examples": examples,
-            "errors": of(Severity::Error).map(object).collect::<Vec<_>>(),
-            "warnings": of(Severity::Warning).map(object).collect::<Vec<_>>(),
-            "source": checked.source,
-            "losses": checked.losses,
-        }));
+        let ok = checked.examined.is_good();
+        let mut item = json!({"file": name, "ok": ok, "fields": fields, "examples": examples});
+        for (key, severity) in [("errors", Severity::Error), ("warnings", Severity::Warning)] {
+            let found: Vec<_> = of(severity).map(object).collect();
+            if !found.is_empty() {
+                item[key] = found.into();
+            }
+        }
+        if let (Some(source), Some(losses)) = (&checked.source, &checked.losses) {
+            item["source"] = source.as_str().into();
+            item["losses"] = json!(losses);
+        }
+        reporter.object(&item);
         return;
     }
     for warning in of(Severity::Warning) {

@@ -28,9 +28,9 @@ pub(crate) enum MappingCommand {
     },
     /// Show every step that a mapping takes with one row
     Try(trial::TryArgs),
-    /// Print the reference of mapping files: keys, sources, conditions, and every operation with examples
+    /// Print the reference of mapping files, every operation with examples
     Docs,
-    /// Print the JSON Schema of mapping files, with which an editor completes and checks them
+    /// Print the JSON Schema of mapping files, for editors
     Schema,
 }
 

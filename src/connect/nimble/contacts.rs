@@ -6,7 +6,7 @@
 use super::api::{Api, Query, failed};
 use super::decode::Decoder;
 use super::reader::{Order, Reader};
-use super::{Who, compare, extract, plan, schema, select, send, sweep};
+use super::{Who, compare, delete, extract, plan, schema, select, send, sweep};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -17,7 +17,6 @@ use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record};
 use crate::transform::draft::Reject;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -71,19 +70,11 @@ impl Contacts {
         Ok((contacts, completeness))
     }
 
-    /// The ids of all contacts, from one walk over their list.
-    pub(super) fn ids(&self) -> Result<BTreeSet<String>> {
-        let reader = self.reader();
-        let mut ids = BTreeSet::new();
-        for page in 1.. {
-            let listed = reader.ids(page, Order::Any).map_err(extract::read_failed)?;
-            let last = listed.resources.is_empty() || listed.meta.pages().is_none_or(|pages| page >= pages);
-            ids.extend(listed.resources);
-            if last {
-                break;
-            }
-        }
-        Ok(ids)
+    /// A page of the ids of all contacts, from 1, and whether it is the last.
+    pub(super) fn ids(&self, page: u64) -> Result<(Vec<String>, bool)> {
+        let listed = self.reader().ids(page, Order::Any).map_err(extract::read_failed)?;
+        let last = listed.resources.is_empty() || listed.meta.pages().is_none_or(|pages| page >= pages);
+        Ok((listed.resources, last))
     }
 
     /// The fields of the account, or the default ones where the service cannot be asked: comparisons need them
@@ -153,6 +144,14 @@ impl Target for Contacts {
 
     fn source(&self) -> &dyn Source {
         self
+    }
+
+    fn deletes_at_once(&self) -> usize {
+        delete::AT_ONCE
+    }
+
+    fn delete(&self, ids: &[String]) -> Vec<Sent> {
+        delete::delete(&self.reader(), ids)
     }
 
     fn plan(&self, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {

@@ -179,15 +179,18 @@ impl Journal {
                 changes,
                 planned.extra
             ])?;
-        let mut insert = self.db.prepare_cached("INSERT INTO load_op(row, seq, kind) VALUES(?, ?, ?)")?;
-        let mut insert_body =
-            self.db.prepare_cached("INSERT INTO load_body(row, seq, body, before) VALUES(?, ?, ?, ?)")?;
         for (seq, operation) in planned.planned.operations.iter().enumerate() {
-            let (seq, kind) = (seq as i64, kind_word(operation.kind));
-            insert.execute(params![planned.row, seq, kind])?;
-            let (body, before) = (operation.body.to_string(), operation.before.to_string());
-            insert_body.execute(params![planned.row, seq, body, before])?;
+            self.add_operation(planned.row, seq as i64, operation)?;
         }
+        Ok(())
+    }
+
+    fn add_operation(&self, row: u64, seq: i64, operation: &Operation) -> Result<()> {
+        let mut insert = self.db.prepare_cached("INSERT INTO load_op(row, seq, kind) VALUES(?, ?, ?)")?;
+        insert.execute(params![row, seq, kind_word(operation.kind)])?;
+        let sql = "INSERT INTO load_body(row, seq, body, before) VALUES(?, ?, ?, ?)";
+        let (body, before) = (operation.body.to_string(), operation.before.to_string());
+        self.db.prepare_cached(sql)?.execute(params![row, seq, body, before])?;
         Ok(())
     }
 

@@ -301,7 +301,8 @@ fn keys(
         };
         let fills = |to: &FieldRef| {
             let modifier = to.modifier == place.modifier || !matches!(place.modifier, Modifier::Named(_));
-            to.name == place.name && modifier && to.part == place.part
+            let bare = target.is_none() && to.name.starts_with(&format!("{}[", place.name));
+            bare || (to.name == place.name && modifier && to.part == place.part)
         };
         if !rules.iter().any(|rule| fills(&rule.to.field)) {
             let hint = Some(format!("add a [[field]] with to = \"{}\"", name.text));

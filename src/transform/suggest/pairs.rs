@@ -15,6 +15,8 @@ pub(super) enum Why {
     SameLetters,
     Means(String),
     Looks(&'static str),
+    /// Nothing says so; a mapping needs a field.
+    Nothing,
 }
 
 /// A field of the draft.
@@ -101,8 +103,29 @@ pub(super) fn plan(samples: &Samples, target: &Schema, customs: &Customs) -> Pla
         plan.pairs.push(pair);
     }
     person_names(&names, &places, &mut plan);
+    if customs.kind.is_none() && plan.pairs.iter().all(|pair| pair.decide.is_some()) {
+        any_field(samples, &places, &mut plan);
+    }
     key(samples, &places, &mut plan);
     plan
+}
+
+/// A first field where nothing fits: without one, a mapping cannot even be checked.
+fn any_field(samples: &Samples, places: &[Place<'_>], plan: &mut Plan) {
+    let named = |place: &&Place<'_>| place.meaning.is_some_and(|found| found.concept == "name");
+    let place = places.iter().find(named).or(places.first());
+    let column = samples.columns.iter().find(|column| !column.values.is_empty()).or(samples.columns.first());
+    if let (Some(place), Some(column)) = (place, column) {
+        plan.left.retain(|(name, _)| *name != column.name);
+        plan.pairs.push(Pair {
+            to: place.written.clone(),
+            from: vec![column.name.clone()],
+            why: Why::Nothing,
+            lines: Vec::new(),
+            decide: None,
+            note: None,
+        });
+    }
 }
 
 fn by_name(column: &SampleColumn, plan: &mut Plan) {

@@ -87,6 +87,7 @@ fn field(text: &mut String, pair: &Pair) {
         Why::SameName => "sure: same name".to_owned(),
         Why::SameLetters => "sure: same name but for case, accents and signs".to_owned(),
         Why::Means(what) => format!("likely: {}: {what}", listed(&pair.from)),
+        Why::Nothing => "unsure: nothing fits, and a mapping needs a field; take another".to_owned(),
         Why::Looks(what) => format!("likely: the values of {} are {what}", listed(&pair.from)),
     };
     let _ = writeln!(text, "\n# {}", line(&said));
