@@ -1,5 +1,6 @@
 //! `import` and `load`: rows into a service, planned, confirmed, sent, accounted for.
 
+use super::apply;
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
@@ -32,7 +33,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };
     let stream = context.reopen(target)?;
     let account = stream.target()?.account().clone();
-    let _writer = match job.load.dry_run {
+    let _writer = match job.load.dry_run && !job.keeps_plan() {
         true => None,
         false => {
             let patience = Duration::from_secs(job.load.lock_wait);
@@ -53,10 +54,12 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         summary.rejected = rejects.count().unwrap_or(0);
         summary.rest_is_pending();
     })?;
+    apply::refuse_unsettled(job, &journal, &others)?;
     planning::note_target(summary, &saved);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
+    apply::keep_limits(job, &journal)?;
     if job.load.dry_run {
         results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
         summary.status = Status::Planned;
@@ -84,6 +87,7 @@ fn send(
     if !context.yes && !context.reporter.confirm("Carry out this plan?")? {
         return Err(Error::stopped("nothing was sent: the plan was not confirmed"));
     }
+    apply::note_confirmed(journal)?;
     let stream = prepared.stream;
     let others = prepared.others;
     let keys = planning::keys(prepared, job)?;

@@ -3,6 +3,7 @@
 //! A command becomes a [`Job`], noted in the run's folder before the first request. [`execute`]
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
+pub mod apply;
 pub mod context;
 mod delete;
 mod direct;

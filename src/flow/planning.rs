@@ -159,6 +159,7 @@ pub(super) fn make(
     if let Transform::Mapped(bound) = transform {
         prepared.bound = Some(*bound);
     }
+    super::apply::note_unsettled(journal, prepared.others)?;
     save(journal, mark(&mut target.0, prepared, target.2)?, completeness, counts.filtered)
 }
 
@@ -230,7 +231,7 @@ fn wait_for_open_intents(context: &Context, prepared: &Prepared<'_>, job: &Job) 
         return Ok(());
     }
     context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
-    if job.load.dry_run {
+    if job.load.dry_run && !job.keeps_plan() {
         return Ok(());
     }
     let ripe = prepared.locked + prepared.stream.settle;

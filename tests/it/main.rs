@@ -19,6 +19,7 @@ mod nethunt_since;
 mod nethunt_streams;
 mod nimble_streams;
 mod pace;
+mod plan_apply;
 mod resume;
 mod round_trip;
 mod samples;

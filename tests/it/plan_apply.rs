@@ -1,0 +1,113 @@
+//! A plan that is kept, looked at, and carried out exactly as it was shown (design sections 4 and 9.4).
+
+use crate::accounts::{assert_balanced, assert_every_row_has_one_result};
+use crate::support::{Output, Rehearsal};
+
+const MAPPING: &str = "[mapping]\nkey = [\"Email\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n\
+                       [[field]]\nto = \"Email\"\nfrom = \"email\"\nmulti = true\n";
+const ROWS: &str = "name,email\nAda,ada@x.example\nBob,bob@x.example\nEve,eve@x.example\n";
+
+fn planned(rehearsal: &Rehearsal) -> String {
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let out = rehearsal.json(["plan", "rows.csv", "nethunt:Contacts", "-m", "map.toml"]).expect(0);
+    assert_eq!((out.summary()["status"].as_str(), out.count("created")), (Some("planned"), 3));
+    run_of(&out)
+}
+
+fn run_of(out: &Output) -> String {
+    out.summary()["run"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_plan_is_kept_and_carried_out_once() {
+    let rehearsal = Rehearsal::new("");
+    let run = planned(&rehearsal);
+    assert_eq!(rehearsal.writes_since(0).len(), 0);
+    // `--last` never means a plan, and nobody has said yes to it yet.
+    rehearsal.json(["resume", "--last", "--yes"]).expect(2);
+    rehearsal.json(["resume", &run, "--yes"]).expect(0);
+    rehearsal.json(["apply", &run]).expect(2);
+    assert_eq!(rehearsal.writes_since(0).len(), 0);
+
+    let out = rehearsal.json(["apply", &run, "--yes"]).expect(0);
+    assert_balanced(&out);
+    assert_eq!((out.count("created"), out.summary()["command"].as_str()), (3, Some("apply")));
+    assert_eq!(run_of(&out), run);
+    assert_every_row_has_one_result(&rehearsal.runs()[0], 3);
+    let seen = rehearsal.requests();
+    let again = rehearsal.json(["apply", &run, "--yes"]).expect(0);
+    assert_eq!(again.summary(), out.summary());
+    assert!(rehearsal.writes_since(seen).is_empty());
+    assert_eq!(rehearsal.records("Contacts").len(), 3);
+}
+
+#[test]
+fn a_plan_whose_file_mapping_or_account_is_another_is_not_carried_out() {
+    let rehearsal = Rehearsal::new("");
+    let run = planned(&rehearsal);
+    let refused = |what: &str| {
+        let out = rehearsal.json(["apply", &run, "--yes"]).expect(4);
+        assert!(out.stderr.contains(what), "{}", out.transcript());
+        assert_eq!(rehearsal.writes_since(0).len(), 0);
+    };
+    rehearsal.file("rows.csv", format!("{ROWS}Mal,mal@x.example\n"));
+    refused("rows.csv` has changed since the plan was made");
+    std::fs::remove_file(rehearsal.path("rows.csv")).unwrap();
+    refused("cannot be read any more");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", format!("{MAPPING}\n# another\n"));
+    refused("map.toml` has changed since the plan was made");
+    rehearsal.file("map.toml", MAPPING);
+    let checkpoint = rehearsal.runs()[0].join("checkpoint.sqlite");
+    let change = |from: &str, to: &str| {
+        let db = rusqlite::Connection::open(&checkpoint).unwrap();
+        let sql = "UPDATE load_body SET body = replace(body, ?, ?)";
+        assert!(db.execute(sql, [from, to]).unwrap() > 0);
+    };
+    change("Ada", "Mal");
+    refused("is not the one that was saved");
+    change("Mal", "Ada");
+    rehearsal.json(["apply", &run, "--yes"]).expect(0);
+    assert_eq!(rehearsal.records("Contacts").len(), 3);
+}
+
+#[test]
+fn what_has_no_plan_to_carry_out_says_so() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let dry = rehearsal.json(["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "-n"]).expect(0);
+    let out = rehearsal.json(["apply", &run_of(&dry), "--yes"]).expect(2);
+    assert!(out.stderr.contains("has no plan to carry out"), "{}", out.transcript());
+    let done = rehearsal.json(["extract", "rows.csv"]).expect(0);
+    rehearsal.json(["apply", &run_of(&done), "--yes"]).expect(2);
+    assert_eq!(rehearsal.writes_since(0).len(), 0);
+}
+
+#[test]
+fn an_interrupted_apply_goes_on_as_it_was_planned() {
+    let rehearsal = Rehearsal::new("");
+    let run = planned(&rehearsal);
+    rehearsal.faults("[[fault]]\nkind = \"unauthorized\"\nmethod = \"POST\"\nafter = 1\n");
+    let out = rehearsal.json(["apply", &run, "--yes", "--concurrency", "1"]).expect(5);
+    assert_eq!((out.summary()["status"].as_str(), out.count("created")), (Some("stopped"), 1));
+    rehearsal.faults("");
+    // What was begun no longer asks for the file.
+    std::fs::remove_file(rehearsal.path("rows.csv")).unwrap();
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!((out.count("created"), rehearsal.records("Contacts").len()), (3, 3));
+}
+
+#[test]
+fn a_plan_that_changes_more_than_is_allowed_is_not_carried_out() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes", "--max-changes"];
+    let out = rehearsal.json(import.into_iter().chain(["2"])).expect(4);
+    assert!(out.stderr.contains("changes 3 records, and 2 are allowed"), "{}", out.transcript());
+    assert_balanced(&out);
+    assert_eq!(rehearsal.writes_since(0).len(), 0);
+    rehearsal.json(import.into_iter().chain(["3"])).expect(0);
+}
