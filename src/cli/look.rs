@@ -1,5 +1,6 @@
 //! `check` and `discover`: what a connection is good for, and what it holds.
 
+use super::create_fields::{self, CreateFieldsArgs};
 use crate::connect::{self, Access, Endpoint};
 use crate::error::{Class, Result};
 use crate::flow::context::Context;
@@ -14,7 +15,7 @@ use crate::report::table::{Align, Table};
   ferry check            every connection that is set up
   ferry check nethunt    exits 5 if the credentials are refused")]
 pub(crate) struct CheckArgs {
-    /// `nimble` or `nethunt`; both, as far as they are set up, when left out
+    /// `nimble`, `nethunt` or one of ferry.toml; all that are set up when left out
     connection: Option<String>,
 }
 
@@ -23,13 +24,17 @@ pub(crate) struct CheckArgs {
 #[command(after_help = "Examples:
   ferry discover                    all streams of all connections
   ferry discover nimble --counts    with the number of records, where the service tells it
-  ferry discover nimble:contacts    its fields, with a look at 200 records")]
+  ferry discover nimble:contacts    its fields, with a look at 200 records
+  ferry discover nimble:contacts --create-fields -m leads.toml
+                                    makes the custom fields that the mapping needs, after showing them")]
 pub(crate) struct DiscoverArgs {
     /// A connection or a stream
     what: Option<String>,
     /// Records to look at for types, fill rates and examples
     #[arg(long, value_name = "N", default_value_t = 200)]
     sample: u64,
+    #[command(flatten)]
+    create: CreateFieldsArgs,
     /// How many records each stream has, where the service tells it with a request or two
     #[arg(long)]
     counts: bool,
@@ -52,6 +57,7 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8> {
 
 pub(crate) fn discover(context: &Context, args: &DiscoverArgs) -> Result<u8> {
     match args.what.as_deref() {
+        what if args.create.create_fields => create_fields::run(context, what, &args.create),
         Some(stream) if stream.contains(':') => fields(context, stream, args.sample),
         connection => streams(context, connection, args.counts),
     }
@@ -66,7 +72,7 @@ pub(super) fn schema(context: &Context, endpoint: &str) -> Option<Schema> {
         Ok(schema) => Some((*schema).clone()),
         Err(error) => {
             context.reporter.note(format!("{endpoint} is not asked for its fields: {error}"));
-            connect::offline_schema(&connection, &stream)
+            connect::offline_schema(context.connections.service(&connection).ok()?, &stream)
         }
     }
 }
@@ -74,14 +80,13 @@ pub(super) fn schema(context: &Context, endpoint: &str) -> Option<Schema> {
 /// The access of one connection, or of all that are set up.
 fn accesses(context: &Context, connection: Option<&str>) -> Result<Vec<Result<Access>>> {
     if let Some(name) = connection {
-        connect::known(name)?;
-        return Ok(vec![Ok(connect::check(&context.connection(name)?, &context.stop)?)]);
+        return Ok(vec![Ok(context.check(name)?)]);
     }
     let mut found = Vec::new();
     let mut not_set_up = None;
-    for name in connect::connections() {
-        match context.connection(name).and_then(|connection| connect::check(&connection, &context.stop)) {
-            Err(error) if error.class() == Class::Input => {
+    for name in context.connections.names() {
+        match context.check(name) {
+            Err(error) if error.class() == Class::Input && !context.connections.is_configured(name) => {
                 context.reporter.note(format!("{name}: {error}"));
                 not_set_up.get_or_insert(error);
             }

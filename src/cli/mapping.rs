@@ -2,7 +2,7 @@
 
 use crate::error::{Error, IoContext, Result};
 use crate::record::schema::Schema;
-use crate::transform::mapping::{Mapping, Tried};
+use crate::transform::mapping::{self, Mapping, Tried};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,17 @@ pub(crate) enum MappingCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Print the reference of mapping files: keys, sources, conditions, and every operation with examples
+    Docs,
+    /// Print the JSON Schema of mapping files, with which an editor completes and checks them
+    Schema,
 }
 
 /// The fields behind an endpoint (`nimble:contacts`), where they are known without asking a service. A name
 /// that a known schema does not have is an error, so it must hold the account's own fields too.
 pub(crate) type KnownSchema<'a> = &'a dyn Fn(&str) -> Option<Schema>;
 
-/// Checks or tests files; false where an example differs.
+/// Checks or tests files, or prints what is known of them; false where an example differs.
 ///
 /// # Errors
 /// When a file cannot be read or anything is wrong with it (class `Input`, every finding of every file), or
@@ -42,6 +46,8 @@ pub(crate) fn run(
     let (files, test) = match command {
         MappingCommand::Check { files } => (files, false),
         MappingCommand::Test { files } => (files, true),
+        MappingCommand::Docs => return print(&mapping::docs(), out),
+        MappingCommand::Schema => return print(&format!("{:#}\n", mapping::schema()), out),
     };
     let mut wrong = Vec::new();
     let mut all_hold = true;
@@ -70,6 +76,11 @@ pub(crate) fn run(
             Err(Error::input(lines.join("\n")))
         }
     }
+}
+
+fn print(text: &str, out: &mut dyn Write) -> Result<bool> {
+    out.write_all(text.as_bytes()).during(|| "cannot write the answer".to_owned())?;
+    Ok(true)
 }
 
 fn one(file: &Path, known: KnownSchema<'_>, test: bool, json: bool) -> Result<(String, bool)> {

@@ -2,6 +2,9 @@
 //!
 //! Doc comments are the help. Nothing here reads or writes records.
 
+mod auth;
+mod config;
+mod create_fields;
 mod delete;
 mod demo;
 mod look;
@@ -12,7 +15,8 @@ mod select;
 mod sim;
 mod work;
 
-use crate::config::{Overrides, duration};
+use crate::config::{Connections, Overrides, duration};
+use crate::connect::SERVICES;
 use crate::error::{Error, Result};
 use crate::flow::context::Context;
 use crate::http::pace::RateLimit;
@@ -63,6 +67,9 @@ struct Global {
     /// Where runs are kept
     #[arg(long, global = true, default_value = ".ferry", env = "FERRY_STATE_DIR", value_name = "FOLDER")]
     state_dir: PathBuf,
+    /// Connections; `ferry.toml` in the working folder, else in the user's config folder
+    #[arg(long, global = true, env = "FERRY_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The most requests of every connection: `90/min`, `10/s`, `none`
     #[arg(long, global = true, env = "FERRY_RATE", value_name = "RATE")]
     rate: Option<RateLimit>,
@@ -105,6 +112,23 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Go on with a run that was stopped or killed
     Resume(runs::ResumeArgs),
+    /// Log in to a service with a browser, where it offers that
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ferry auth login nimble            shows where to go with a browser, and waits
+  ferry auth login nimble --paste    on a machine without one
+  ferry auth status                  who is logged in, and until when"
+    )]
+    Auth(auth::AuthCommand),
+    /// Show connections and where their settings come from, or check them
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ferry config show          every setting, its value and where it comes from; never a secret
+  ferry config check         everything wrong with ferry.toml and the places of secrets, at once"
+    )]
+    Config(config::ConfigCommand),
     /// Run the simulator of both CRMs, in the foreground
     Sim(sim::SimArgs),
     /// Check and test mapping files
@@ -168,6 +192,8 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Load(args) => work::load(context, args),
         Command::Runs(args) => runs::runs(context, &args),
         Command::Resume(args) => runs::resume(context, &args),
+        Command::Auth(command) => auth::run(context, &command),
+        Command::Config(command) => config::run(context, &command),
         Command::Sim(args) => {
             sim::run(args, json, &mut context.reporter.data()).map(|()| 0).map_err(Error::input)
         }
@@ -195,7 +221,8 @@ fn context(global: Global, data_to_stdout: bool) -> Result<Context> {
         settle: global.settle,
     };
     let runs = Runs::below(&global.state_dir);
-    Ok(Context::new(Reporter::new(settings), stop, overrides, runs, global.yes))
+    let connections = Connections::load(global.config.as_deref(), overrides, SERVICES);
+    Ok(Context::new(Reporter::new(settings), stop, connections, runs, global.yes))
 }
 
 /// The first signal asks for a stop, the second ends the process at once; the checkpoint stands either.
@@ -251,6 +278,8 @@ impl Command {
             Self::Load(_) => "load",
             Self::Runs(_) => "runs",
             Self::Resume(_) => "resume",
+            Self::Auth(_) => "auth",
+            Self::Config(_) => "config",
             Self::Sim(_) => "sim",
             Self::Mapping(_) => "mapping",
         }

@@ -118,6 +118,13 @@ pub(super) struct IntoArgs {
     /// Do not read back what was written
     #[arg(long)]
     no_verify: bool,
+    /// Write which run and row it is of into this field of each created record: what was made is then found for
+    /// certain after a lost answer
+    #[arg(long, value_name = "FIELD")]
+    marker_field: Option<String>,
+    /// Clear the marks again, with a request for each created record
+    #[arg(long, requires = "marker_field")]
+    clear_marker: bool,
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -223,6 +230,7 @@ pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
     job.command = "load".into();
     job.target = Some(place(target)?);
     job.load = args.into.options();
+    context.know(&job)?;
     flow::ask_anew(&folder, &job)?;
     finish(context, flow::execute(context, &folder, &job))
 }
@@ -244,12 +252,15 @@ impl IntoArgs {
             max_changes: self.limits.max_changes,
             max_deletes: None,
             canary: self.limits.canary,
+            marker_field: self.marker_field,
+            clear_marker: self.clear_marker,
         }
     }
 }
 
 /// Makes the run's folder and carries the job out.
 pub(super) fn begin(context: &Context, job: &Job) -> Result<u8> {
+    context.know(job)?;
     let folder = context.runs.create(&job.command, &job.subject(), job)?;
     context.reporter.note(format!("run {}", folder.name()));
     finish(context, flow::execute(context, &folder, job))

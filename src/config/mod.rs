@@ -1,26 +1,63 @@
-//! Connections: what an access to a service needs, from flags over the environment.
+//! Connections: what an access to a service needs, from flags over the environment over `ferry.toml`.
 //!
-//! Which variables there are follows from the connection's name: `FERRY_NIMBLE_URL`, `FERRY_NIMBLE_TOKEN`,
-//! `FERRY_NETHUNT_EMAIL`, … A secret is read here and never printed: its type has no way to.
+//! `ferry.toml` is looked for in the working folder, then in the user's config folder (`--config` names another).
+//! Which variables there are follows from the connection's name: `FERRY_NIMBLE_URL`, `FERRY_NIMBLE_TOKEN`, for a
+//! connection `work` `FERRY_WORK_TOKEN`, … A service's own name is a connection without any configuration. A
+//! secret is fetched here and never printed: its type has no way to.
+//!
+//! Not here: which services there are and what they do with a setting (`connect`). Nothing is sent.
+
+mod file;
+mod keys;
+mod secret;
+mod set;
+pub mod tokens;
 
 use crate::error::{Error, Result};
 use crate::http::pace::RateLimit;
+use crate::stop::Stop;
+use etcetera::BaseStrategy;
+use keys::{KEYS, Key};
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
+
+pub use file::Finding;
+pub use keys::duration;
+pub use secret::SecretSource;
+pub use set::{Connections, Shown};
+
+/// A service, as far as its connections can be configured.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name, which is also that of a connection that is always there.
+    pub name: &'static str,
+    /// Its base URL.
+    pub url: &'static str,
+    /// The settings that its connections have besides those of all.
+    pub keys: &'static [&'static str],
+}
 
 /// An access to a service, before anything is sent.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// Its name, such as `nimble`.
     pub name: String,
-    /// Base URL without a trailing slash; `None` for the service's own.
-    pub url: Option<String>,
+    /// The service that it is to.
+    pub service: &'static Service,
+    /// Base URL without a trailing slash.
+    pub url: String,
     /// The most requests.
     pub rate: RateLimit,
     /// The most requests in flight.
     pub concurrency: usize,
     /// How long a request may take to become visible after its answer was lost (design 9.3).
     pub settle: Duration,
+    /// An IANA time zone, where one is stated.
+    pub time_zone: Option<String>,
+    settings: BTreeMap<&'static str, Setting>,
 }
 
 /// What the command line says for every connection of a command.
@@ -34,129 +71,126 @@ pub struct Overrides {
     pub settle: Option<Duration>,
 }
 
-/// Requests a minute when nothing else is said (design section 10).
-const DEFAULT_RATE: &str = "90/min";
-/// Requests in flight when nothing else is said.
-const DEFAULT_CONCURRENCY: usize = 4;
-/// Settle time when nothing else is said.
-const DEFAULT_SETTLE: Duration = Duration::from_secs(15);
+/// A setting's value, and who says so.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    value: Value,
+    origin: Origin,
+}
 
-impl Connection {
-    /// The connection of that name.
-    ///
-    /// # Errors
-    /// When a variable holds what it may not (class `Input`).
-    pub fn from_environment(name: &str, overrides: &Overrides) -> Result<Self> {
-        let parsed = |key: &str| -> Result<Option<String>> { variable(name, key) };
-        let rate = match (overrides.rate, parsed("RATE")?) {
-            (Some(rate), _) => rate,
-            (None, text) => {
-                let text = text.unwrap_or_else(|| DEFAULT_RATE.to_owned());
-                text.parse().map_err(|why| Error::input(format!("{}: {why}", variable_name(name, "RATE"))))?
-            }
-        };
-        let concurrency = match (overrides.concurrency, parsed("CONCURRENCY")?) {
-            (Some(count), _) => count,
-            (None, None) => DEFAULT_CONCURRENCY,
-            (None, Some(text)) => {
-                text.trim().parse().ok().filter(|count| (1..=256).contains(count)).ok_or_else(|| {
-                    let variable = variable_name(name, "CONCURRENCY");
-                    Error::input(format!("{variable}: `{text}` is no number of requests from 1 to 256"))
-                })?
-            }
-        };
-        let settle = match (overrides.settle, parsed("SETTLE")?) {
-            (Some(settle), _) => settle,
-            (None, None) => DEFAULT_SETTLE,
-            (None, Some(text)) => duration(&text)
-                .map_err(|why| Error::input(format!("{}: {why}", variable_name(name, "SETTLE"))))?,
-        };
-        let url = parsed("URL")?.map(|url| url.trim_end_matches('/').to_owned());
-        if let Some(url) = &url {
-            check_url(name, url)?;
-        }
-        Ok(Self { name: name.to_owned(), url, rate, concurrency, settle })
+/// What a setting holds.
+#[derive(Debug, Clone)]
+enum Value {
+    Text(String),
+    Secret(SecretSource),
+}
+
+/// Who says a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    /// A flag of the command, or its variable.
+    Flag(&'static str),
+    /// The connection's variable.
+    Variable(String),
+    /// `ferry.toml`.
+    File { path: PathBuf, line: usize },
+    /// Nobody.
+    Default,
+}
+
+/// The file in which the user's processes keep the budget of a login together; its name tells nothing of what
+/// the login is made of.
+#[must_use]
+pub fn budget_file(login: &[&str]) -> PathBuf {
+    let strategy = etcetera::choose_base_strategy().ok();
+    let base = strategy.and_then(|strategy| strategy.state_dir().or_else(|| Some(strategy.data_dir())));
+    let digest = Sha256::digest(login.join("\n").as_bytes());
+    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    base.unwrap_or_else(std::env::temp_dir).join("ferry").join("pace").join(name)
+}
+
+impl Service {
+    fn has(&self, key: &Key) -> bool {
+        key.everywhere || self.keys.contains(&key.name)
     }
 
-    /// A text that the connection needs, such as `EMAIL`.
-    ///
-    /// # Errors
-    /// When it is not set (class `Input`), naming the variable.
-    pub fn required(&self, key: &str) -> Result<String> {
-        variable(&self.name, key)?.ok_or_else(|| missing(&self.name, key))
-    }
-
-    /// A secret that the connection needs, such as `TOKEN`.
-    ///
-    /// # Errors
-    /// When it is not set (class `Input`), naming the variable.
-    pub fn secret(&self, key: &str) -> Result<SecretString> {
-        self.required(key).map(SecretString::from)
+    fn settings(&self) -> impl Iterator<Item = &'static Key> + '_ {
+        KEYS.iter().filter(|key| self.has(key))
     }
 }
 
-/// A time as people write it: `15s`, `500ms`, `2m`, or plain seconds.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let wrong = || format!("`{text}` is no time: write it like `15s`, `500ms` or `2m`");
-    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let number: f64 = text[..at].parse().map_err(|_| wrong())?;
-    let unit = match text[at..].trim() {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(wrong()),
-    };
-    Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())
+impl Connection {
+    /// A text or secret of the connection, such as `token`, if it is set.
+    ///
+    /// # Errors
+    /// When it is set but cannot be fetched (class `Input`), or somebody asks to stop meanwhile.
+    pub fn optional(&self, key: &str, stop: &Stop) -> Result<Option<SecretString>> {
+        match self.settings.get(key).map(|setting| &setting.value) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(SecretString::from(text.as_str()))),
+            Some(Value::Secret(source)) => source.fetch(&self.named(key), stop).map(Some),
+        }
+    }
+
+    /// A text or secret that the connection needs, such as `token`.
+    ///
+    /// # Errors
+    /// When it is not set (class `Input`), naming its variable; else as [`Connection::optional`].
+    pub fn required(&self, key: &str, stop: &Stop) -> Result<SecretString> {
+        self.optional(key, stop)?.ok_or_else(|| {
+            let variable = self.variable(key);
+            Error::input(format!("the connection `{}` needs {variable}", self.name))
+                .hint(format!("export {variable}=…, or say in ferry.toml where its `{key}` is kept"))
+        })
+    }
+
+    /// A plain text of the connection, such as `redirect_uri`, if it is set.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.settings.get(key).map(|setting| &setting.value) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether a setting is set, wherever it is kept.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.settings.contains_key(key)
+    }
+
+    /// The variable of one of its settings: `FERRY_NIMBLE_TOKEN`.
+    #[must_use]
+    pub fn variable(&self, key: &str) -> String {
+        variable_name(&self.name, key)
+    }
+
+    /// What to warn about: secrets that others can read.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let secrets = self.settings.values().filter_map(|setting| match &setting.value {
+            Value::Secret(source) => source.warning(),
+            Value::Text(_) => None,
+        });
+        secrets.collect()
+    }
+
+    fn named(&self, key: &str) -> String {
+        format!("`{key}` of the connection `{}`", self.name)
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::Variable(name) => write!(f, "env {name}"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
 }
 
 fn variable_name(connection: &str, key: &str) -> String {
-    format!("FERRY_{}_{key}", connection.to_uppercase().replace('-', "_"))
-}
-
-fn variable(connection: &str, key: &str) -> Result<Option<String>> {
-    let name = variable_name(connection, key);
-    match std::env::var(&name) {
-        Ok(value) if value.trim().is_empty() => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Error::input(format!("{name} is not valid text"))),
-    }
-}
-
-fn missing(connection: &str, key: &str) -> Error {
-    let name = variable_name(connection, key);
-    Error::input(format!("the connection `{connection}` needs {name}")).hint(format!("export {name}=…"))
-}
-
-fn check_url(connection: &str, url: &str) -> Result<()> {
-    let parsed = url::Url::parse(url).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https"));
-    match parsed {
-        Some(parsed) if parsed.password().is_none() && parsed.username().is_empty() => Ok(()),
-        Some(_) => {
-            Err(Error::input(format!("{} must not hold a password", variable_name(connection, "URL"))))
-        }
-        None => {
-            Err(Error::input(format!("{}: `{url}` is no http(s) address", variable_name(connection, "URL"))))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        for (text, ms) in [("15s", 15_000), ("500ms", 500), ("2m", 120_000), ("3", 3_000), ("0.5s", 500)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
-        }
-        for text in ["", "s", "15 apples", "-1s"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
+    format!("FERRY_{}_{}", connection.to_uppercase().replace('-', "_"), key.to_uppercase())
 }

@@ -1,33 +1,28 @@
 //! Where records come from and go to. Only this module knows a CRM's name.
 
+mod endpoint;
 pub mod files;
+pub mod login;
 pub mod nethunt;
 pub mod nimble;
+mod services;
+mod session;
 
-use crate::config::Connection;
+use crate::config::{Connection, Service, budget_file};
 use crate::error::{Error, Result, nearest};
 use crate::extract::Source;
 use crate::http::Client;
+use crate::http::authorize::{Authorize, Fixed};
 use crate::http::pace::Pace;
 use crate::load::target::Target;
 use crate::record::schema::Schema;
 use crate::stop::Stop;
-use files::FileEndpoint;
+use secrecy::{ExposeSecret, SecretString};
+use session::Session;
 use std::sync::Arc;
 
-/// An end of the way of the data, as people write it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
-    /// A file, or standard input or output.
-    File(FileEndpoint),
-    /// A stream behind a connection: `nimble:contacts`, `nethunt:Deals`.
-    Stream {
-        /// The connection's name.
-        connection: String,
-        /// The stream as written.
-        stream: String,
-    },
-}
+pub use endpoint::Endpoint;
+pub use services::SERVICES;
 
 /// A stream that can be read and written, with the client that its requests go through.
 #[derive(Clone)]
@@ -56,17 +51,6 @@ impl Stream {
 /// The two ends of an opened stream.
 pub type Ends = (Arc<dyn Source>, Option<Arc<dyn Target>>);
 
-/// A service that Ferry speaks.
-struct Service {
-    name: &'static str,
-    default_url: &'static str,
-}
-
-const SERVICES: [Service; 2] = [
-    Service { name: "nimble", default_url: "https://app.nimble.com/api/v1" },
-    Service { name: "nethunt", default_url: "https://nethunt.com/api/v1/zapier" },
-];
-
 /// A line of `ferry check`: what a connection's credentials are good for.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Access {
@@ -82,60 +66,19 @@ pub struct Access {
     pub writable: Vec<String>,
 }
 
-/// The connections that exist without any configuration.
-pub fn connections() -> impl Iterator<Item = &'static str> {
-    SERVICES.iter().map(|service| service.name)
-}
-
-impl Endpoint {
-    /// Reads an endpoint as typed; `format` is that of `--format`.
-    ///
-    /// # Errors
-    /// When it is neither a file nor a stream of a known connection (class `Input`).
-    pub fn parse(text: &str, format: Option<&str>) -> Result<Self> {
-        if let Some(file) = FileEndpoint::parse(text, format) {
-            return file.map(Self::File);
-        }
-        if let Some((connection, stream)) = text.split_once(':') {
-            service(connection)?;
-            if stream.is_empty() {
-                return Err(Error::input(format!("`{text}` names no stream"))
-                    .hint(format!("list them with `ferry discover {connection}`")));
-            }
-            return Ok(Self::Stream { connection: connection.to_owned(), stream: stream.to_owned() });
-        }
-        Err(Error::input(format!("`{text}` is neither a file that Ferry reads nor a stream")).hint(
-            "write `people.csv`, `nimble:contacts` or `nethunt:FOLDER`; `--format` names a file's format",
-        ))
-    }
-
-    /// The service and the kind of stream, for comparing what a mapping was written for with what it is used
-    /// for: another file or another folder is fine, another kind is not (design section 4).
-    #[must_use]
-    pub fn kind(&self) -> String {
-        match self {
-            Self::File(_) => "a file".to_owned(),
-            Self::Stream { connection, stream } if connection == "nethunt" => {
-                let child = stream.rsplit_once('/').map_or("records", |(_, child)| child);
-                format!("nethunt {child}")
-            }
-            Self::Stream { connection, stream } => format!("{connection} {stream}"),
-        }
-    }
-}
-
 /// Opens a stream: asks the service who we are and what the stream is. The requests go through `client`, which
 /// counts them whether the stream can be opened or not.
 ///
 /// # Errors
 /// When a setting is missing, the credentials are refused, the service is down, or there is no such stream.
 pub fn open(connection: &Connection, stream: &str, client: Client) -> Result<Stream> {
-    let url = base_url(connection)?;
     let settle = connection.settle;
-    let (source, target) = match connection.name.as_str() {
-        "nimble" => nimble::Nimble::new(client.clone(), url, settle).open(stream)?,
-        _ => nethunt::NetHunt::new(client.clone(), url, connection.required("EMAIL")?).open(stream)?,
+    let url = connection.url.clone();
+    let opened = match connection.service.name {
+        "nimble" => nimble::Nimble::new(client.clone(), url, settle).open(stream),
+        _ => nethunt::NetHunt::new(client.clone(), url, login_name(connection, &client)?).open(stream),
     };
+    let (source, target) = opened.map_err(|error| of_connection(error, connection))?;
     Ok(Stream { source, target, client, settle })
 }
 
@@ -143,61 +86,93 @@ pub fn open(connection: &Connection, stream: &str, client: Client) -> Result<Str
 ///
 /// # Errors
 /// When a setting is missing, the credentials are refused or the service is down.
-pub fn check(connection: &Connection, stop: &Stop) -> Result<Access> {
-    let client = client(connection, stop)?;
-    let url = base_url(connection)?;
-    match connection.name.as_str() {
+pub fn check(connection: &Connection, client: Client) -> Result<Access> {
+    let url = connection.url.clone();
+    let access = match connection.service.name {
         "nimble" => nimble::Nimble::new(client, url, connection.settle).access(&connection.name),
-        _ => nethunt::NetHunt::new(client, url, connection.required("EMAIL")?).access(&connection.name),
-    }
+        _ => {
+            let login = login_name(connection, &client)?;
+            nethunt::NetHunt::new(client, url, login).access(&connection.name)
+        }
+    };
+    access.map_err(|error| of_connection(error, connection))
 }
 
-/// Whether there is a connection of that name.
-///
-/// # Errors
-/// When there is none, with the nearest name (class `Input`).
-pub fn known(name: &str) -> Result<()> {
-    service(name).map(|_| ())
-}
-
-/// The fields that a connection's stream has without asking the service, for checks offline.
+/// The fields that a service's stream has without asking it, for checks offline.
 #[must_use]
-pub fn offline_schema(connection: &str, stream: &str) -> Option<Schema> {
-    match connection {
+pub fn offline_schema(service: &Service, stream: &str) -> Option<Schema> {
+    match service.name {
         "nimble" => nimble::offline_schema(stream),
         _ => None,
     }
 }
 
-/// A client with a connection's credentials and pace.
+/// A client with a connection's credentials, and the pace of its account: all processes of the user that show
+/// the service the same login keep one budget. Where they cannot, the warning says so.
 ///
 /// # Errors
-/// When a setting is missing (class `Input`).
-pub fn client(connection: &Connection, stop: &Stop) -> Result<Client> {
-    let authorization = match connection.name.as_str() {
-        "nimble" => nimble::authorization(&connection.secret("TOKEN")?),
-        _ => nethunt::authorization(&connection.required("EMAIL")?, &connection.secret("KEY")?),
-    };
-    let pace = Arc::new(Pace::new(connection.rate, connection.concurrency));
-    Ok(Client::new(authorization, pace, stop.clone()))
+/// When a setting is missing or cannot be fetched (class `Input`).
+pub fn client(connection: &Connection, stop: &Stop) -> Result<(Client, Option<String>)> {
+    let Authorized { authorize, login } = authorize(connection, stop)?;
+    let mut pace = Pace::new(connection.rate, connection.concurrency);
+    let file = budget_file(&[connection.service.name, &connection.url, &login]);
+    let warning = pace.share(&file).err().map(|cause| {
+        format!(
+            "other Ferry processes are not regarded in the pace: cannot open `{}`: {cause}",
+            file.display()
+        )
+    });
+    Ok((Client::authorized(authorize, Arc::new(pace), stop.clone()), warning))
 }
 
-fn base_url(connection: &Connection) -> Result<String> {
-    match &connection.url {
-        Some(url) => Ok(url.clone()),
-        None => Ok(service(&connection.name)?.default_url.to_owned()),
+/// A client for a login, which has no credentials yet.
+#[must_use]
+pub fn client_without_credentials(connection: &Connection, stop: &Stop) -> Client {
+    let pace = Pace::new(connection.rate, connection.concurrency);
+    Client::new(SecretString::default(), Arc::new(pace), stop.clone())
+}
+
+/// Credentials, and what tells their login from others, for the budget's file alone.
+struct Authorized {
+    authorize: Arc<dyn Authorize>,
+    login: String,
+}
+
+/// Nimble: a token that is set wins, since it is said for this command; else the login of an application.
+fn authorize(connection: &Connection, stop: &Stop) -> Result<Authorized> {
+    if connection.service.name != "nimble" {
+        let email = connection.required("email", stop)?;
+        let key = connection.required("key", stop)?;
+        let authorize = Fixed::new(nethunt::authorization(email.expose_secret(), &key));
+        return Ok(Authorized { authorize, login: email.expose_secret().to_lowercase() });
     }
+    if connection.has("token") || !connection.has("client_id") {
+        let token = connection.required("token", stop)?;
+        let authorize = Fixed::new(nimble::authorization(&token));
+        return Ok(Authorized { authorize, login: token.expose_secret().to_owned() });
+    }
+    let (file, stored) = login::stored(connection)?;
+    let redirect_uri = match (stored, connection.text("redirect_uri")) {
+        (Some(stored), _) if !stored.redirect_uri.is_empty() => stored.redirect_uri,
+        (_, configured) => configured.unwrap_or_default().to_owned(),
+    };
+    let application = login::application(connection, redirect_uri, stop)?;
+    let seed = connection.optional("refresh_token", stop)?;
+    let (name, url) = (connection.name.clone(), connection.url.clone());
+    let login = file.path().display().to_string();
+    Ok(Authorized { authorize: Arc::new(Session::new(name, url, application, file, seed)), login })
 }
 
-fn service(name: &str) -> Result<&'static Service> {
-    SERVICES.iter().find(|service| service.name == name).ok_or_else(|| {
-        let names: Vec<_> = connections().map(|name| format!("`{name}`")).collect();
-        let error = Error::input(format!("there is no connection `{name}`"));
-        match nearest(name, connections()) {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error.hint(format!("there are {}", names.join(" and "))),
-        }
-    })
+fn login_name(connection: &Connection, client: &Client) -> Result<String> {
+    Ok(connection.required("email", client.stop())?.expose_secret().to_owned())
+}
+
+/// Connectors name the variables of the connection that is called after its service; another has its own.
+fn of_connection(error: Error, connection: &Connection) -> Error {
+    let prefix = |name: &str| format!("FERRY_{}_", name.to_uppercase().replace('-', "_"));
+    let hint =
+        error.way_out().map(|hint| hint.replace(&prefix(connection.service.name), &prefix(&connection.name)));
+    hint.into_iter().fold(error, Error::hint)
 }
 
 /// There is no such stream; `known` are those that there are.

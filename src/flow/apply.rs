@@ -115,8 +115,9 @@ pub(super) fn keep_limits(job: &Job, journal: &Journal) -> Result<()> {
     ] {
         if let Some(most) = most.filter(|most| number > *most) {
             let why = format!("the plan {what} {number} records, and {most} are allowed");
-            return Err(Error::check(why)
-                .hint(format!("if they are all meant, allow them with `{flag} {number}`; nothing was sent")));
+            return Err(Error::check(why).hint(format!(
+                "if they are all meant, allow them with `{flag} {number}`; nothing was sent"
+            )));
         }
     }
     Ok(())

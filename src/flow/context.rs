@@ -1,9 +1,9 @@
 //! What every command works with: who is talked to, where runs are, how to stop.
 
-use crate::config::{Connection, Overrides};
-use crate::connect::{self, Stream};
+use crate::config::{Connection, Connections};
+use crate::connect::{self, Access, Stream};
 use crate::error::{Error, Result};
-use crate::flow::job::Place;
+use crate::flow::job::{Job, Place};
 use crate::http::Client;
 use crate::report::Reporter;
 use crate::run::folder::Runs;
@@ -19,8 +19,8 @@ pub struct Context {
     pub reporter: Reporter,
     /// The wish to stop.
     pub stop: Stop,
-    /// What the command line says for every connection.
-    pub overrides: Overrides,
+    /// The connections that there are.
+    pub connections: Connections,
     /// Where runs are kept.
     pub runs: Runs,
     /// Do not ask before writing.
@@ -29,24 +29,60 @@ pub struct Context {
     pub began: Instant,
     /// Streams opened so far, by connection and stream.
     streams: Mutex<BTreeMap<(String, String), Stream>>,
-    /// The clients of all streams, of those too that could not be opened.
-    clients: Mutex<Vec<Client>>,
+    /// The client of each connection: its streams share one pace, one token and one count of requests.
+    clients: Mutex<BTreeMap<String, Client>>,
 }
 
 impl Context {
     /// A context whose time begins now.
     #[must_use]
-    pub fn new(reporter: Reporter, stop: Stop, overrides: Overrides, runs: Runs, yes: bool) -> Self {
+    pub fn new(reporter: Reporter, stop: Stop, connections: Connections, runs: Runs, yes: bool) -> Self {
         let (streams, clients) = (Mutex::default(), Mutex::default());
-        Self { reporter, stop, overrides, runs, yes, began: Instant::now(), streams, clients }
+        Self { reporter, stop, connections, runs, yes, began: Instant::now(), streams, clients }
     }
 
     /// The settings of a connection.
     ///
     /// # Errors
-    /// When a variable holds what it may not.
+    /// When there is no such connection, or a setting holds what it may not.
     pub fn connection(&self, name: &str) -> Result<Connection> {
-        Connection::from_environment(name, &self.overrides)
+        self.connections.get(name)
+    }
+
+    /// Whether the connections of a job are there, before anything is begun.
+    ///
+    /// # Errors
+    /// When there is no connection of a name, with the nearest one.
+    pub fn know(&self, job: &Job) -> Result<()> {
+        for place in std::iter::once(&job.source).chain(&job.target) {
+            if let Place::Stream { connection, .. } = place {
+                self.connections.service(connection)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a connection's credentials are good for.
+    ///
+    /// # Errors
+    /// As [`connect::check`].
+    pub fn check(&self, name: &str) -> Result<Access> {
+        let connection = self.connection(name)?;
+        connect::check(&connection, self.client(&connection)?)
+    }
+
+    /// The client of a connection, made once.
+    fn client(&self, connection: &Connection) -> Result<Client> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&connection.name) {
+            return Ok(client.clone());
+        }
+        let (client, warning) = connect::client(connection, &self.stop)?;
+        for warning in connection.warnings().into_iter().chain(warning) {
+            self.reporter.warn(warning);
+        }
+        clients.insert(connection.name.clone(), client.clone());
+        Ok(client)
     }
 
     /// Opens a stream, once; its requests are counted.
@@ -60,9 +96,7 @@ impl Context {
             return Ok(opened.clone());
         }
         let connection = self.connection(connection)?;
-        let client = connect::client(&connection, &self.stop)?;
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
-        let opened = connect::open(&connection, stream, client)?;
+        let opened = connect::open(&connection, stream, self.client(&connection)?)?;
         streams.insert(key, opened.clone());
         Ok(opened)
     }
@@ -90,7 +124,7 @@ impl Context {
     #[must_use]
     pub fn requests(&self) -> (u64, u64) {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.iter().fold((0, 0), |(requests, retries), client| {
+        clients.values().fold((0, 0), |(requests, retries), client| {
             let counters = client.counters();
             (
                 requests + counters.requests.load(Ordering::Relaxed),

@@ -23,7 +23,7 @@ pub(super) fn run(
 ) -> Result<()> {
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
-    let transform = transform(&input, job, endpoint)?;
+    let transform = transform(context, &input, job, endpoint)?;
     if direct::applies(job) && input.staging().finished()?.is_none() {
         return direct::run(
             context,
@@ -56,10 +56,16 @@ pub(super) fn run(
     Ok(())
 }
 
-fn transform(input: &Input, job: &Job, endpoint: &FileEndpoint) -> Result<Option<Transform>> {
+fn transform(
+    context: &Context,
+    input: &Input,
+    job: &Job,
+    endpoint: &FileEndpoint,
+) -> Result<Option<Transform>> {
     let Some(text) = &job.mapping else { return Ok(None) };
-    let mapping = mapped::mapping(text, &mapped::endpoint(&job.source), &Endpoint::File(endpoint.clone()))?;
-    let bound = mapping.bind(&input.side(job.read.list_separator), None)?;
+    let mapping =
+        mapped::mapping(context, text, &mapped::endpoint(&job.source), &Endpoint::File(endpoint.clone()))?;
+    let bound = mapped::bind(mapping, input, job, None)?;
     Ok(Some(Transform::Mapped(Box::new(bound))))
 }
 

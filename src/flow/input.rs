@@ -87,11 +87,6 @@ impl Input {
         match &job.source {
             Place::Stream { .. } => {
                 let stream = context.reopen(&job.source)?;
-                if stream.target.as_ref().is_some_and(|target| !target.lists()) {
-                    let name = stream.source.name();
-                    let why = "the service does not list what is there";
-                    return Err(Error::input(format!("`{name}` can be written to, but not read: {why}")));
-                }
                 let staging = Staging::open(folder.path(), STAGE)?;
                 let schema = stream.source.schema()?;
                 let reads = Reads::Stream(stream.source.decoder());

@@ -105,6 +105,12 @@ pub struct LoadOptions {
     /// Do so many rows first and look at what came of them.
     #[serde(default)]
     pub canary: Option<u64>,
+    /// Mark each created record in this field.
+    #[serde(default)]
+    pub marker_field: Option<String>,
+    /// Clear the marks in the end.
+    #[serde(default)]
+    pub clear_marker: bool,
 }
 
 impl Job {

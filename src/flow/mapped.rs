@@ -17,7 +17,7 @@ use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::{Draft, TargetField};
-use crate::transform::mapping::{Bound, Mapping, Outcome};
+use crate::transform::mapping::{Bound, Mapping, Outcome, Surroundings};
 use crate::transform::plain::Plain;
 use rayon::prelude::*;
 use std::path::Path;
@@ -42,9 +42,9 @@ impl Transform {
 
     /// What becomes of a record.
     #[must_use]
-    pub(super) fn apply(&self, record: &Record, _row: u64) -> Outcome {
+    pub(super) fn apply(&self, record: &Record, row: u64) -> Outcome {
         match self {
-            Self::Mapped(bound) => bound.apply(record),
+            Self::Mapped(bound) => bound.apply(record, row),
             Self::Plain(plain) => Outcome::Draft(plain.apply(record)),
         }
     }
@@ -102,8 +102,8 @@ pub(super) fn transform(
         Some(target) => Endpoint::parse(target, None)?,
         None => endpoint(&job.source),
     };
-    let mapping = mapping(text, &endpoint(&job.source), &target)?;
-    let transform = Transform::Mapped(Box::new(mapping.bind(&input.side(job.read.list_separator), None)?));
+    let mapping = mapping(context, text, &endpoint(&job.source), &target)?;
+    let transform = Transform::Mapped(Box::new(bind(mapping, &input, job, None)?));
     let counts = run(context, folder, &input, &transform, &mut rejects)?;
     summary.complete = (&completeness).into();
     summary.read = input.staging().count()? + rejects.count_of(super::input::STAGE)?;
@@ -127,22 +127,46 @@ fn folder_of(text: &MappingText) -> &Path {
 ///
 /// # Errors
 /// Everything that is wrong with the mapping, or that it is for something else (class `Input`).
-pub(super) fn mapping(text: &MappingText, source: &Endpoint, target: &Endpoint) -> Result<Mapping> {
+pub(super) fn mapping(
+    context: &Context,
+    text: &MappingText,
+    source: &Endpoint,
+    target: &Endpoint,
+) -> Result<Mapping> {
     let mapping = Mapping::parse(&text.text, &text.path.display().to_string(), folder_of(text))?;
     for (written, used, side) in [(mapping.source(), source, "source"), (mapping.target(), target, "target")]
     {
         let Some(written) = written else { continue };
-        let meant = Endpoint::parse(written, None)?;
-        if meant.kind() != used.kind() {
+        let meant = Endpoint::parse(written, None)?.kind(&context.connections)?;
+        let used = used.kind(&context.connections)?;
+        if meant != used {
             return Err(Error::input(format!(
-                "`{}` has the {side} `{written}` ({}), and the command line says {}",
+                "`{}` has the {side} `{written}` ({meant}), and the command line says {used}",
                 text.path.display(),
-                meant.kind(),
-                used.kind()
             )));
         }
     }
     Ok(mapping)
+}
+
+/// Finds a mapping's names in an input and a target, and tells it what surrounds the run's records.
+///
+/// # Errors
+/// When the mapping does not fit them, or has links, which no run of one stream can follow.
+pub(super) fn bind(mapping: Mapping, input: &Input, job: &Job, target: Option<&Schema>) -> Result<Bound> {
+    let name = mapping.name().to_owned();
+    let bound = mapping.bind(&input.side(job.read.list_separator), target)?;
+    if let Some((field, link)) = bound.links().next() {
+        let what =
+            format!("{name}: `{field}` links to records of {}, which needs `ferry migrate`", link.stream);
+        return Err(Error::input(what).hint("leave `link` out and map text or ids"));
+    }
+    let file = match &job.source {
+        Place::File { endpoint, .. } if !endpoint.is_standard_stream() => Some(endpoint.name()),
+        _ => None,
+    };
+    let run_date = job.asked.get(..10).map(str::to_owned);
+    Ok(bound.in_surroundings(Surroundings { file, run_date }))
 }
 
 /// The transform of an unmapped import.

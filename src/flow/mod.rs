@@ -4,11 +4,13 @@
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
 pub mod apply;
+mod canary;
 pub mod context;
 mod delete;
 mod direct;
 pub mod discover;
 mod export;
+pub mod fields;
 pub mod input;
 pub mod job;
 mod load;
@@ -18,6 +20,7 @@ mod output;
 mod planning;
 mod results;
 pub mod resume;
+pub mod shown;
 mod since;
 mod watched;
 

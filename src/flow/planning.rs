@@ -12,11 +12,12 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Selection};
 use crate::load::current::{self, Current};
 use crate::load::journal::Journal;
+use crate::load::marker::{self, Marker};
 use crate::load::plan::{Matching, Materials, Mode, plan};
 use crate::load::target::ReadMark;
 use crate::record::census::Census;
 use crate::record::instant;
-use crate::record::schema::{FieldRef, Side};
+use crate::record::schema::{FieldRef, Schema, Side};
 use crate::report::{Rejects, Summary};
 use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
@@ -103,16 +104,30 @@ pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRe
         .collect()
 }
 
+/// How created records are marked, as the plan has it.
+pub(super) fn marker(folder: &str, prepared: &Prepared<'_>, job: &Job) -> Result<Option<Marker>> {
+    let schema = prepared.stream.source.schema()?;
+    let wanted = job.load.marker_field.as_deref();
+    wanted.map(|name| Marker::new(name, folder, job.load.clear_marker, &[], &schema)).transpose()
+}
+
+fn marker_of(schema: &Schema, transform: &Transform, run: &str, job: &Job) -> Result<Option<Marker>> {
+    let wanted = job.load.marker_field.as_deref();
+    let marker = |name| Marker::new(name, run, job.load.clear_marker, transform.targets(), schema);
+    wanted.map(marker).transpose()
+}
+
 /// Reads a mapping for this load and finds its names on both sides.
-pub(super) fn bind(input: &Input, stream: &Stream, job: &Job) -> Result<Option<Bound>> {
+pub(super) fn bind(context: &Context, input: &Input, stream: &Stream, job: &Job) -> Result<Option<Bound>> {
     let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok(None) };
-    let mapping: Mapping = mapped::mapping(text, &mapped::endpoint(&job.source), &mapped::endpoint(target))?;
+    let mapping: Mapping =
+        mapped::mapping(context, text, &mapped::endpoint(&job.source), &mapped::endpoint(target))?;
     let mapping = match &job.load.key {
         Some(keys) => mapping.with_keys(keys.clone()),
         None => mapping,
     };
     let schema = stream.source.schema()?;
-    mapping.bind(&input.side(job.read.list_separator), Some(&schema)).map(Some)
+    mapped::bind(mapping, input, job, Some(&schema)).map(Some)
 }
 
 /// Makes the plan and saves it.
@@ -142,6 +157,10 @@ pub(super) fn make(
         context.reporter.warn(format!("{} records of the target cannot be read", current.unreadable()));
     }
     journal.clear()?;
+    let marker = marker_of(&schema, &transform, folder.name(), job)?;
+    if let Some(name) = marker.as_ref().map(Marker::place) {
+        journal.set_fact(marker::FACT, &name)?;
+    }
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
     let time_zone = time_zone(&transform);
     let materials = Materials {
@@ -153,6 +172,7 @@ pub(super) fn make(
         completeness: &completeness,
         time_zone: &time_zone,
         matching: &matching,
+        marker: marker.as_ref(),
     };
     plan(&materials, &current, drafts.read()?, journal)?;
     drop(current);

@@ -4,13 +4,23 @@
 //! connection's [`pace`], every failure through the pure decision in [`retry`], and every wait through
 //! [`Stop`], so that Ctrl-C is obeyed. What a request means is not known here.
 //!
+//! What a request shows to be let in comes from [`authorize`]: a request that is refused because its token has
+//! expired is sent again with the next one.
+//!
 //! Reads come back parsed, since a body that cannot be read is a reason to ask again. Writes come back as they
 //! are: the caller has to tell what was refused from what may have happened.
 
+mod answer;
+pub mod authorize;
+pub mod oauth;
 pub mod pace;
+pub mod redirect;
 pub mod retry;
+mod shared;
 
 use crate::stop::Stop;
+use answer::{Refusal, Response, http_date, is_loopback, observe, refused, standing, whole};
+use authorize::{Authorize, Credential, Fixed};
 use jiff::Timestamp;
 use pace::Pace;
 use retry::{Decision, Nature, Observed, Patience, decide};
@@ -26,7 +36,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Client {
     agent: ureq::Agent,
-    authorization: Arc<SecretString>,
+    authorize: Arc<dyn Authorize>,
     pace: Arc<Pace>,
     counters: Arc<Counters>,
     stop: Stop,
@@ -95,6 +105,13 @@ pub enum Failure {
         /// Body as text, shortened.
         text: String,
     },
+    /// There is no credential to send the request with: what was tried, and what would help.
+    Unauthorized {
+        /// Why, for people.
+        why: String,
+        /// The next step.
+        hint: String,
+    },
     /// The write may have been carried out.
     MaybeApplied {
         /// What was seen, for people.
@@ -111,13 +128,19 @@ pub struct Unreadable(pub String);
 /// The longest wait for an ordinary answer.
 pub const ORDINARY: Duration = Duration::from_secs(60);
 
-/// How much of an error body is kept for messages.
-const TEXT_KEPT: usize = 2_000;
+/// How often one request is sent again because its token had expired.
+const RENEWALS: u32 = 6;
 
 impl Client {
     /// A client that sends `authorization` as that header and keeps to `pace`.
     #[must_use]
     pub fn new(authorization: SecretString, pace: Arc<Pace>, stop: Stop) -> Self {
+        Self::authorized(Fixed::new(authorization), pace, stop)
+    }
+
+    /// A client whose credentials come from `authorize`, and that keeps to `pace`.
+    #[must_use]
+    pub fn authorized(authorize: Arc<dyn Authorize>, pace: Arc<Pace>, stop: Stop) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(10)))
@@ -131,7 +154,7 @@ impl Client {
             .build();
         Self {
             agent: config.new_agent(),
-            authorization: Arc::new(authorization),
+            authorize,
             pace,
             counters: Arc::default(),
             stop,
@@ -194,7 +217,7 @@ impl Client {
         call: &Call,
         mut take: impl FnMut(&Head, &mut dyn Read) -> Result<T, Unreadable>,
     ) -> Result<T, Failure> {
-        self.attempts(Nature::Read, |_| match self.send(call) {
+        self.admitted(Nature::Read, |credential| match self.send(call, credential) {
             Err(observed) => Err(observed),
             Ok((head, mut response)) if (200..300).contains(&head.status) => {
                 let mut body = response.body_mut().as_reader();
@@ -204,36 +227,80 @@ impl Client {
         })
     }
 
-    /// Sends a write. It is repeated only where the service certainly did nothing: 429 and no connection.
+    /// Sends a write. It is repeated only where the service certainly did nothing: 429, no connection, and an
+    /// expired token.
     ///
     /// # Errors
     /// [`Failure::MaybeApplied`] when the answer was lost, a 5xx, or a 2xx body that broke off.
     pub fn write(&self, call: &Call) -> Result<Answer, Failure> {
-        self.attempts(Nature::Write, |_| {
-            let (head, mut response) = self.send(call)?;
-            if !(200..300).contains(&head.status) {
-                return Ok(Err(refused(&head, &mut response)?));
-            }
-            let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
-            let body = body.map_err(|error| Observed::Lost(format!("the answer broke off: {error}")))?;
-            Ok(Ok(Answer { status: head.status, date: head.date, content_type: head.content_type, body }))
+        self.admitted(Nature::Write, |credential| self.send(call, credential).and_then(whole))
+    }
+
+    /// Sends a form to a token endpoint, without a credential. It keeps to the pace within the slot that its
+    /// caller holds, and is repeated as a write is.
+    ///
+    /// # Errors
+    /// As [`Client::write`].
+    pub fn exchange(&self, url: &str, form: &SecretString) -> Result<Answer, Failure> {
+        self.attempts(Nature::Write, || {
+            self.pace.turn(&self.stop).ok_or(Failure::Stopped)?;
+            let body = form.expose_secret().as_bytes().to_vec();
+            let length = body.len();
+            let request = ureq::http::Request::builder()
+                .method("POST")
+                .uri(url)
+                .header("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
+                .header("Content-Length", length)
+                .body(ureq::SendBody::from_owned_reader(std::io::Cursor::new(body)));
+            Ok(self.transmit(request, url, ORDINARY, 0).and_then(whole))
         })
     }
 
-    /// Tries until the decision is made. The inner result is a refusal that stands.
+    /// Tries with a slot and a credential each time. A request that was refused because its token had expired is
+    /// sent again with the next one; the service did nothing with it.
+    fn admitted<T>(
+        &self,
+        nature: Nature,
+        mut attempt_once: impl FnMut(&Credential) -> Result<Result<T, Refusal>, Observed>,
+    ) -> Result<T, Failure> {
+        self.attempts(nature, || {
+            let _slot = self.pace.slot(&self.stop).ok_or(Failure::Stopped)?;
+            for renewals in 0.. {
+                let credential = self.authorize.credential(self)?;
+                self.pace.turn(&self.stop).ok_or(Failure::Stopped)?;
+                if renewals > 0 {
+                    self.counters.retries.fetch_add(1, Ordering::Relaxed);
+                }
+                let ended = attempt_once(&credential);
+                match &ended {
+                    Ok(Err(Refusal { status, text, .. })) if renewals < RENEWALS => {
+                        if !self.authorize.renew(&credential, *status, text, self)? {
+                            return Ok(ended);
+                        }
+                    }
+                    Ok(Ok(_)) => {
+                        credential.accept();
+                        return Ok(ended);
+                    }
+                    _ => return Ok(ended),
+                }
+            }
+            Err(Failure::Stopped)
+        })
+    }
+
+    /// Tries until the decision is made. The innermost result is a refusal that stands.
     fn attempts<T>(
         &self,
         nature: Nature,
-        mut attempt_once: impl FnMut(u32) -> Result<Result<T, Refusal>, Observed>,
+        mut attempt_once: impl FnMut() -> Result<Result<Result<T, Refusal>, Observed>, Failure>,
     ) -> Result<T, Failure> {
         let mut slowdowns = 0;
         for attempt in 1.. {
-            let slot = self.pace.acquire(&self.stop).ok_or(Failure::Stopped)?;
-            self.counters.requests.fetch_add(1, Ordering::Relaxed);
             if attempt > 1 {
                 self.counters.retries.fetch_add(1, Ordering::Relaxed);
             }
-            let (observed, refusal) = match attempt_once(attempt) {
+            let (observed, refusal) = match attempt_once()? {
                 Ok(Ok(value)) => {
                     self.pace.recover();
                     return Ok(value);
@@ -241,7 +308,6 @@ impl Client {
                 Ok(Err(refusal)) => (Observed::Status(refusal.status, refusal.retry_after), Some(refusal)),
                 Err(observed) => (observed, None),
             };
-            drop(slot);
             slowdowns += u32::from(matches!(observed, Observed::Status(429, _)));
             match decide(nature, &observed, attempt, slowdowns, &self.patience, fastrand::f64()) {
                 Decision::Done => return Err(standing(refusal)),
@@ -256,7 +322,7 @@ impl Client {
                 Decision::Wait { time, everybody } => {
                     self.pace.back_off();
                     if everybody {
-                        self.pace.pause(time);
+                        self.pace.pause(time, &self.stop);
                     } else if self.stop.wait(time) {
                         return Err(Failure::Stopped);
                     }
@@ -266,7 +332,7 @@ impl Client {
         Err(Failure::Stopped)
     }
 
-    fn send(&self, call: &Call) -> Result<(Head, ureq::http::Response<ureq::Body>), Observed> {
+    fn send(&self, call: &Call, credential: &Credential) -> Result<(Head, Response), Observed> {
         let body = match &call.body {
             Some(body) => ureq::SendBody::from_owned_reader(std::io::Cursor::new(body.clone())),
             None => ureq::SendBody::none(),
@@ -274,27 +340,37 @@ impl Client {
         let mut request = ureq::http::Request::builder()
             .method(call.method)
             .uri(&call.url)
-            .header("Authorization", self.authorization.expose_secret())
+            .header("Authorization", credential.header())
             .header("Accept", "application/json")
             .header("Content-Type", "application/json");
         if let Some(body) = &call.body {
             request = request.header("Content-Length", body.len());
         }
-        let request = request
-            .body(body)
-            .map_err(|error| Observed::NotSent(format!("the request cannot be built: {error}")))?;
+        let redirects = if call.method == "GET" { 4 } else { 0 };
+        self.transmit(request.body(body), &call.url, call.timeout, redirects)
+    }
+
+    fn transmit(
+        &self,
+        request: Result<ureq::http::Request<ureq::SendBody<'static>>, ureq::http::Error>,
+        url: &str,
+        timeout: Duration,
+        redirects: u32,
+    ) -> Result<(Head, Response), Observed> {
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let request =
+            request.map_err(|error| Observed::NotSent(format!("the request cannot be built: {error}")))?;
         let request = self
             .agent
             .configure_request(request)
-            .timeout_recv_response(Some(call.timeout))
-            .timeout_per_read(Some(call.timeout))
-            .timeout_per_write(Some(call.timeout))
-            .timeout_global(Some(call.timeout * 10))
-            .max_redirects(if call.method == "GET" { 4 } else { 0 });
+            .timeout_recv_response(Some(timeout))
+            .timeout_per_read(Some(timeout))
+            .timeout_per_write(Some(timeout))
+            .timeout_global(Some(timeout * 10))
+            .max_redirects(redirects);
         // A proxy for the way out, as `HTTP_PROXY` names it, cannot reach a service on this machine.
-        let request = if is_loopback(&call.url) { request.proxy(None) } else { request };
-        let request = request.build();
-        let answer = self.agent.run(request).map_err(|error| observe(&error))?;
+        let request = if is_loopback(url) { request.proxy(None) } else { request };
+        let answer = self.agent.run(request.build()).map_err(|error| observe(&error))?;
         let header =
             |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
         let date = http_date(header("date"));
@@ -307,86 +383,6 @@ impl Client {
     }
 }
 
-/// A status that is no success, with what the service said.
-struct Refusal {
-    status: u16,
-    text: String,
-    retry_after: Option<Duration>,
-}
-
-fn refused(head: &Head, response: &mut ureq::http::Response<ureq::Body>) -> Result<Refusal, Observed> {
-    let retry_after = response
-        .headers()
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| wait_asked(text, head.date));
-    let mut text = Vec::new();
-    let reader = response.body_mut().as_reader();
-    let read = reader.take(TEXT_KEPT as u64).read_to_end(&mut text);
-    let text = match read {
-        Ok(_) => String::from_utf8_lossy(&text).trim().to_owned(),
-        Err(_) => String::new(),
-    };
-    Ok(Refusal { status: head.status, text, retry_after })
-}
-
-fn standing(refusal: Option<Refusal>) -> Failure {
-    match refusal {
-        Some(refusal) => Failure::Refused { status: refusal.status, text: refusal.text },
-        None => Failure::GaveUp("the service gave no answer".to_owned()),
-    }
-}
-
-/// `Retry-After` in seconds or as a date; a date is compared with the server's own clock.
-fn wait_asked(text: &str, server_now: Option<Timestamp>) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = http_date(text)?;
-    let now = server_now.unwrap_or_else(Timestamp::now);
-    Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    Timestamp::try_from(httpdate::parse_http_date(text.trim()).ok()?).ok()
-}
-
-/// Whether an address leads to this machine.
-fn is_loopback(address: &str) -> bool {
-    match url::Url::parse(address).ok().as_ref().and_then(url::Url::host) {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
-/// Whether anything can have been sent before this error.
-fn observe(error: &ureq::Error) -> Observed {
-    use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
-    match error {
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => {
-            Observed::NotSent(error.to_string())
-        }
-        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
-            Observed::NotSent(error.to_string())
-        }
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Http(_) => {
-            Observed::NotSent(error.to_string())
-        }
-        ureq::Error::Io(io)
-            if matches!(
-                io.kind(),
-                ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable
-            ) =>
-        {
-            Observed::NotSent(io.to_string())
-        }
-        ureq::Error::Timeout(_) => Observed::Lost("no answer in time".to_owned()),
-        other => Observed::Lost(format!("the connection broke: {other}")),
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -394,15 +390,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date_by_the_servers_clock() {
-        let now = http_date("Wed, 25 Nov 2026 10:00:00 GMT");
-        assert_eq!(wait_asked("7", now), Some(Duration::from_secs(7)));
-        assert_eq!(wait_asked("Wed, 25 Nov 2026 10:00:05 GMT", now), Some(Duration::from_secs(5)));
-        assert_eq!(wait_asked("Wed, 25 Nov 2026 09:00:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(wait_asked("soon", now), None);
-    }
 
     #[test]
     fn a_service_on_this_machine_is_never_looked_for_behind_a_proxy() {

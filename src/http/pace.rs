@@ -5,9 +5,12 @@
 //! so it only smooths, and a window over the last R sendings keeps the promise. The window is a little longer
 //! than a minute, since what leaves evenly may arrive a little closer together.
 //!
+//! Several processes of the user keep one budget together (`shared`).
+//!
 //! A pause that the service asks for (429, `Retry-After`) holds for everybody at once. The number of requests
 //! in flight is halved when the service complains and grows back one by one.
 
+use super::shared::Sendings;
 use crate::stop::Stop;
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
@@ -15,6 +18,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +40,9 @@ pub struct RateLimit(pub Option<Rate>);
 /// fortieth of the span, so that at least 97 % of the budget can be used.
 const SLACK: Duration = Duration::from_millis(150);
 
+/// The longest pause that other processes are told of; the longest `Retry-After` that is obeyed is shorter.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
 type Bucket = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>;
 
 /// The budget of one connection, shared by its threads.
@@ -48,6 +55,8 @@ pub struct Pace {
     slots: Mutex<Slots>,
     freed: Condvar,
     blocked_until: Mutex<Option<Instant>>,
+    /// The sendings of other processes of the user.
+    shared: Option<Sendings>,
     rate: RateLimit,
 }
 
@@ -105,6 +114,13 @@ impl std::fmt::Display for RateLimit {
     }
 }
 
+impl Rate {
+    /// The span in which no more than the rate's requests are sent.
+    fn window(&self) -> Duration {
+        self.span + SLACK.min(self.span / 40)
+    }
+}
+
 impl RateLimit {
     /// How long `requests` take at this rate, at least.
     #[must_use]
@@ -132,8 +148,19 @@ impl Pace {
             slots: Mutex::new(Slots { most, allowed: most, taken: 0, good: 0 }),
             freed: Condvar::new(),
             blocked_until: Mutex::new(None),
+            shared: None,
             rate,
         }
+    }
+
+    /// Keeps the budget together with all processes that name the same file. A budget without a rate is not
+    /// shared.
+    ///
+    /// # Errors
+    /// When the file cannot be opened; the budget is then this process's own.
+    pub fn share(&mut self, path: &Path) -> std::io::Result<()> {
+        self.shared = self.rate.0.map(|_| Sendings::open(path)).transpose()?;
+        Ok(())
     }
 
     /// The rate that was asked for.
@@ -148,40 +175,69 @@ impl Pace {
         lock(&self.slots).most
     }
 
-    /// Waits for the right to send one request; `None` if a stop was asked for meanwhile.
-    pub fn acquire(&self, stop: &Stop) -> Option<Slot<'_>> {
-        let slot = self.take_slot(stop)?;
+    /// Waits for the right to have one request in flight; `None` if a stop was asked for meanwhile.
+    pub fn slot(&self, stop: &Stop) -> Option<Slot<'_>> {
+        let mut slots = lock(&self.slots);
+        while slots.taken >= slots.allowed {
+            if stop.is_requested() {
+                return None;
+            }
+            let (guard, _) = self
+                .freed
+                .wait_timeout(slots, Duration::from_millis(50))
+                .unwrap_or_else(PoisonError::into_inner);
+            slots = guard;
+        }
+        slots.taken += 1;
+        Some(Slot(self))
+    }
+
+    /// Waits for the right to send one request within a slot; `None` if a stop was asked for meanwhile.
+    pub fn turn(&self, stop: &Stop) -> Option<()> {
         let mut window = lock(&self.turn);
+        let mut smoothed = false;
         loop {
-            if let Some(until) = *lock(&self.blocked_until)
-                && let Some(wait) = until.checked_duration_since(Instant::now())
-            {
-                if stop.wait(wait) {
-                    return None;
-                }
-                continue;
+            let now = Instant::now();
+            let wait = self
+                .blocked(now)
+                .or_else(|| window.wait_at(now))
+                .or_else(|| if smoothed { None } else { self.smooth() })
+                .or_else(|| {
+                    // The bucket has given its token; it is not asked again while others are waited for.
+                    smoothed = true;
+                    self.others(stop)
+                });
+            let Some(wait) = wait else {
+                window.note(Instant::now());
+                return (!stop.is_requested()).then_some(());
+            };
+            if stop.wait(wait) {
+                return None;
             }
-            if let Some(wait) = window.wait_at(Instant::now()) {
-                if stop.wait(wait) {
-                    return None;
-                }
-                continue;
-            }
-            if let Some(bucket) = &self.bucket
-                && let Err(later) = bucket.check()
-            {
-                if stop.wait(later.wait_time_from(self.clock.now())) {
-                    return None;
-                }
-                continue;
-            }
-            window.note(Instant::now());
-            return (!stop.is_requested()).then_some(slot);
         }
     }
 
-    /// Nobody sends for `time`: the service asked for it.
-    pub fn pause(&self, time: Duration) {
+    fn blocked(&self, now: Instant) -> Option<Duration> {
+        (*lock(&self.blocked_until))?.checked_duration_since(now).filter(|wait| !wait.is_zero())
+    }
+
+    /// Takes a token of the bucket, or says when there will be one.
+    fn smooth(&self) -> Option<Duration> {
+        let later = self.bucket.as_ref()?.check().err()?;
+        Some(later.wait_time_from(self.clock.now()))
+    }
+
+    /// Notes the sending where other processes look, or says how long to wait for theirs.
+    fn others(&self, stop: &Stop) -> Option<Duration> {
+        let rate = self.rate.0?;
+        self.shared.as_ref()?.take(u64::from(rate.requests.get()), rate.window(), stop)
+    }
+
+    /// Nobody sends for `time`, neither here nor in other processes of the budget: the service asked for it.
+    pub fn pause(&self, time: Duration, stop: &Stop) {
+        if let Some(shared) = &self.shared {
+            shared.pause(time.min(LONGEST_PAUSE), stop);
+        }
         let until = Instant::now() + time;
         let mut blocked = lock(&self.blocked_until);
         *blocked = Some(blocked.map_or(until, |earlier| earlier.max(until)));
@@ -204,22 +260,6 @@ impl Pace {
             self.freed.notify_one();
         }
     }
-
-    fn take_slot(&self, stop: &Stop) -> Option<Slot<'_>> {
-        let mut slots = lock(&self.slots);
-        while slots.taken >= slots.allowed {
-            if stop.is_requested() {
-                return None;
-            }
-            let (guard, _) = self
-                .freed
-                .wait_timeout(slots, Duration::from_millis(50))
-                .unwrap_or_else(PoisonError::into_inner);
-            slots = guard;
-        }
-        slots.taken += 1;
-        Some(Slot(self))
-    }
 }
 
 impl Drop for Slot<'_> {
@@ -233,7 +273,7 @@ impl Window {
     /// How long to wait at `now` until one more request keeps every window within the rate.
     fn wait_at(&mut self, now: Instant) -> Option<Duration> {
         let rate = self.rate?;
-        let span = rate.span + SLACK.min(rate.span / 40);
+        let span = rate.window();
         while self.sent.front().is_some_and(|first| now.duration_since(*first) >= span) {
             self.sent.pop_front();
         }
@@ -308,8 +348,8 @@ mod tests {
     fn a_stop_ends_the_wait_for_a_turn() {
         let pace = Pace::new("1/h".parse().unwrap(), 1);
         let stop = Stop::default();
-        drop(pace.acquire(&stop));
+        assert!(pace.turn(&stop).is_some());
         stop.request();
-        assert!(pace.acquire(&stop).is_none());
+        assert!(pace.turn(&stop).is_none());
     }
 }

@@ -59,6 +59,20 @@ pub trait Target: Send + Sync {
     /// As reads in general.
     fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>>;
 
+    /// How many records one request of [`Target::read`] shows.
+    fn reads_at_once(&self) -> usize {
+        30
+    }
+
+    /// Which records have changed since a moment of the server's clock; `None` where the service does not tell
+    /// for sure: records are then read before they are changed.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn changed_since(&self, _from: Timestamp) -> Result<Option<Changed>> {
+        Ok(None)
+    }
+
     /// Every record created since the plan's read began, for the sweeps of design section 9.3: records that
     /// were there before may be among them.
     ///
@@ -197,6 +211,15 @@ pub struct Candidate {
     pub by_other: bool,
     /// Records that the service made on the side of this one.
     pub also: Vec<String>,
+}
+
+/// What has changed at a service since it was asked last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The records.
+    pub ids: Vec<String>,
+    /// From where to ask the next time, by the server's clock.
+    pub until: Timestamp,
 }
 
 /// How a record stands to an update that is in doubt.

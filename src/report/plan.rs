@@ -83,6 +83,7 @@ const EACH_LEFT_OUT: usize = 3;
 const FIELDS: usize = 6;
 const CREATE_FIELDS: usize = 4;
 const VALUE: usize = 40;
+const VALUES: usize = 6;
 
 /// The plan in the journal, for `target` at the allowed pace.
 ///
@@ -208,10 +209,7 @@ impl Difference {
             .changes
             .iter()
             .take(FIELDS)
-            .map(|change| {
-                let (before, after) = contrasted(&values(&change.before), &values(&change.after), VALUE);
-                format!("{}: {before} → {after}", change.field)
-            })
+            .map(|change| format!("{}: {}", change.field, difference(change)))
             .collect();
         if self.changes.len() > FIELDS {
             fields.push(format!("… and {}", counted((self.changes.len() - FIELDS) as u64, "more field")));
@@ -233,6 +231,32 @@ impl LeftOut {
         };
         format!("    row {}  {}  {on}{}", self.row, self.action, self.reason.as_deref().unwrap_or_default())
     }
+}
+
+/// A difference: one value's as before and after, several values' as what comes and what goes.
+fn difference(change: &Change) -> String {
+    let filled =
+        |values: &[String]| values.iter().filter(|value| !value.is_empty()).cloned().collect::<Vec<_>>();
+    let (before, after) = (filled(&change.before), filled(&change.after));
+    let only = |these: &[String], those: &[String], sign: &str| {
+        let only = these.iter().filter(|value| !those.contains(value));
+        only.map(|value| format!("{sign} {}", shortened(value, VALUE))).collect::<Vec<_>>()
+    };
+    let (comes, goes) = (only(&after, &before, "+"), only(&before, &after, "-"));
+    if before.len().max(after.len()) < 2 || (comes.is_empty() && goes.is_empty()) {
+        let (before, after) = contrasted(&values(&change.before), &values(&change.after), VALUE);
+        return format!("{before} → {after}");
+    }
+    let more = (comes.len() + goes.len()).saturating_sub(VALUES) as u64;
+    let mut told: Vec<String> = comes.into_iter().chain(goes).take(VALUES).collect();
+    if more > 0 {
+        told.push(format!("… and {}", counted(more, "more value")));
+    }
+    let stay = before.iter().filter(|value| after.contains(value)).count();
+    if stay > 0 {
+        told.push(format!("({} stay)", count(stay as u64)));
+    }
+    told.join("  ")
 }
 
 fn values(values: &[String]) -> String {
@@ -334,7 +358,7 @@ mod tests {
              \n\
              \x20 first updates\n\
              \x20   row 12  64b0…000c  email[work]: a@x.org → b@x.org\n\
-             \x20                      phone: (empty) → +44 20 7946 0000; +44 20 7946 0001\n\
+             \x20                      phone: + +44 20 7946 0000  + +44 20 7946 0001\n\
              \n\
              \x20 first creates\n\
              \x20   row 13  first name: first name⏎of Ada · last name: last name⏎of Ada · email[work]: \

@@ -56,6 +56,9 @@ pub struct Draft {
     /// Time of the last change that an unmapped row carries in `_updated` (else `_created`), as text: a
     /// service value newer than this is a conflict (design 9.8).
     pub seen_updated: Option<String>,
+    /// IANA name of this record's time zone, where the mapping takes it from a field (`time_zone_from`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
 }
 
 /// Why a row has no draft. Becomes one line of `rejected.csv`.

@@ -85,7 +85,7 @@ impl Plain {
         let time =
             |name| row.field(name).and_then(|field| field.entries.first()).map(|entry| to_text(&entry.value));
         let seen_updated = time("_updated").or_else(|| time("_created"));
-        Draft { values, extra: 0, seen_updated }
+        Draft { values, seen_updated, ..Draft::default() }
     }
 
     fn values(&self, column: &PlainColumn, field: Option<&Field>) -> Option<Vec<Value>> {

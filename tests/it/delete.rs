@@ -68,7 +68,7 @@ fn what_is_listed_is_shown_and_copied_and_only_then_deleted() {
     assert_balanced(&out);
     assert_eq!(out.summary()["status"], "planned");
     assert_eq!((out.count("deleted"), out.count("rejected")), (3, 4), "{}", out.transcript());
-    let plan = &out.objects()[0];
+    let plan = &out.objects()[0]["plan"];
     assert_eq!((&plan["delete"], plan["differences"].as_array().unwrap().len()), (&json!(3), 3));
     assert!(!plan["differences"][0]["changes"][0]["before"].as_array().unwrap().is_empty(), "{plan}");
     // Three deletes, and each record is read once more.

@@ -170,6 +170,19 @@ fn a_comment_whose_answer_is_lost_is_made_once() {
 }
 
 #[test]
+fn when_a_record_was_changed_is_known_whatever_the_stream_of_new_ones_shows() {
+    let rehearsal = Rehearsal::new("[nethunt]\nnew_record_updated_at = false\n");
+    let changed = json!([
+        {"fields": {"Name": "Ada"}, "createdAt": "2024-01-01T10:00:00.000Z", "updatedAt": "2024-02-01T10:00:00.000Z"},
+        {"fields": {"Name": "Grace"}, "createdAt": "2024-01-01T10:00:00.000Z"},
+    ]);
+    rehearsal.post("/nethunt/records/Contacts", &changed.to_string());
+    let out = export(&rehearsal, "Contacts", "all.jsonl").expect(0);
+    assert_eq!(out.count("read"), 2, "{}", out.transcript());
+    assert!(rehearsal.read("all.jsonl").contains(r#""_updated":"2024-02-01T10:00:00Z""#));
+}
+
+#[test]
 fn several_values_are_changed_by_what_differs() {
     let (rehearsal, ids) = seeded("");
     export(&rehearsal, "Contacts", "contacts.csv").expect(0);

@@ -189,3 +189,53 @@ fn check_and_discover_tell_what_can_be_done_with_each_stream() {
     let out = rehearsal.ferry(["export", "nimble:note", "-o", "x.csv"]).expect(2);
     assert!(out.stderr.contains("did you mean `nimble:notes`?"), "{}", out.transcript());
 }
+
+#[test]
+fn contacts_are_deleted_many_at_once_whatever_the_service_answers() {
+    for scenario in ["", "[nimble]\ndelete_answer = \"empty\"\n", "[nimble]\nprofile = \"current\"\n"] {
+        let rehearsal = Rehearsal::new(scenario);
+        let people: Vec<_> = (0..40).map(|n| person(&rehearsal, &format!("P{n}"), "")).collect();
+        let rows = people[..35].iter().map(|id| format!("{id}\n")).collect::<String>();
+        rehearsal.file("gone.csv", format!("_id\n{rows}"));
+        let out = rehearsal.json(["delete", "gone.csv", "nimble:contacts", "--yes"]).expect(0);
+        assert_eq!(out.count("deleted"), 35, "{scenario}: {}", out.transcript());
+        let left: Vec<_> = rehearsal.contacts().iter().map(|contact| contact["id"].clone()).collect();
+        assert_eq!(left, people[35..].iter().map(|id| json!(id)).collect::<Vec<_>>());
+        let deletes = rehearsal.ledger().iter().filter(|entry| entry.method == "DELETE").count();
+        assert!(deletes <= 4, "{scenario}: {deletes} requests");
+    }
+}
+
+#[test]
+fn a_contact_that_the_service_moved_on_is_not_taken_for_an_edited_row() {
+    let rehearsal = Rehearsal::new("");
+    let id = person(&rehearsal, "Ada", "");
+    let company = json!({"company name": [{"value": "Acme", "modifier": ""}]});
+    let body = json!({"record_type": "company", "fields": company});
+    let acme = rehearsal.service("POST", "/contact", &body)["id"].as_str().unwrap().to_owned();
+    rehearsal.ferry(["export", "nimble:contacts", "-o", "people.csv"]).expect(0);
+    let parent = json!({"fields": {"parent company": [{"value": "Acme", "modifier": ""}]}});
+    rehearsal.service("PUT", &format!("/contact/{id}"), &parent);
+    // The company has a child now that the sheet does not know.
+    let sheet = rehearsal.read("people.csv");
+    let mut lines = sheet.lines();
+    let only = [lines.next().unwrap(), lines.find(|line| line.starts_with(&acme)).unwrap()];
+    rehearsal.file("acme.csv", only.join("\n") + "\n");
+    let out = rehearsal.json(["import", "acme.csv", "nimble:contacts", "--yes"]).expect(0);
+    assert_eq!(out.count("unchanged"), 1, "{}", out.transcript());
+}
+
+#[test]
+fn tasks_are_created_in_either_era() {
+    for scenario in ["", "[nimble]\nprofile = \"current\"\n"] {
+        let rehearsal = Rehearsal::new(scenario);
+        let id = person(&rehearsal, "Ada", "");
+        rehearsal.file("tasks.csv", format!("subject,due_date,_record\nCall Ada,2026-05-01,{id}\nx,,\n"));
+        let args = ["import", "tasks.csv", "nimble:tasks", "--mode", "create", "--yes"];
+        let out = rehearsal.json(args).expect(1);
+        assert_eq!(["created", "rejected"].map(|key| out.count(key)), [1, 1], "{}", out.transcript());
+        let tasks = rehearsal.get("/nimble/tasks");
+        assert_eq!(tasks[0]["subject"], json!("Call Ada"), "{scenario}: {tasks}");
+        assert!(tasks[0].to_string().contains(&id), "{scenario}: {tasks}");
+    }
+}

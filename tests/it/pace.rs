@@ -43,6 +43,31 @@ fn a_budget_by_the_minute_is_used_to_ninety_five_percent() {
 }
 
 #[test]
+fn several_processes_keep_one_budget() {
+    let rehearsal = Rehearsal::generated("", 300).set("FERRY_NIMBLE_RATE", "20/s");
+    let start = |file: &str| rehearsal.spawn(["export", "nimble:contacts", "-o", file, "--per-page", "10"]);
+    let all = ["a.csv", "b.csv", "c.csv"].map(start);
+    for running in all {
+        let ended = running.wait();
+        assert_eq!(ended.code, 0, "{}", ended.transcript());
+    }
+    let entries = rehearsal.ledger();
+    assert!(entries.len() >= 90, "{} requests", entries.len());
+    // Of three processes on a busy machine, some requests arrive later than they were let go.
+    assert!(densest(&entries, 900) <= 20, "{} in less than a second", densest(&entries, 900));
+    let allowed = 20 * span_ms(&entries) / 1000;
+    assert!(entries.len() as i64 * 100 >= allowed * 75, "{} of {allowed} used", entries.len());
+}
+
+#[test]
+fn without_a_place_to_keep_the_budget_together_the_work_goes_on() {
+    let rehearsal = Rehearsal::generated("", 3).set("FERRY_NIMBLE_RATE", "20/s");
+    let rehearsal = rehearsal.set("XDG_STATE_HOME", "/dev/null/nowhere");
+    let out = rehearsal.ferry(["export", "nimble:contacts", "-o", "a.csv"]).expect(0);
+    assert!(out.stderr.contains("other Ferry processes"), "{}", out.transcript());
+}
+
+#[test]
 fn a_refusal_with_retry_after_holds_all_workers_back() {
     for service in ["nimble:contacts", "nethunt:Contacts"] {
         let scenario = "[[fault]]\nkind = \"too_many_requests\"\nmethod = \"POST\"\nat = [10]\nretry_after = 1\n\

@@ -111,3 +111,62 @@ fn a_plan_that_changes_more_than_is_allowed_is_not_carried_out() {
     assert_eq!(rehearsal.writes_since(0).len(), 0);
     rehearsal.json(import.into_iter().chain(["3"])).expect(0);
 }
+
+#[test]
+fn the_plan_can_be_looked_at_row_by_row() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", "name,email\nAda,ada@x.example\nBob,\nEve,eve@x.example\nEva,eve@x.example\n");
+    rehearsal.file("map.toml", MAPPING);
+    rehearsal.json(["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"]).expect(1);
+    rehearsal.file("rows.csv", ROWS.replace("Ada", "Ada King"));
+    let out = rehearsal.json(["plan", "rows.csv", "nethunt:Contacts", "-m", "map.toml"]).expect(0);
+    let run = run_of(&out);
+    let objects = rehearsal.json(["runs", "show", &run]).expect(0).objects();
+    assert_eq!((objects.len(), objects[0]["run"].as_str()), (4, Some(run.as_str())));
+    let told: Vec<_> = objects[1..].iter().map(|row| (row["row"].as_u64(), row["action"].as_str())).collect();
+    assert_eq!(told, [(Some(1), Some("update")), (Some(2), Some("create")), (Some(3), Some("unchanged"))]);
+    assert_eq!(objects[1]["changes"][0]["after"][0], "Ada King");
+    assert_eq!(objects[2]["key"], "bob@x.example");
+    let some = rehearsal.json(["runs", "show", &run, "--action", "create"]).expect(0).objects();
+    assert_eq!(some.len(), 2);
+    let flat = rehearsal.ferry(["runs", "show", &run, "--csv", "--action", "update"]).expect(0);
+    let line = flat.stdout.lines().nth(1).unwrap();
+    assert!(line.starts_with("1,update,,") && line.ends_with(",1,Name,Ada,Ada King,,"), "{line}");
+    let text = rehearsal.ferry(["runs", "show", &run]).expect(0);
+    assert!(text.stdout.contains("Name: Ada → Ada King"), "{}", text.transcript());
+    rehearsal.ferry(["runs", "show", &run, "--action", "nonsense"]).expect(2);
+}
+
+#[test]
+fn a_canary_is_read_back_before_the_rest_is_sent() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--canary", "2", "--yes"];
+    let out = rehearsal.json(import).expect(0);
+    assert!(out.stderr.contains("canary: 2 of 2 rows read back as meant"), "{}", out.transcript());
+    assert_eq!((out.count("created"), rehearsal.effects("create")), (3, 3));
+    let ledger = rehearsal.ledger();
+    let writes: Vec<usize> = (0..ledger.len()).filter(|at| ledger[*at].is_write()).collect();
+    assert!(
+        ledger[writes[1]..writes[2]].iter().any(|entry| entry.path.contains("find-record")),
+        "{ledger:?}"
+    );
+}
+
+#[test]
+fn a_canary_that_went_wrong_holds_the_rest_back() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    rehearsal
+        .faults("[[fault]]\nkind = \"error_before_commit\"\nmethod = \"POST\"\nstatus = 400\nat = [1]\n");
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--canary", "2", "--yes"];
+    let out = rehearsal.json(import).expect(4);
+    assert_balanced(&out);
+    assert_eq!(out.summary()["status"], "stopped");
+    assert_eq!((out.count("created"), out.count("failed"), out.count("pending")), (1, 1, 1));
+    // It can be gone on with, but a bad canary stays one until somebody looks.
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(4);
+    assert_eq!((out.count("pending"), rehearsal.effects("create")), (1, 1), "{}", out.transcript());
+}

@@ -10,6 +10,10 @@ use crate::support::{Output, Rehearsal};
 
 const RECORDS: usize = 30;
 
+/// Takes nobody's name.
+const MAPPING: &str = "[[field]]\nto = \"name\"\nfrom = \"Name\"\n\
+                       do = [{ lookup = { table = { Ada = \"Ada\" }, else = \"reject\" } }]\n";
+
 /// A row of a plain export, without its empty cells.
 type Row = BTreeMap<String, String>;
 
@@ -44,7 +48,8 @@ fn marks(rehearsal: &Rehearsal) -> Vec<(PathBuf, Value)> {
 
 /// Creates, edits and deletes records past Ferry; the ids of those deleted.
 fn stir(rehearsal: &Rehearsal, stream: &str, known: &BTreeMap<String, Row>, round: usize) -> Vec<String> {
-    let ids: Vec<&String> = known.keys().collect();
+    let ids: Vec<&String> =
+        known.iter().filter(|(_, row)| row["_type"] != "company").map(|(id, _)| id).collect();
     let name = format!("Round {round}");
     let value = |text: &str| json!([{"value": text, "modifier": ""}]);
     for id in [ids[round], ids[round + 7]] {
@@ -82,7 +87,7 @@ fn an_export_and_what_changed_since_add_up_to_the_truth() {
         let first = export(&rehearsal, stream, "part.csv", &["--since", "last"]);
         assert!(first.stderr.contains("everything is read"), "{}", first.transcript());
         let mut union = rows(&rehearsal, "part.csv");
-        for round in 0..3 {
+        for round in 0..2 {
             let gone = stir(&rehearsal, stream, &union, round);
             let out = export(&rehearsal, stream, "part.csv", &["--since", "last"]);
             assert!(out.stderr.contains("what changed since"), "{}", out.transcript());
@@ -136,13 +141,13 @@ fn only_a_run_that_left_nothing_behind_moves_on() {
     assert_eq!(before.len(), 1);
 
     // A row that the mapping refuses is read again next time.
-    let body = json!({"timeZone": "Europe/London", "fields": {"Name": "Nemo", "Email": ["nobody"]}});
+    let body =
+        json!({"timeZone": "Europe/London", "fields": {"Name": "Nemo", "Email": ["nemo@example.org"]}});
     rehearsal.service("POST", &format!("/zapier/actions/create-record/{}", folder(&rehearsal)), &body);
-    rehearsal
-        .file("map.toml", "[[field]]\nto = \"mail\"\nfrom = \"Email\"\ntake = \"all\"\ndo = [\"email\"]\n");
+    rehearsal.file("map.toml", MAPPING);
     let args = ["-m", "map.toml", "--since", "last"];
-    let out = export(&rehearsal, "nethunt:Contacts", "mails.csv", &args);
-    assert_eq!((out.code, out.count("rejected")), (1, 1), "{}", out.transcript());
+    let out = export(&rehearsal, "nethunt:Contacts", "names.csv", &args);
+    assert!(out.code == 1 && out.count("rejected") > 0, "{}", out.transcript());
     assert!(out.stderr.contains("rows were left behind"), "{}", out.transcript());
     assert_eq!(marks(&rehearsal), before);
 

@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("error", &[]),
     ("record", &["error"]),
     ("http", &["stop"]),
-    ("config", &["error", "http::pace"]),
+    ("config", &["error", "http::pace", "stop"]),
     ("run", &["account", "error", "record", "stop"]),
     ("transform", &["error", "record"]),
     ("extract", &["account", "error", "record", "run::checkpoint", "run::parts"]),

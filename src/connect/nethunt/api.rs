@@ -158,6 +158,7 @@ pub(super) fn since(ms: i64) -> String {
 pub(super) fn failed(what: &str, failure: Failure) -> Error {
     match failure {
         Failure::Stopped => Error::stopped("stopped on request"),
+        Failure::Unauthorized { why, hint } => Error::credentials(format!("cannot {what}: {why}")).hint(hint),
         Failure::Refused { status: 401, .. } => Error::credentials("NetHunt refuses the credentials").hint(
             "set FERRY_NETHUNT_EMAIL to your login and FERRY_NETHUNT_KEY to its API key (the one of v1)",
         ),

@@ -32,7 +32,7 @@ pub(super) struct Keep {
     pub members: bool,
     /// Whether rows without an id are staged too: only by the first to show them.
     pub without_id: bool,
-    /// Whether versions of known records are staged too, whenever they were made.
+    /// Whether versions of known records that tell when they were changed are staged too, whenever that was.
     pub versions: bool,
     /// Whose rows they are.
     pub stream: Stream,
@@ -45,6 +45,8 @@ pub(super) struct Seen {
     pub unseen_old: u64,
     /// Rows that were not wanted.
     pub left: u64,
+    /// Whether some row told when its record was last changed.
+    pub tells_updates: bool,
     /// Whose rows they are.
     stream: Stream,
     /// Rows of the latest time, held back until it is known that no more of them come.
@@ -142,7 +144,7 @@ pub(super) fn take(staging: &mut Staging, seen: &mut Seen, keep: Keep, parsed: P
         staging.set_add(WITNESS, &rows.iter().filter_map(in_set).collect::<Vec<_>>())?;
     }
     rows.retain(|row| match row.record.id {
-        Some(_) => is_unknown(row) || keep.versions || row.updated_ms.is_some_and(|at| at >= old_before),
+        Some(_) => is_unknown(row) || row.updated_ms.is_some_and(|at| keep.versions || at >= old_before),
         None => keep.without_id,
     });
     if rows.is_empty() {
@@ -157,6 +159,7 @@ pub(super) fn take(staging: &mut Staging, seen: &mut Seen, keep: Keep, parsed: P
 fn count(seen: &mut Seen, keep: Keep, rows: &[Row], objects: u64, left: Vec<(Option<String>, Option<i64>)>) {
     seen.reply.rows += objects;
     seen.left += left.len() as u64;
+    seen.tells_updates |= rows.iter().any(|row| row.updated_ms.is_some());
     let newest = rows.iter().map(|row| row.at_ms).chain(left.iter().map(|(_, at)| *at)).max();
     seen.reply.newest = seen.reply.newest.max(newest.flatten());
     if keep.members {

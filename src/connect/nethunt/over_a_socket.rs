@@ -3,10 +3,11 @@
 use super::{NetHunt, Records};
 use crate::error::Error;
 use crate::extract::staging::Staging;
-use crate::extract::{Completeness, Selection, Source};
+use crate::extract::{Completeness, Selection, Source, WATERMARK};
 use crate::http::Client;
 use crate::http::pace::Pace;
 use crate::load::target::{ReadMark, Target};
+use crate::record::Record;
 use crate::stop::Stop;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
@@ -175,7 +176,10 @@ fn a_server_without_a_second_count_is_unproven_and_a_known_count_proves() {
     let (completeness, ids, counted) = extract(&records, &Selection::default()).unwrap();
     assert!(matches!(completeness, Completeness::Unproven(_)), "{completeness:?}");
     assert_eq!((ids.len(), counted), (1300, 1300));
-    assert_eq!(asked.lock().unwrap().iter().filter(|path| path.contains("new-record")).count(), 2);
+    let count = |part: &str| asked.lock().unwrap().iter().filter(|path| path.contains(part)).count();
+    assert_eq!(count("new-record"), 2);
+    // Once for the proof of a round count, and once because nothing else told when records were changed.
+    assert_eq!(count("updated-record/f1?since=1970"), 2);
     let expecting = |count| Selection { expect: Some(count), ..Selection::default() };
     assert_eq!(extract(&records, &expecting(1300)).unwrap().0, Completeness::Complete);
     let wrong = extract(&records, &expecting(1301)).unwrap().0;
@@ -276,4 +280,76 @@ fn records_are_looked_up_by_id_and_new_ones_say_who_made_them() {
     let made: Vec<_> = folder.created_since(&mark).unwrap().iter().map(|one| one.by_other).collect();
     assert_eq!(made, [false, true, false]);
     assert!(asked.lock().unwrap().iter().any(|path| path.ends_with("since=2023-07-13T13%3A00%3A00.113Z")));
+}
+
+/// An answer as the reference of the service has it.
+fn fixture(path: &str) -> Answer {
+    let name = path.split('/').nth(2).unwrap_or_default();
+    let file = format!("{}/tests/fixtures/nethunt/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(file).map_or_else(|_| not_found(), ok)
+}
+
+fn rows(
+    source: &dyn Source,
+    selection: &Selection,
+) -> (Completeness, Vec<Record>, Vec<String>, Option<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut staging = Staging::open(folder.path(), "extract").unwrap();
+    let completeness = source.extract(selection, &mut staging).unwrap();
+    staging.finish(&completeness).unwrap();
+    let (mut records, mut deleted, decoder) = (Vec::new(), Vec::new(), source.decoder());
+    let mut staged = staging.read().unwrap();
+    while let Some(batch) = staged.next_rows().unwrap() {
+        records.extend(batch.into_iter().map(|row| decoder.decode(&row.record.raw).unwrap()));
+    }
+    staging
+        .deletions(|id, at| {
+            deleted.push(format!("{id} {}", at.unwrap_or_default()));
+            Ok(())
+        })
+        .unwrap();
+    (completeness, records, deleted, staging.note(WATERMARK).unwrap())
+}
+
+#[test]
+fn child_streams_are_read_as_the_reference_has_them() {
+    let (nethunt, asked) = serve(|path, _| folder_or(path, || fixture(path.split('?').next().unwrap())));
+    let read = |stream: &str, selection: &Selection| {
+        let (source, target) = nethunt.open(stream).unwrap();
+        let (completeness, records, ..) = rows(&*source, selection);
+        assert!(matches!(completeness, Completeness::Unproven(_)), "{stream}");
+        (records.len(), target.is_some())
+    };
+    let all = Selection::default();
+    assert_eq!(read("Contacts/comments", &all), (2, true));
+    assert_eq!(read("Contacts/calls", &all), (1, true));
+    assert_eq!(read("Contacts/files", &all), (2, false));
+    assert_eq!(read("Contacts/changes", &all), (4, false));
+    let record = Some("64b000000000000000000002".to_owned());
+    assert_eq!(read("f1/comments", &Selection { record: record.clone(), ..all.clone() }), (1, true));
+    assert_eq!(read("f1/changes", &Selection { record, ..all.clone() }), (0, false));
+    let last = asked.lock().unwrap().iter().rfind(|path| path.contains("record-change")).cloned().unwrap();
+    assert!(last.contains("&recordId=64b000000000000000000002"), "{last}");
+    let fields = Selection { changed_fields: vec!["Tags".into()], ..all };
+    assert_eq!(read("f1/changes", &fields), (1, false));
+}
+
+#[test]
+fn what_changed_is_read_as_the_reference_has_it() {
+    let (nethunt, _) = serve(|path, _| {
+        folder_or(path, || match path {
+            _ if path.starts_with("/triggers/new-record/") => ok("[]"),
+            _ => fixture(path.split('?').next().unwrap()),
+        })
+    });
+    let selection = Selection { since: "2023-07-13T13:46:24.113Z".parse().ok(), ..Selection::default() };
+    let (_, records, deleted, watermark) = rows(&nethunt.records("f1").unwrap(), &selection);
+    let ids: Vec<_> = records.iter().map(|record| record.id.as_deref().unwrap()).collect();
+    assert_eq!(ids, ["64b000000000000000000002"], "the other one was deleted later");
+    assert_eq!(deleted, ["64b000000000000000000001 2023-07-15T09:00:00Z"]);
+    assert_eq!(
+        watermark.as_deref(),
+        Some("2023-07-14T09:59:58.500Z"),
+        "the newest time seen, less two seconds"
+    );
 }

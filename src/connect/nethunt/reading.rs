@@ -46,6 +46,9 @@ pub(super) struct Reading<'a> {
     unanswered: String,
     /// Whether that was because there is no such stream, and not for now alone.
     lacking: bool,
+    /// Whether some answer told when its records were last changed: `new-record` may leave that out (NetHunt
+    /// facts, section 4, row 6).
+    tells_updates: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -63,7 +66,8 @@ impl<'a> Reading<'a> {
         staging: &'a mut Staging,
     ) -> Self {
         let (also, unanswered) = (Vec::new(), String::new());
-        Self { api, folder, stream, only, staging, also, unanswered, lacking: false }
+        let (lacking, tells_updates) = (false, false);
+        Self { api, folder, stream, only, staging, also, unanswered, lacking, tells_updates }
     }
 
     /// Adds a parameter to the requests to the stream; it may be given several times.
@@ -114,9 +118,13 @@ impl<'a> Reading<'a> {
     pub(super) fn catch_up(&mut self) -> Result<u64> {
         let Some(from) = first_reply(self.staging)? else { return Ok(0) };
         let from = from - OLD_MS;
-        let since = since(from);
+        let (since, ever) = (since(from), since(EPOCH));
         let query = [("since", since.as_str())];
-        if let Err(no) = self.rows(&["triggers", "updated-record"], &query, Keep::default())? {
+        // Where nothing told when records were last changed, this stream does, for all of them.
+        let versions = !self.tells_updates;
+        let updated = if versions { [("since", ever.as_str())] } else { query };
+        let keep = Keep { versions, ..Keep::default() };
+        if let Err(no) = self.rows(&["triggers", "updated-record"], &updated, keep)? {
             no.optional("read what was edited meanwhile")?;
         }
         let mut last: HashMap<String, (i64, bool)> = HashMap::new();
@@ -271,7 +279,10 @@ impl Feed for Reading<'_> {
     fn new_record(&mut self, from: i64, limit: Option<u64>) -> Result<Option<Reply>> {
         let keep = Keep { members: limit.is_some(), without_id: true, ..Keep::default() };
         match self.since(from, limit, keep)? {
-            Ok(seen) => Ok(Some(seen.reply)),
+            Ok(seen) => {
+                self.tells_updates |= seen.tells_updates;
+                Ok(Some(seen.reply))
+            }
             Err(no) => {
                 self.lacking = !matches!(no, NoAnswer::ForNow(_));
                 self.unanswered = no.why();
@@ -291,8 +302,10 @@ impl Feed for Reading<'_> {
     fn witness(&mut self, limit: u64) -> Result<Option<Witness>> {
         let limit = limit.to_string();
         let query = [("query", "created:"), ("limit", limit.as_str())];
-        let keep = Keep { witness: true, ..Keep::evidence(MISSED) };
+        let keep = Keep { witness: true, versions: !self.tells_updates, ..Keep::evidence(MISSED) };
         let Ok(seen) = self.rows(&["searches", "find-record"], &query, keep)? else { return Ok(None) };
+        // Where no record was ever changed, it has nothing to tell either.
+        self.tells_updates = true;
         let (_, records) = self.staging.set_counts(WITNESS)?;
         Ok(Some(Witness { records, unseen_old: seen.unseen_old }))
     }

@@ -91,6 +91,7 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
         Failure::Stopped => Error::stopped(format!("{what}: stopped as asked")),
         Failure::GaveUp(why) => Error::stopped(format!("{what}: {why}")),
         Failure::MaybeApplied { why, .. } => Error::stopped(format!("{what}: {why}")),
+        Failure::Unauthorized { why, hint } => Error::credentials(format!("{what}: {why}")).hint(hint),
         Failure::Refused { status, text } => match meaning(status, &text) {
             // The body is left out: it may repeat the token.
             Meaning::Credentials => {

@@ -6,7 +6,7 @@
 use super::api::{Api, Query, failed};
 use super::decode::Decoder;
 use super::reader::{Order, Reader};
-use super::{Who, compare, extract, plan, schema, select, send, sweep};
+use super::{Who, compare, delete, extract, plan, schema, select, send, sweep};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -153,6 +153,14 @@ impl Target for Contacts {
 
     fn source(&self) -> &dyn Source {
         self
+    }
+
+    fn deletes_at_once(&self) -> usize {
+        delete::AT_ONCE
+    }
+
+    fn delete(&self, ids: &[String]) -> Vec<Sent> {
+        delete::delete(&self.reader(), ids)
     }
 
     fn plan(&self, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {

@@ -8,11 +8,14 @@
 //! gathered for this project.
 
 mod api;
+mod checks;
 mod compare;
 mod contacts;
 mod decode;
+mod delete;
 mod edits;
 mod extract;
+mod fields;
 mod linked;
 mod literal;
 mod notes;
@@ -48,6 +51,7 @@ use crate::record::schema::Schema;
 use crate::record::to_text;
 use api::{Api, Query, failed};
 use contacts::Contacts;
+use fields::Fields;
 use notes::Notes;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -59,12 +63,13 @@ use users::Users;
 pub use decode::Decoder;
 
 /// The streams of an account, whether they can be read, and whether they can be written to.
-const STREAMS: [(&str, bool, bool); 5] = [
+const STREAMS: [(&str, bool, bool); 6] = [
     ("contacts", true, true),
     ("notes", true, true),
     ("tasks", false, true),
     ("users", true, false),
     ("tags", true, false),
+    ("fields", true, true),
 ];
 
 /// A connection to Nimble.
@@ -142,6 +147,7 @@ impl Nimble {
             "tasks" => both(Tasks::new(self.api.clone(), account)),
             "users" => (Arc::new(Users::new(self.api.clone(), account)), None),
             "tags" => (Arc::new(TagList::new(contacts, account)), None),
+            "fields" => both(Fields::new(self.api.clone(), account)),
             _ => both(contacts),
         })
     }
@@ -194,6 +200,7 @@ pub fn offline_schema(stream: &str) -> Option<Schema> {
         "tasks" => Some(tasks::schema()),
         "users" => Some(users::schema()),
         "tags" => Some(tag_list::schema()),
+        "fields" => Some(fields::schema()),
         _ => None,
     }
 }

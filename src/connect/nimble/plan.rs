@@ -6,8 +6,8 @@
 //! a request of their own.
 
 use super::decode::{from_service, to_service};
-use super::values::{NewPart, filled, merged, merged_addresses, same};
-use super::{read_only, tags};
+use super::values::{NewPart, exact, filled, merged, merged_addresses, same};
+use super::{checks, read_only, tags};
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
 use crate::record::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Modifier};
 use crate::record::{is_empty, service_name, to_text};
@@ -138,6 +138,12 @@ impl<'a> Work<'a> {
                 }
             }
         }
+        let kind = self.row.current.and_then(|record| record.kind.as_deref()).or(self.kind.as_deref());
+        // What is there already stands, however it came to be.
+        let stands =
+            |value: &Value| now.iter().any(|known| exact(slot.spec, known) == exact(slot.spec, value));
+        let checked = |value| if stands(&value) { Ok(value) } else { checks::checked(name, kind, value) };
+        let new = new.into_iter().map(checked).collect::<Result<_, _>>()?;
         Ok(merged(slot.spec, now, new, slot.target.write))
     }
 

@@ -2,7 +2,7 @@
 //! the tests runs the very same code.
 //!
 //! The ground of a list that records can join or leave by being edited (a search) counts as old only what is
-//! known to have been in it at the start: seen in a version from before. There a walk whose total did not change
+//! known to have been in it at the start: seen in a version from before. There three walks have to be quiet, and a walk whose total did not change
 //! proves nothing when it met an old record for the first time, because one that joined may have pushed another
 //! out of sight; and a record that is absent may have left.
 //!
@@ -17,6 +17,8 @@ use crate::http::Failure;
 
 /// Walks before giving up.
 pub(super) const WALKS: u32 = 5;
+/// Walks in a row that have to add nothing; one more where records can join the list.
+const QUIET: u32 = 2;
 /// Old ids absent from a walk that are looked up to see whether they were deleted.
 pub(super) const LOOKED_UP: usize = 900;
 
@@ -115,7 +117,7 @@ pub(super) fn prove(ground: &mut impl Ground, start: Start) -> Result<Option<Str
         }
         let order_held = doubles <= 2 * totals.len() as u64 && ground.absent_are_gone(LOOKED_UP)?;
         quiet = if order_held && added_old == 0 { quiet + 1 } else { 0 };
-        if quiet >= 2 {
+        if quiet >= QUIET + u32::from(start.can_be_joined) {
             return Ok(None);
         }
     }

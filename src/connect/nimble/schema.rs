@@ -146,7 +146,7 @@ fn field(name: &str, pairs: &[&Value]) -> FieldSpec {
         match kind.and_then(Value::as_str) {
             Some("address") => spec.parts = parts(),
             Some("multi-line-text-box" | "long_string") => spec.prose = true,
-            Some("attachment" | "employment") => spec.read_only = true,
+            Some("attachment") => spec.read_only = true,
             _ => {}
         }
         if spec.choices.is_empty() {
@@ -179,17 +179,7 @@ fn parts() -> Vec<String> {
 /// A drop-down's choices, where their labels tell them apart: only then can a label stand for its id in a file
 /// and be read back. Otherwise the ids stand for themselves.
 fn choices(pair: &Value) -> Vec<(String, String)> {
-    let listed = ["/presentation/values", "/field_type/choices", "/presentation/choices", "/choices"]
-        .iter()
-        .find_map(|place| pair.pointer(place)?.as_array());
-    let text = |choice: &Value, key: &str| choice.get(key).map(crate::record::to_text);
-    let choices: Vec<_> = listed
-        .into_iter()
-        .flatten()
-        .filter_map(|choice| {
-            Some((text(choice, "id")?, text(choice, "value").or_else(|| text(choice, "label"))?))
-        })
-        .collect();
+    let choices = listed_choices(pair);
     let labels: HashSet<_> = choices.iter().map(|(_, label)| label.trim()).collect();
     let clear = labels.len() == choices.len()
         && choices.iter().all(|(id, label)| {
@@ -200,8 +190,26 @@ fn choices(pair: &Value) -> Vec<(String, String)> {
     if clear { choices } else { Vec::new() }
 }
 
+/// The choices that a field's metadata lists, id and label, wherever they stand in it.
+pub(super) fn listed_choices(pair: &Value) -> Vec<(String, String)> {
+    let places = [
+        "/presentation/values",
+        "/field_type/values/values",
+        "/field_type/values",
+        "/field_type/choices",
+        "/presentation/choices",
+        "/choices",
+    ];
+    let listed = places.iter().find_map(|place| pair.pointer(place)?.as_array());
+    let text = |choice: &Value, key: &str| choice.get(key).map(crate::record::to_text);
+    let read = |choice: &Value| {
+        Some((text(choice, "id")?, text(choice, "value").or_else(|| text(choice, "label"))?))
+    };
+    listed.into_iter().flatten().filter_map(read).collect()
+}
+
 /// Flags come as booleans, as 0 and 1, and as text (facts, section 3).
-fn flag(value: Option<&Value>) -> bool {
+pub(super) fn flag(value: Option<&Value>) -> bool {
     match value {
         Some(Value::Bool(flag)) => *flag,
         Some(Value::Number(number)) => number.as_f64().is_some_and(|number| number != 0.0),

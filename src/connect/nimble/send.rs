@@ -72,7 +72,9 @@ pub(super) fn not_done(what: &str, failure: Failure) -> Sent {
             Meaning::Missing => Sent::Refused(format!("gone: {}", sentence(status, &text))),
             Meaning::Invalid => Sent::Refused(sentence(status, &text)),
         },
-        failure @ (Failure::Stopped | Failure::GaveUp(_)) => Sent::Blocked(failed(what, failure)),
+        failure @ (Failure::Stopped | Failure::GaveUp(_) | Failure::Unauthorized { .. }) => {
+            Sent::Blocked(failed(what, failure))
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use crate::extract::Source;
 use crate::load::target::{Candidate, Operation, OperationKind, Planned, ReadMark, RowToPlan, UpdateState};
 use crate::record::Record;
 use crate::record::schema::FieldRef;
-use crate::run::checkpoint;
 use crate::transform::draft::Reject;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,10 +25,13 @@ enum Fate {
     Blocks,
 }
 
+/// Decides what becomes of a record that is sent, told how many were before it.
+type Fates = dyn Fn(&str, usize) -> Fate + Send + Sync;
+
 /// Records by id with the time of their last change, and what becomes of those that are sent.
 struct Service {
     records: Mutex<BTreeMap<String, String>>,
-    fate: Box<dyn Fn(&str, usize) -> Fate + Send + Sync>,
+    fate: Box<Fates>,
     sent: AtomicUsize,
     at_once: usize,
 }
@@ -130,7 +132,7 @@ fn planned(folder: &Path, service: &Service) -> Journal {
 }
 
 fn open(folder: &Path) -> Journal {
-    Journal::new(checkpoint::open(&folder.join(checkpoint::FILE)).unwrap()).unwrap()
+    Journal::new(rusqlite::Connection::open(folder.join("checkpoint.sqlite")).unwrap()).unwrap()
 }
 
 fn remove(service: &Service, journal: &mut Journal) -> Result<()> {

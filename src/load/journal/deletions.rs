@@ -1,7 +1,7 @@
 //! What a run that deletes keeps in the journal: the ids that the file names, and for each record that was found
 //! the delete, with what the record was like.
 
-use super::{Journal, Outcome, json, kind_word};
+use super::{Journal, Outcome, json};
 use crate::error::Result;
 use crate::load::target::{Change, Operation};
 use rusqlite::{OptionalExtension, params};
@@ -56,10 +56,7 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn plan_delete(&self, row: u64, operation: &Operation, shown: &[Change]) -> Result<()> {
-        let (body, before) = (operation.body.to_string(), operation.before.to_string());
-        self.db
-            .prepare_cached("INSERT INTO load_op(row, seq, kind, body, before) VALUES(?, 0, ?, ?, ?)")?
-            .execute(params![row, kind_word(operation.kind), body, before])?;
+        self.add_operation(row, 0, operation)?;
         self.db
             .prepare_cached("UPDATE load_row SET changes = ? WHERE row = ?")?
             .execute(params![json(&shown)?, row])?;

@@ -4,13 +4,14 @@
 //! the operations, they are joined, and take their type; `default` fills what is left empty. A value that an
 //! operation cannot read never clears a place at the target, even with `blank = "clear"`.
 
-use super::bind::{Bound, Place};
+use super::bind::{Bound, Place, Surroundings};
 use super::rule::{Origin, Rule, Step, Take};
 use super::{Condition, Outcome};
 use crate::record::schema::Modifier;
-use crate::record::{Record, instant, is_empty, list_cell, to_text};
+use crate::record::{Field, Record, instant, is_empty, list_cell, to_text};
 use crate::transform::draft::{Draft, OnExtra, Reject};
-use crate::transform::ops::{OnError, Operation, Problem};
+use crate::transform::ops::text::{nth, unique};
+use crate::transform::ops::{OnError, Problem, zone};
 use serde_json::Value;
 
 /// The most of a value that a message repeats.
@@ -24,21 +25,39 @@ struct Made {
     dropped: bool,
 }
 
+/// A record and what surrounds it.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    record: &'a Record,
+    number: u64,
+    around: &'a Surroundings,
+}
+
+/// One value of the source on its way through the operations.
+struct Piece {
+    original: Value,
+    pieces: Vec<Value>,
+    /// Whether it was kept as it is (`on_error = "keep"`), so that no further operation touches it.
+    kept: bool,
+}
+
 impl Bound {
-    /// Maps a record.
+    /// Maps a record. `row` is its number in the source, from 1.
     #[must_use]
-    pub fn apply(&self, record: &Record) -> Outcome {
-        if !self.filters.iter().all(|filter| holds(filter, record, true)) {
+    pub fn apply(&self, record: &Record, row: u64) -> Outcome {
+        let row = Row { record, number: row, around: &self.surroundings };
+        if !self.filters.iter().all(|filter| row.holds(filter, true)) {
             return Outcome::Filtered;
         }
         let mut draft = Draft { values: Vec::with_capacity(self.rules.len()), ..Draft::default() };
         let mut rejects = Vec::new();
+        draft.time_zone = self.zone_of(row, &mut rejects);
         for (rule, several) in self.rules.iter().zip(&self.several) {
-            if !rule.when.iter().all(|condition| holds(condition, record, rule.trim)) {
+            if !rule.when.iter().all(|condition| row.holds(condition, rule.trim)) {
                 draft.values.push(None);
                 continue;
             }
-            let made = self.values(rule, *several, record, &mut rejects);
+            let made = self.values(rule, *several, row, &mut rejects);
             draft.extra += made.extra;
             draft.values.push(match made.values.is_empty() {
                 true if rule.clear && !made.dropped => Some(Vec::new()),
@@ -49,31 +68,85 @@ impl Bound {
         if rejects.is_empty() { Outcome::Draft(draft) } else { Outcome::Rejected(rejects) }
     }
 
-    fn values(&self, rule: &Rule<Place>, several: bool, record: &Record, rejects: &mut Vec<Reject>) -> Made {
-        let mut made = Made { values: Vec::new(), extra: 0, dropped: false };
-        let mut failed = |problem, step: Option<&Step<Place>>, original: &Value, made: &mut Made| {
-            self.fail(rule, problem, step, original, made, rejects);
-        };
-        for original in self.taken(rule, record) {
-            match worked(rule, &original, record) {
-                Ok(pieces) => made.values.extend(pieces),
-                Err((problem, step)) => failed(problem, Some(step), &original, &mut made),
+    /// The record's own time zone, where the mapping takes it from a field. Blank: none of its own.
+    fn zone_of(&self, row: Row<'_>, rejects: &mut Vec<Reject>) -> Option<String> {
+        let place = self.zone_from.as_ref()?;
+        let text = row.first(place)?;
+        match zone::name(&text) {
+            Ok(name) => Some(name),
+            Err(problem) => {
+                let near = zone::near(&text).map(|near| format!("did you mean `{near}`?"));
+                let hint = near.or(problem.hint).map(|hint| format!("; {hint}")).unwrap_or_default();
+                let reason = format!(
+                    "{}: time_zone_from `{}`: `{}` {}{hint}",
+                    self.name,
+                    place.field,
+                    shown(&text),
+                    problem.why
+                );
+                rejects.push(Reject { field: Some(place.field.to_string()), value: Some(text), reason });
+                None
             }
         }
+    }
+
+    fn values(&self, rule: &Rule<Place>, several: bool, row: Row<'_>, rejects: &mut Vec<Reject>) -> Made {
+        let mut made = Made { values: Vec::new(), extra: 0, dropped: false };
+        let mut failed = |problem, step: &Step<Place>, piece: &mut Piece, made: &mut Made| {
+            made.dropped = true;
+            piece.pieces.clear();
+            if self.fail(rule, problem, Some(step), &piece.original, rejects) {
+                piece.pieces.push(piece.original.clone());
+                piece.kept = true;
+            }
+        };
+        let whole = |original: Value| Piece { pieces: vec![original.clone()], original, kept: false };
+        let mut pieces: Vec<_> = self.taken(rule, row).into_iter().map(whole).collect();
+        for step in &rule.steps {
+            if step.operation.is_together() {
+                pieces = together(step, pieces);
+                continue;
+            }
+            let aside = step.aside.as_ref().and_then(|place| row.first(place));
+            for piece in pieces.iter_mut().filter(|piece| !piece.kept) {
+                let before = std::mem::take(&mut piece.pieces);
+                match step.operation.apply(before, aside.as_deref()) {
+                    Ok(after) => piece.pieces = after,
+                    Err(problem) => failed(problem, step, piece, &mut made),
+                }
+            }
+        }
+        let worked = pieces.into_iter().flat_map(|piece| piece.pieces);
+        made.values.extend(worked.filter(|value| !is_empty(value)));
         if rule.take == Some(Take::All) {
-            made.values = once(std::mem::take(&mut made.values));
+            made.values = unique(std::mem::take(&mut made.values));
         }
-        if let Some(between) = &rule.join
-            && !made.values.is_empty()
-        {
-            let texts: Vec<_> = made.values.iter().map(to_text).collect();
-            made.values = vec![texts.join(between).into()];
+        if let Some(between) = &rule.join {
+            made.values = crate::transform::ops::text::join(&made.values, between).into_iter().collect();
         }
+        self.finish(rule, several, row, made, rejects)
+    }
+
+    /// Gives values their type, fills in the default, and leaves one where the place holds one.
+    fn finish(
+        &self,
+        rule: &Rule<Place>,
+        several: bool,
+        row: Row<'_>,
+        mut made: Made,
+        rejects: &mut Vec<Reject>,
+    ) -> Made {
         if rule.kind.is_some() {
+            let aside = rule.cast.as_ref().and_then(|step| row.first(step.aside.as_ref()?));
             for value in std::mem::take(&mut made.values) {
-                match typed(value.clone(), rule.cast.as_ref()) {
+                match typed(value.clone(), rule.cast.as_ref(), aside.as_deref()) {
                     Ok(value) => made.values.push(value),
-                    Err(problem) => failed(problem, None, &value, &mut made),
+                    Err(problem) => {
+                        made.dropped = true;
+                        if self.fail(rule, problem, None, &value, rejects) {
+                            made.values.push(value);
+                        }
+                    }
                 }
             }
         }
@@ -85,9 +158,8 @@ impl Bound {
                 let why =
                     format!("is one of {} values, and `{}` holds one", made.values.len(), rule.to.field);
                 let hint = "choose one with `take`, or write `multi = true` or `join`";
-                let value = made.values[1].clone();
                 let problem = Problem { policy: Some(OnError::Reject), ..Problem::new(why).hint(hint) };
-                self.fail(rule, problem, None, &value, &mut made, rejects);
+                self.fail(rule, problem, None, &made.values[1], rejects);
             }
             made.extra += made.values.len() as u64 - 1;
             made.values.truncate(1);
@@ -96,50 +168,49 @@ impl Bound {
     }
 
     /// The source's values that a rule works on.
-    fn taken(&self, rule: &Rule<Place>, record: &Record) -> Vec<Value> {
+    fn taken(&self, rule: &Rule<Place>, row: Row<'_>) -> Vec<Value> {
         let list = (rule.multi == Some(true)).then_some(self.separator).flatten();
         let (mut values, places) = match &rule.origin {
             Origin::Const(values) => {
                 return values.iter().filter(|value| !is_empty(value)).cloned().collect();
             }
             Origin::Template(template) => {
-                let first = |place: &Place| gather(record, place, rule.trim, None).first().map(to_text);
+                let first = |place: &Place| row.gather(place, rule.trim, None).first().map(to_text);
                 return template.fill(first).map(Value::from).into_iter().collect();
             }
             Origin::Fields(places) => {
-                let values = places.iter().flat_map(|place| gather(record, place, rule.trim, list));
+                let values = places.iter().flat_map(|place| row.gather(place, rule.trim, list));
                 (values.collect::<Vec<_>>(), places.len())
             }
         };
         let take = rule.take.or((places > 1 && rule.join.is_none()).then_some(Take::First));
         match take {
             None => values,
-            Some(Take::All) => once(values),
+            Some(Take::All) => unique(values),
             Some(Take::First) => {
                 values.truncate(1);
                 values
             }
             Some(Take::Last) => values.pop().into_iter().collect(),
-            Some(Take::Nth(n)) => crate::transform::ops::text::nth(values, n).into_iter().collect(),
+            Some(Take::Nth(n)) => nth(values, n).into_iter().collect(),
         }
     }
 
-    /// Does with a value that could not be used what `on_error` says, or the operation itself.
+    /// Does with a value that could not be used what `on_error` says, or the operation itself; true where it is
+    /// to be kept as it is.
     fn fail(
         &self,
         rule: &Rule<Place>,
         problem: Problem,
         step: Option<&Step<Place>>,
         original: &Value,
-        made: &mut Made,
         rejects: &mut Vec<Reject>,
-    ) {
-        made.dropped = true;
-        match problem.policy.unwrap_or(rule.on_error) {
-            OnError::Keep => made.values.push(original.clone()),
-            OnError::Blank => {}
-            OnError::Reject => rejects.push(self.reject(rule, &problem, step, original)),
+    ) -> bool {
+        let policy = problem.policy.unwrap_or(rule.on_error);
+        if policy == OnError::Reject {
+            rejects.push(self.reject(rule, &problem, step, original));
         }
+        policy == OnError::Keep
     }
 
     fn reject(
@@ -169,56 +240,76 @@ impl Bound {
     }
 }
 
-/// The value after all operations, or what stopped it and where.
-fn worked<'r>(
-    rule: &'r Rule<Place>,
-    original: &Value,
-    record: &Record,
-) -> Result<Vec<Value>, (Problem, &'r Step<Place>)> {
-    let mut pieces = vec![original.clone()];
-    for step in &rule.steps {
-        let aside =
-            step.aside.as_ref().and_then(|place| gather(record, place, true, None).first().map(to_text));
-        pieces = step.operation.apply(pieces, aside.as_deref()).map_err(|problem| (problem, step))?;
-    }
-    pieces.retain(|piece| !is_empty(piece));
-    Ok(pieces)
+/// All pieces as those of one value, after an operation that works on all of them.
+fn together(step: &Step<Place>, pieces: Vec<Piece>) -> Vec<Piece> {
+    let Some(first) = pieces.first() else { return pieces };
+    let original = first.original.clone();
+    let all = pieces.into_iter().flat_map(|piece| piece.pieces).filter(|value| !is_empty(value)).collect();
+    vec![Piece { original, pieces: step.operation.together(all), kept: false }]
 }
 
-fn holds(condition: &Condition<Place>, record: &Record, trim: bool) -> bool {
-    condition.holds(&gather(record, &condition.field, trim, None))
-}
-
-/// The values at a place, blank ones left out. With `list`, a text is a cell that holds several.
-fn gather(record: &Record, place: &Place, trim: bool, list: Option<char>) -> Vec<Value> {
-    let mut values = Vec::new();
-    if let Some(head) = head(record, &place.field.name) {
-        add(&Value::String(head), trim, list, &mut values);
-        return values;
+impl Row<'_> {
+    fn holds(self, condition: &Condition<Place>, trim: bool) -> bool {
+        condition.holds(&|place| self.gather(place, trim, None))
     }
-    let usual = record.fields.get(place.hint).filter(|field| field.name == place.field.name);
-    let Some(field) = usual.or_else(|| record.field(&place.field.name)) else { return values };
-    for entry in &field.entries {
-        if matches!(&place.field.modifier, Modifier::Named(modifier) if *modifier != entry.modifier) {
-            continue;
-        }
-        match (&place.field.part, &entry.value) {
-            (None, value) => add(value, trim, list, &mut values),
-            (Some(part), Value::Object(parts)) => {
-                if let Some(value) = parts.get(part) {
-                    add(value, trim, list, &mut values);
-                }
-            }
-            // Text that is no structured value stands in its street (design section 6).
-            (Some(part), value) if part == "street" => add(value, trim, list, &mut values),
-            (Some(_), _) => {}
-        }
-        if place.field.modifier == Modifier::First && !values.is_empty() {
-            values.truncate(1);
+
+    /// The first value at a place, as text.
+    fn first(self, place: &Place) -> Option<String> {
+        self.gather(place, true, None).first().map(to_text)
+    }
+
+    /// The values at a place, blank ones left out. With `list`, a text is a cell that holds several.
+    fn gather(self, place: &Place, trim: bool, list: Option<char>) -> Vec<Value> {
+        let mut values = Vec::new();
+        let outside = match place.around {
+            true => self.outside(&place.field.name),
+            false => head(self.record, &place.field.name),
+        };
+        if let Some(outside) = outside {
+            add(&Value::String(outside), trim, list, &mut values);
             return values;
         }
+        let Some(field) = field(self.record, place) else { return values };
+        for entry in &field.entries {
+            if matches!(&place.field.modifier, Modifier::Named(modifier) if *modifier != entry.modifier) {
+                continue;
+            }
+            match (&place.field.part, &entry.value) {
+                (None, value) => add(value, trim, list, &mut values),
+                (Some(part), Value::Object(parts)) => {
+                    if let Some(value) = parts.get(part) {
+                        add(value, trim, list, &mut values);
+                    }
+                }
+                // Text that is no structured value stands in its street (design section 6).
+                (Some(part), value) if part == "street" => add(value, trim, list, &mut values),
+                (Some(_), _) => {}
+            }
+            if place.field.modifier == Modifier::First && !values.is_empty() {
+                values.truncate(1);
+                return values;
+            }
+        }
+        values
     }
-    values
+
+    /// What surrounds a record; an example may say it in the record itself.
+    fn outside(self, name: &str) -> Option<String> {
+        if self.record.field(name).is_some() {
+            return None;
+        }
+        match name {
+            "_row" => Some(self.number.to_string()),
+            "_file" => self.around.file.clone(),
+            _ => self.around.run_date.clone(),
+        }
+    }
+}
+
+/// The field of a place: where it usually stands, else looked for.
+fn field<'r>(record: &'r Record, place: &Place) -> Option<&'r Field> {
+    let usual = record.fields.get(place.hint).filter(|field| field.name == place.field.name);
+    usual.or_else(|| record.field(&place.field.name))
 }
 
 /// What a record has beside its fields; a file's column of that name is an ordinary field.
@@ -251,22 +342,11 @@ fn add(value: &Value, trim: bool, list: Option<char>, values: &mut Vec<Value>) {
     }
 }
 
-/// The values without doubles, in order.
-fn once(values: Vec<Value>) -> Vec<Value> {
-    let mut kept: Vec<Value> = Vec::with_capacity(values.len());
-    for value in values {
-        if !kept.contains(&value) {
-            kept.push(value);
-        }
-    }
-    kept
-}
-
 /// A value as its `type` has it.
-fn typed(value: Value, cast: Option<&Operation>) -> Result<Value, Problem> {
+fn typed(value: Value, cast: Option<&Step<Place>>, aside: Option<&str>) -> Result<Value, Problem> {
     match cast {
         None => Ok(to_text(&value).into()),
-        Some(operation) => operation.apply(vec![value], None)?.pop().ok_or_else(|| Problem::new("is blank")),
+        Some(step) => step.operation.apply(vec![value], aside)?.pop().ok_or_else(|| Problem::new("is blank")),
     }
 }
 

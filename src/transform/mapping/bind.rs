@@ -1,7 +1,7 @@
 //! Binding: a mapping's names are found in the fields of a source and a target.
 
 use super::file::{Findings, Written};
-use super::rule::{Origin, Rule, Type};
+use super::rule::{Link, Origin, Rule, Type};
 use super::{BlankKey, Condition, Mapping, Mode, Settings};
 use crate::error::Result;
 use crate::record::columns::{Coding, Column};
@@ -46,9 +46,21 @@ pub struct Bound {
     pub(super) separator: Option<char>,
     /// By rule: whether the place holds several values.
     pub(super) several: Vec<bool>,
+    pub(super) surroundings: Surroundings,
+    /// The field that names each record's time zone.
+    pub(super) zone_from: Option<Place>,
     targets: Vec<TargetField>,
     keys: Vec<Vec<FieldRef>>,
     settings: Settings,
+}
+
+/// What a mapping may say of a record that is not in it. The same for all records of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The source file's name without folders (`_file`); none for a service.
+    pub file: Option<String>,
+    /// The day on which the run was asked for, as `2024-07-30` (`_run_date`).
+    pub run_date: Option<String>,
 }
 
 /// A place in the source's records, with the position at which its field usually stands.
@@ -56,7 +68,12 @@ pub struct Bound {
 pub(super) struct Place {
     pub(super) field: FieldRef,
     pub(super) hint: usize,
+    /// Whether it is in no record: the source has no field of the name, and it is one of [`AROUND`].
+    pub(super) around: bool,
 }
+
+/// Names that can be read though no record has them: the row's number, its file, the day of the run.
+pub(super) const AROUND: [&str; 3] = ["_row", "_file", "_run_date"];
 
 impl Mapping {
     /// Finds the mapping's names in a source and a target. Without a target schema (a file, or not known yet)
@@ -73,12 +90,14 @@ impl Mapping {
         for rule in rules {
             let to_at = rule.to.at;
             let mut from = |written| read_place(&written, source, &mut found);
-            let rule = rule.resolve(|to| Place { field: plain(&to.text), hint: to.at }, &mut from);
+            let rule =
+                rule.resolve(|to| Place { field: plain(&to.text), hint: to.at, around: false }, &mut from);
             let place = write_place(&rule.to.field.name, to_at, target, &mut findings);
-            resolved.push((to_at, Rule { to: Place { field: place, hint: 0 }, ..rule }));
+            resolved.push((to_at, Rule { to: Place { field: place, hint: 0, around: false }, ..rule }));
         }
         let mut from = |written| read_place(&written, source, &mut found);
         let filters = filters.into_iter().map(|filter| filter.resolve(&mut from)).collect();
+        let zone_from = settings.zone_from.clone().map(&mut from);
         for (at, what, hint) in found {
             findings.add(at, what, hint);
         }
@@ -89,11 +108,34 @@ impl Mapping {
         let several: Vec<_> = rules.iter().map(|rule| holds_several(rule, target)).collect();
         let targets =
             rules.iter().zip(&several).map(|(rule, several)| target_field(rule, *several)).collect();
-        Ok(Bound { name, filters, rules, separator: source.separator, several, targets, keys, settings })
+        Ok(Bound {
+            name,
+            filters,
+            rules,
+            separator: source.separator,
+            several,
+            surroundings: Surroundings::default(),
+            zone_from,
+            targets,
+            keys,
+            settings,
+        })
     }
 }
 
 impl Bound {
+    /// The same mapping, told what surrounds the records of a run.
+    #[must_use]
+    pub fn in_surroundings(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
+        self
+    }
+
+    /// The targets whose values name records of another stream.
+    pub fn links(&self) -> impl Iterator<Item = (&FieldRef, &Link)> {
+        self.rules.iter().filter_map(|rule| Some((&rule.to.field, rule.link.as_ref()?)))
+    }
+
     /// The places written to, in the mapping's order; a draft's values are by position in it.
     #[must_use]
     pub fn targets(&self) -> &[TargetField] {
@@ -167,12 +209,18 @@ fn read_place(written: &Written, source: &SourceSide<'_>, found: &mut Found) -> 
         let hint = format!("rename them in the file; as it is, the second is `{} (2)`", written.text);
         found.push((written.at, what, Some(hint)));
     }
-    let field = source.schema.resolve(&written.text, Side::From).unwrap_or_else(|unknown| {
+    let resolved = match AROUND.contains(&written.text.as_str()) {
+        // A service that was not asked may have any field, but none of these.
+        true if source.schema.field(&written.text).is_none() => None,
+        _ => Some(source.schema.resolve(&written.text, Side::From)),
+    };
+    let around = resolved.is_none();
+    let field = resolved.unwrap_or_else(|| Ok(plain(&written.text))).unwrap_or_else(|unknown| {
         found.push((written.at, unknown.what, unknown.hint));
         plain(&written.text)
     });
     let hint = source.schema.fields.iter().position(|spec| spec.name == field.name).unwrap_or(0);
-    Place { field, hint }
+    Place { field, hint, around }
 }
 
 fn write_place(name: &str, at: usize, target: Option<&Schema>, findings: &mut Findings<'_>) -> FieldRef {

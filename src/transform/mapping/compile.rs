@@ -3,13 +3,16 @@
 use super::condition::Condition;
 use super::example::Example;
 use super::file::{Findings, Table, Written, choose, values, whole, written};
-use super::operations::{Place, steps};
-use super::rule::{Origin, Rule, Take, Type};
+use super::operations::entry::Argument;
+use super::operations::{Environment, Place, steps, time_zone};
+use super::reference::keys;
+use super::rule::{Link, MissingLink, Origin, Rule, Step, Take, Type};
 use super::template::Template;
 use super::{BlankKey, Mapping, Mode, Settings};
 use crate::error::Result;
 use crate::transform::draft::{OnExtra, Write};
-use crate::transform::ops::number::{Decimal, Words};
+use crate::transform::ops::boolean::Words;
+use crate::transform::ops::number::Decimal;
 use crate::transform::ops::time::{Date, DateTime};
 use crate::transform::ops::{OnError, Operation, zone};
 use jiff::tz::TimeZone;
@@ -18,12 +21,6 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const SETTINGS: [&str; 9] =
-    ["source", "target", "mode", "key", "blank_key", "time_zone", "blank", "on_error", "trim"];
-const FIELD: [&str; 17] = [
-    "to", "from", "const", "template", "take", "join", "multi", "type", "do", "default", "when", "write",
-    "on_extra", "blank", "on_error", "trim", "link",
-];
 const ON_ERROR: [(&str, OnError); 3] =
     [("reject", OnError::Reject), ("blank", OnError::Blank), ("keep", OnError::Keep)];
 const BLANK: [(&str, bool); 2] = [("keep", false), ("clear", true)];
@@ -34,11 +31,13 @@ struct Defaults<'f> {
     on_error: OnError,
     trim: bool,
     zone: Option<TimeZone>,
+    zone_from: Option<Written>,
     folder: &'f Path,
+    env: Environment<'f>,
 }
 
 /// Compiles a whole file.
-pub(super) fn mapping(text: &str, name: &str, folder: &Path) -> Result<Mapping> {
+pub(super) fn mapping(text: &str, name: &str, folder: &Path, env: Environment<'_>) -> Result<Mapping> {
     let mut findings = Findings::new(name, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -53,7 +52,7 @@ pub(super) fn mapping(text: &str, name: &str, folder: &Path) -> Result<Mapping> 
     root.only(&["mapping", "filter", "field", "example"], &mut findings);
 
     let head = root.get("mapping").and_then(|value| Table::of_value("[mapping]", value, &mut findings));
-    let (settings, defaults) = settings(head.as_ref(), folder, &mut findings);
+    let (settings, defaults) = settings(head.as_ref(), folder, env, &mut findings);
     let filters = tables(&root, "filter", &mut findings);
     let filters = filters.iter().filter_map(|table| Condition::read(table, &mut findings)).collect();
     let fields = tables(&root, "field", &mut findings);
@@ -86,12 +85,21 @@ fn tables<'d>(root: &Table<'d>, name: &str, findings: &mut Findings<'_>) -> Vec<
 fn settings<'f>(
     table: Option<&Table<'_>>,
     folder: &'f Path,
+    env: Environment<'f>,
     findings: &mut Findings<'_>,
 ) -> (Settings, Defaults<'f>) {
-    let mut defaults = Defaults { clear: false, on_error: OnError::Reject, trim: true, zone: None, folder };
+    let mut defaults = Defaults {
+        clear: false,
+        on_error: OnError::Reject,
+        trim: true,
+        zone: None,
+        zone_from: None,
+        folder,
+        env,
+    };
     let mut settings = Settings::default();
     let Some(table) = table else { return (settings, defaults) };
-    table.only(&SETTINGS, findings);
+    table.only(&names(keys::SETTINGS), findings);
     let text = |key, findings: &mut Findings<'_>| table.text(key, findings).map(|written| written.text);
     settings.source = text("source", findings);
     settings.target = text("target", findings);
@@ -103,18 +111,18 @@ fn settings<'f>(
     let texts = |key: &Vec<Written>| key.iter().map(|written| written.text.clone()).collect();
     settings.key_texts = settings.keys.iter().map(texts).collect();
     if let Some(written) = table.text("time_zone", findings) {
-        match (zone::parse(&written.text), zone::name(&written.text)) {
-            (Ok(zone), Ok(name)) => (defaults.zone, settings.time_zone) = (Some(zone), Some(name)),
-            (Err(problem), _) | (_, Err(problem)) => {
-                let near = zone::near(&written.text).map(|near| format!("did you mean `{near}`?"));
-                findings.add(
-                    written.at,
-                    format!("`{}` {}", written.text, problem.why),
-                    near.or(problem.hint),
-                );
+        defaults.zone = time_zone(&written, findings);
+        match zone::name(&written.text) {
+            Ok(name) => settings.time_zone = Some(name),
+            // An offset such as +05:30 is a zone, and has no name that a service could be told.
+            Err(problem) if defaults.zone.is_some() => {
+                findings.add(written.at, format!("`{}` {}", written.text, problem.why), problem.hint);
             }
+            Err(_) => {}
         }
     }
+    settings.zone_from = table.text("time_zone_from", findings);
+    defaults.zone_from.clone_from(&settings.zone_from);
     defaults.clear = table.choice("blank", &BLANK, findings).unwrap_or(false);
     defaults.on_error = table.choice("on_error", &ON_ERROR, findings).unwrap_or_default();
     defaults.trim = table.flag("trim", findings).unwrap_or(true);
@@ -143,20 +151,21 @@ fn keys(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<Vec
 }
 
 fn rule(table: &Table<'_>, defaults: &Defaults<'_>, findings: &mut Findings<'_>) -> Option<Rule<Written>> {
-    table.only(&FIELD, findings);
+    table.only(&names(keys::FIELD), findings);
     let to = table.text("to", findings);
     if table.get("to").is_none() {
         findings.add(table.at, "[[field]] has no `to`", Some("name the target field".to_owned()));
-    }
-    if let Some(link) = table.get("link") {
-        let hint = Some("use text or ids".to_owned());
-        findings.add(link.span().start, "links between records come with `ferry migrate`", hint);
     }
     let origin = origin(table, findings);
     let take = table.get("take").and_then(|value| take(value, findings));
     let writes = [("replace", Write::Replace), ("add", Write::Add), ("fill", Write::Fill)];
     let extras = [("first", OnExtra::First), ("reject", OnExtra::Reject)];
-    let place = Place { folder: defaults.folder, zone: defaults.zone.as_ref() };
+    let place = Place {
+        folder: defaults.folder,
+        zone: defaults.zone.as_ref(),
+        zone_from: defaults.zone_from.as_ref(),
+        env: defaults.env,
+    };
     let kind = kind(table, findings);
     let rule = Rule {
         line: findings.line(to.as_ref().map_or(table.at, |to| to.at)),
@@ -165,6 +174,7 @@ fn rule(table: &Table<'_>, defaults: &Defaults<'_>, findings: &mut Findings<'_>)
         multi: table.flag("multi", findings),
         kind,
         cast: kind.and_then(|kind| cast(kind, defaults)),
+        link: link(table, findings),
         steps: table.get("do").map(|value| steps(value, &place, findings)).unwrap_or_default(),
         default: table.values("default", findings).unwrap_or_default(),
         when: when(table, findings),
@@ -249,17 +259,38 @@ fn kind(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Type> {
 }
 
 /// What reads a text as a type. Text is read strictly here; how it is written otherwise, an operation says.
-fn cast(kind: Type, defaults: &Defaults<'_>) -> Option<Operation> {
-    let word = |word: &str| vec![word.to_owned()];
-    match kind {
-        Type::Text => None,
-        Type::Number => Some(Operation::Number(Decimal::default())),
-        Type::Bool => Some(Operation::Bool(Words { yes: word("true"), no: word("false") })),
-        Type::Date => Date::new(Vec::new(), None).ok().map(Operation::Date),
+fn cast(kind: Type, defaults: &Defaults<'_>) -> Option<Step<Written>> {
+    let (operation, aside) = match kind {
+        Type::Text => return None,
+        Type::Number => (Operation::Number(Decimal::default()), None),
+        Type::Bool => (Operation::Bool(Words::new(&["true"], &["false"])), None),
+        Type::Date => (Operation::Date(Date::new(Vec::new(), None, None).ok()?), None),
         Type::DateTime => {
-            DateTime::new(Vec::new(), defaults.zone.clone(), None, None).ok().map(Operation::DateTime)
+            let time = DateTime::new(Vec::new(), defaults.zone.clone(), None, None, None).ok()?;
+            (Operation::DateTime(time), defaults.zone_from.clone())
         }
+    };
+    Some(Step { line: 0, operation, aside })
+}
+
+/// `link`: the stream whose records the values name, by which of its fields.
+fn link(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Link> {
+    let link = Table::of_value("`link`", table.get("link")?, findings)?;
+    link.only(&names(keys::LINK), findings);
+    let (stream, by) = (link.text("stream", findings), link.text("by", findings));
+    if link.get("stream").is_none() || link.get("by").is_none() {
+        let hint = "such as { stream = \"crm:Companies\", by = \"Name\" }";
+        findings.add(link.at, "`link` needs `stream` and `by`", Some(hint.to_owned()));
     }
+    let choices =
+        [("reject", MissingLink::Reject), ("create", MissingLink::Create), ("blank", MissingLink::Blank)];
+    let missing = link.choice("missing", &choices, findings).unwrap_or_default();
+    Some(Link { stream: stream?.text, by: by?.text, missing })
+}
+
+/// The names of a table's keys.
+fn names(keys: &[Argument]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.name).collect()
 }
 
 /// `when`: a condition, or a list of them that must all hold.

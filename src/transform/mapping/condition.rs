@@ -1,24 +1,32 @@
 //! Conditions on a record: `[[filter]]` and a field's `when`.
 //!
-//! A condition names a field and one or more tests, all of which must hold. Of a field with several values,
+//! A condition names a field and one or more tests, all of which must hold; or it is made of others: `all` and
+//! `any` of a list, `not` of one. Of a field with several values,
 //! one that fits is enough; `is_not` holds when none is equal. Values are equal as they are for "nothing to
 //! change": numbers by value, times as instants, other text letter by letter. A comparison does not hold for
 //! a value that is not of the limit's kind.
 
 use super::file::{Findings, Table, Written, values};
+use super::reference::keys;
 use crate::record::{canonical, instant, is_empty, to_text};
 use serde_json::Value;
 use std::cmp::Ordering;
+use toml::Spanned;
+use toml::de::DeValue;
 
 /// A compiled condition.
 #[derive(Debug, Clone)]
-pub(super) struct Condition<P> {
-    pub(super) field: P,
-    tests: Vec<Test>,
+pub(super) enum Condition<P> {
+    /// All tests hold for the field.
+    Field(P, Vec<Test>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
 }
 
+/// A test of a field's values.
 #[derive(Debug, Clone)]
-enum Test {
+pub(super) enum Test {
     /// One of these values, in canonical form; blank stands for a field without values.
     In(Vec<String>),
     /// None of them.
@@ -28,30 +36,85 @@ enum Test {
     Compare(Comparison, Limit),
 }
 
+/// How a value stands to a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
+pub(super) enum Comparison {
     Above,
     AtLeast,
     Below,
     AtMost,
 }
 
+/// What values are compared with.
 #[derive(Debug, Clone, PartialEq)]
-enum Limit {
+pub(super) enum Limit {
     Number(f64),
     /// A calendar day, compared as text.
     Day(String),
     Instant(jiff::Timestamp),
 }
 
-const TESTS: [&str; 11] =
-    ["field", "is", "is_not", "in", "not_in", "matches", "empty", "above", "at_least", "below", "at_most"];
+/// How deep conditions may stand in one another.
+const DEEPEST: usize = 8;
 
 impl Condition<Written> {
     /// Reads a condition's table.
     pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        table.only(&TESTS, findings);
+        Self::read_at(table, 0, findings)
+    }
+
+    fn read_at(table: &Table<'_>, depth: usize, findings: &mut Findings<'_>) -> Option<Self> {
+        let known: Vec<_> = keys::CONDITION.iter().map(|key| key.name).collect();
+        table.only(&known, findings);
+        let made_of: Vec<_> = table.keys().filter(|(key, ..)| ["all", "any", "not"].contains(key)).collect();
+        match made_of.as_slice() {
+            [] => Self::of_field(table, findings),
+            [(key, at, value)] if table.keys().count() == 1 => {
+                if depth == DEEPEST {
+                    findings.add(
+                        *at,
+                        format!("conditions stand in one another {DEEPEST} deep at most"),
+                        None,
+                    );
+                    return None;
+                }
+                Self::of_others(key, value, depth, findings)
+            }
+            [(key, at, _), ..] => {
+                let hint = "put each in a table of its own: `all = [{ .. }, { .. }]`";
+                findings.add(*at, format!("`{key}` stands alone in its table"), Some(hint.to_owned()));
+                None
+            }
+        }
+    }
+
+    /// `all`, `any` or `not`.
+    fn of_others(
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        depth: usize,
+        findings: &mut Findings<'_>,
+    ) -> Option<Self> {
+        let mut inner = |value| {
+            let table = Table::of_value(format!("`{key}`"), value, findings)?;
+            Self::read_at(&table, depth + 1, findings)
+        };
+        if key == "not" {
+            return inner(value).map(|condition| Self::Not(Box::new(condition)));
+        }
+        let Some(items) = value.get_ref().as_array().filter(|items| !items.is_empty()) else {
+            findings.add(value.span().start, format!("`{key}` is a list of conditions"), None);
+            return None;
+        };
+        let read: Vec<_> = items.iter().map(inner).collect();
+        let list = read.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(if key == "all" { Self::All(list) } else { Self::Any(list) })
+    }
+
+    /// Tests of one field.
+    fn of_field(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let mut tests = Vec::new();
+        let mut tested = false;
         for (key, at, value) in table.keys() {
             let canonical = |values: Vec<Value>| values.iter().map(canonical::value).collect();
             let test = match key {
@@ -61,10 +124,10 @@ impl Condition<Written> {
                 }
                 "matches" => pattern(table, findings),
                 "empty" => table.flag(key, findings).map(Test::Empty),
-                "above" => limit(table, key, Comparison::Above, findings),
-                "at_least" => limit(table, key, Comparison::AtLeast, findings),
-                "below" => limit(table, key, Comparison::Below, findings),
-                "at_most" => limit(table, key, Comparison::AtMost, findings),
+                "gt" | "above" => limit(table, key, Comparison::Above, findings),
+                "gte" | "at_least" => limit(table, key, Comparison::AtLeast, findings),
+                "lt" | "below" => limit(table, key, Comparison::Below, findings),
+                "lte" | "at_most" => limit(table, key, Comparison::AtMost, findings),
                 _ => continue,
             };
             if matches!(key, "is" | "is_not") && value.get_ref().is_array() {
@@ -75,34 +138,56 @@ impl Condition<Written> {
                     Some(format!("write `{list}` for a list")),
                 );
             }
+            tested = true;
             tests.extend(test);
         }
-        if !table.keys().any(|(key, ..)| TESTS[1..].contains(&key)) {
-            let hint = format!("add one of {}", TESTS[1..].join(", "));
+        if !tested {
+            let known = keys::CONDITION.iter().map(|key| key.name).filter(|name| *name != "field");
+            let hint = format!("add one of {}", known.collect::<Vec<_>>().join(", "));
             findings.add(table.at, format!("{} tests nothing", table.of), Some(hint));
         }
         let field = table.text("field", findings);
         if table.get("field").is_none() {
             findings.add(table.at, format!("{} names no `field`", table.of), None);
         }
-        Some(Self { field: field?, tests })
+        Some(Self::Field(field?, tests))
     }
 }
 
 impl<P> Condition<P> {
-    pub(super) fn resolve<Q>(self, from: &mut impl FnMut(P) -> Q) -> Condition<Q> {
-        Condition { field: from(self.field), tests: self.tests }
+    pub(super) fn resolve<Q>(self, from: &mut dyn FnMut(P) -> Q) -> Condition<Q> {
+        let mut each = |list: Vec<Self>| list.into_iter().map(|one| one.resolve(from)).collect();
+        match self {
+            Self::Field(field, tests) => Condition::Field(from(field), tests),
+            Self::All(list) => Condition::All(each(list)),
+            Self::Any(list) => Condition::Any(each(list)),
+            Self::Not(one) => Condition::Not(Box::new(one.resolve(from))),
+        }
     }
 
-    /// Whether all tests hold for a field's values, of which none is blank.
-    pub(super) fn holds(&self, values: &[Value]) -> bool {
-        self.tests.iter().all(|test| match test {
-            Test::In(list) => among(list, values),
-            Test::NotIn(list) => !among(list, values),
-            Test::Matches(regex) => values.iter().any(|value| regex.is_match(&to_text(value))),
-            Test::Empty(wanted) => values.is_empty() == *wanted,
-            Test::Compare(comparison, limit) => values.iter().any(|value| comparison.holds(value, limit)),
-        })
+    /// Whether it holds for a record, whose values at a place, none of them blank, `gather` gives.
+    pub(super) fn holds(&self, gather: &dyn Fn(&P) -> Vec<Value>) -> bool {
+        match self {
+            Self::Field(field, tests) => {
+                let values = gather(field);
+                tests.iter().all(|test| test.holds(&values))
+            }
+            Self::All(list) => list.iter().all(|one| one.holds(gather)),
+            Self::Any(list) => list.iter().any(|one| one.holds(gather)),
+            Self::Not(one) => !one.holds(gather),
+        }
+    }
+}
+
+impl Test {
+    fn holds(&self, values: &[Value]) -> bool {
+        match self {
+            Self::In(list) => among(list, values),
+            Self::NotIn(list) => !among(list, values),
+            Self::Matches(regex) => values.iter().any(|value| regex.is_match(&to_text(value))),
+            Self::Empty(wanted) => values.is_empty() == *wanted,
+            Self::Compare(comparison, limit) => values.iter().any(|value| comparison.holds(value, limit)),
+        }
     }
 }
 

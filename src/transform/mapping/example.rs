@@ -1,6 +1,6 @@
 //! `[[example]]`: a record as it comes in, and what the mapping must make of it.
 
-use super::bind::SourceSide;
+use super::bind::{AROUND, SourceSide};
 use super::compile::example_side;
 use super::file::{Findings, Table, Written, line};
 use super::{Mapping, Outcome};
@@ -66,7 +66,7 @@ impl Mapping {
         let mut tried = Vec::new();
         for example in &self.examples {
             let record = record(&example.input, source, &mut findings);
-            let differences = match bound.apply(&record) {
+            let differences = match bound.apply(&record, 0) {
                 Outcome::Draft(draft) => {
                     let made = |name: &Written, findings: &mut Findings<'_>| {
                         let place = match target {
@@ -131,6 +131,7 @@ impl Mapping {
         for filter in self.filters.iter().cloned() {
             drop(filter.resolve(&mut note));
         }
+        self.settings.zone_from.iter().cloned().for_each(&mut note);
         for (name, ..) in self.examples.iter().flat_map(|example| &example.input) {
             note(name.clone());
         }
@@ -152,6 +153,9 @@ fn has_lists(endpoint: &str) -> bool {
 
 /// Adds what a name must mean to a schema.
 fn assume(schema: &mut Schema, written: &str) {
+    if AROUND.contains(&written) {
+        return;
+    }
     let (mut name, mut modifier, mut part) = (written, None, None);
     if schema.has_modifiers {
         if let Some((rest, last)) = written.rsplit_once("].") {
@@ -184,6 +188,10 @@ fn assume(schema: &mut Schema, written: &str) {
 fn record(input: &[Cell], source: &Schema, findings: &mut Findings<'_>) -> Record {
     let mut record = Record::default();
     for (name, values, list) in input {
+        if AROUND.contains(&name.text.as_str()) && source.field(&name.text).is_none() {
+            record.fields.push(Field { list: *list, ..Field::list(name.text.clone(), values.clone()) });
+            continue;
+        }
         let place = match source.resolve(&name.text, Side::From) {
             Ok(place) => place,
             Err(unknown) => {

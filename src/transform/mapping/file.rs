@@ -100,6 +100,8 @@ pub(super) struct Table<'d> {
     pub(super) of: String,
     pub(super) at: usize,
     entries: Vec<(&'d str, usize, &'d Spanned<DeValue<'d>>)>,
+    /// What the only key is called in messages, where it is not written.
+    unwritten: Option<&'static str>,
 }
 
 impl<'d> Table<'d> {
@@ -107,7 +109,29 @@ impl<'d> Table<'d> {
         let entries = table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span().start, value));
         let mut entries: Vec<_> = entries.collect();
         entries.sort_by_key(|(_, at, _)| *at);
-        Self { of: of.into(), at, entries }
+        Self { of: of.into(), at, entries, unwritten: None }
+    }
+
+    /// A table without keys, as of an operation that stands by its name alone.
+    pub(super) fn without_keys(of: impl Into<String>, at: usize) -> Self {
+        Self { of: of.into(), at, entries: Vec::new(), unwritten: None }
+    }
+
+    /// A table of one key that is not written: `{ prefix = "a" }` is `{ prefix = { text = "a" } }`. Messages
+    /// call the key `name`.
+    pub(super) fn of_one(
+        of: impl Into<String>,
+        name: &'static str,
+        key: &'static str,
+        value: &'d Spanned<DeValue<'d>>,
+    ) -> Self {
+        let at = value.span().start;
+        Self { of: of.into(), at, entries: vec![(key, at, value)], unwritten: Some(name) }
+    }
+
+    /// What a key is called in messages.
+    fn called<'k>(&self, key: &'k str) -> &'k str {
+        self.unwritten.unwrap_or(key)
     }
 
     /// The table that a value is, if it is one.
@@ -150,7 +174,7 @@ impl<'d> Table<'d> {
         let value = self.get(key)?;
         let found = written(value);
         if found.is_none() {
-            findings.add(value.span().start, format!("`{key}` is a text in quotes"), None);
+            findings.add(value.span().start, format!("`{}` is a text in quotes", self.called(key)), None);
         }
         found
     }
@@ -164,7 +188,8 @@ impl<'d> Table<'d> {
             None => written(value).map(|text| vec![text]),
         };
         if found.is_none() {
-            findings.add(value.span().start, format!("`{key}` is a text or a list of texts"), None);
+            let what = format!("`{}` is a text or a list of texts", self.called(key));
+            findings.add(value.span().start, what, None);
         }
         found
     }
@@ -186,7 +211,16 @@ impl<'d> Table<'d> {
         findings: &mut Findings<'_>,
     ) -> Option<T> {
         let text = self.text(key, findings)?;
-        choose(key, &text, choices, findings)
+        choose(self.called(key), &text, choices, findings)
+    }
+
+    pub(super) fn whole(&self, key: &str, findings: &mut Findings<'_>) -> Option<i64> {
+        let value = self.get(key)?;
+        let found = whole(value);
+        if found.is_none() {
+            findings.add(value.span().start, format!("`{}` is a whole number", self.called(key)), None);
+        }
+        found
     }
 
     /// A text, number or boolean, or a list of them.

@@ -60,6 +60,42 @@ fn mistakes_in_a_file_are_said_with_their_place() {
             "m.toml:4:19: unknown value of `country` `alpha2` | did you mean `alpha-2`?",
         ),
         (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\ndo = [{ subdivision = { country = \"Atlantis\" } }]",
+            "m.toml:4:35: `Atlantis` is no country with states or provinces | write its two letters, such as \"US\"",
+        ),
+        (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\ndo = [{ name = \"famly\" }]",
+            "m.toml:4:16: unknown value of `name` `famly` | did you mean `family`?",
+        ),
+        (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\ndo = [{ name = { order = \"family-first\" } }]",
+            "m.toml:4:16: `name` needs `part`: which part; `full` is all of them, given name first | such as { name = \"given\" }",
+        ),
+        (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\ndo = [{ currency = { prefer = [\"USDD\"] } }]",
+            "m.toml:4:32: `USDD` is no currency in use | write its three letters, such as \"USD\"",
+        ),
+        (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\ndo = [{ date = { from = [\"%d/%m/%y\"] } }]",
+            "m.toml:4:16: `%d/%m/%y` has a year of two digits, and no `pivot` says which century: with `pivot = 30`, 00 to 29 are 2000 to 2029, and 30 to 99 are 1930 to 1999",
+        ),
+        (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\ndo = [{ mask = \"NO_SUCH_KEY_IS_SET\" }]",
+            "m.toml:4:16: the environment has no `NO_SUCH_KEY_IS_SET`, which holds the key | set it to a secret of 16 characters or more, such as that of `openssl rand -hex 16`",
+        ),
+        (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\ndo = [{ trim = { x = 1 } }]",
+            "m.toml:4:16: `trim` takes no arguments | write \"trim\"",
+        ),
+        (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\nwhen = { any = [], field = \"b\" }",
+            "m.toml:4:10: `any` stands alone in its table | put each in a table of its own: `all = [{ .. }, { .. }]`",
+        ),
+        (
+            "[[field]]\nto = \"t\"\nfrom = \"a\"\nwhen = { any = [] }",
+            "m.toml:4:16: `any` is a list of conditions",
+        ),
+        (
             "[[field]]\nto = \"t\"\nfrom = \"a\"\ndo = [{ date = { from = [\"%H:%M\"] } }]",
             "m.toml:4:16: `%H:%M` does not say which day it is",
         ),
@@ -82,7 +118,7 @@ fn mistakes_in_a_file_are_said_with_their_place() {
         ("[[field]]\nfrom = \"a\"", "m.toml:1:1: [[field]] has no `to` | name the target field"),
         (
             "[[field]]\nto = \"t\"\nfrom = \"a\"\nlink = { by = \"Name\" }",
-            "m.toml:4:8: links between records come with `ferry migrate` | use text or ids",
+            "m.toml:4:8: `link` needs `stream` and `by` | such as { stream = \"crm:Companies\", by = \"Name\" }",
         ),
         (
             "[[field]]\nto = \"t\"\nfrom = \"a\"\n[[field]]\nto = \"t\"\nfrom = \"b\"",
@@ -94,7 +130,7 @@ fn mistakes_in_a_file_are_said_with_their_place() {
         ),
         (
             "[[field]]\nto = \"t\"\nfrom = \"a\"\nwhen = { field = \"b\" }",
-            "m.toml:4:8: `when` tests nothing | add one of is, is_not, in, not_in, matches, empty, above, at_least, below, at_most",
+            "m.toml:4:8: `when` tests nothing | add one of is, is_not, in, not_in, matches, empty, gt, gte, lt, lte, above, at_least, below, at_most, all, any, not",
         ),
         (
             "[[field]]\nto = \"t\"\nfrom = \"a\"\n[[filter]]\nfield = \"b\"\nis = [\"x\"]",

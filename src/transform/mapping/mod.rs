@@ -13,12 +13,17 @@ mod compile;
 mod condition;
 mod example;
 mod file;
+mod needs;
 mod operations;
+mod reference;
 mod rule;
 mod template;
 
-pub use bind::{Bound, SourceSide};
+pub use bind::{Bound, SourceSide, Surroundings};
 pub use example::{Difference, Tried};
+pub use needs::Need;
+pub use reference::{docs, schema};
+pub use rule::{Link, MissingLink};
 
 use super::draft::{Draft, Reject};
 use crate::error::{Error, Result};
@@ -48,6 +53,7 @@ struct Settings {
     key_texts: Vec<Vec<String>>,
     blank_key: BlankKey,
     time_zone: Option<String>,
+    zone_from: Option<Written>,
 }
 
 /// What may be done to the target (mapping key `mode`).
@@ -100,7 +106,7 @@ impl Mapping {
     /// # Errors
     /// When anything is wrong with it; every finding with line, column and hint.
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self> {
-        compile::mapping(text, name, folder)
+        compile::mapping(text, name, folder, &|name| std::env::var(name).ok())
     }
 
     /// The text as it was read, for the run's folder.
@@ -175,5 +181,7 @@ impl Mapping {
 
 #[cfg(test)]
 mod message_tests;
+#[cfg(test)]
+mod record_tests;
 #[cfg(test)]
 mod tests;

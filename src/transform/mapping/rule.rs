@@ -18,7 +18,7 @@ pub(super) struct Rule<P> {
     pub(super) multi: Option<bool>,
     pub(super) kind: Option<Type>,
     /// What reads text as `kind`.
-    pub(super) cast: Option<Operation>,
+    pub(super) cast: Option<Step<P>>,
     pub(super) steps: Vec<Step<P>>,
     pub(super) default: Vec<Value>,
     pub(super) when: Vec<Condition<P>>,
@@ -27,6 +27,31 @@ pub(super) struct Rule<P> {
     pub(super) clear: bool,
     pub(super) on_error: OnError,
     pub(super) trim: bool,
+    pub(super) link: Option<Link>,
+}
+
+/// A value that names a record of another stream (`link`): which stream, the field of it that holds the value,
+/// and what becomes of a value that no record has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The stream, such as `nethunt:Companies`.
+    pub stream: String,
+    /// Its field.
+    pub by: String,
+    /// What becomes of a value without a record.
+    pub missing: MissingLink,
+}
+
+/// What becomes of a value that no record of the linked stream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingLink {
+    /// The row is rejected.
+    #[default]
+    Reject,
+    /// A record is made for it.
+    Create,
+    /// The field stays blank.
+    Blank,
 }
 
 /// Where a field's values come from.
@@ -66,6 +91,12 @@ pub(super) struct Step<P> {
     pub(super) aside: Option<P>,
 }
 
+impl<P> Step<P> {
+    pub(super) fn resolve<Q>(self, from: &mut impl FnMut(P) -> Q) -> Step<Q> {
+        Step { line: self.line, operation: self.operation, aside: self.aside.map(from) }
+    }
+}
+
 impl<P> Rule<P> {
     /// Whether the rule itself makes several values for its place: said so, or all are taken.
     pub(super) fn several(&self) -> Option<bool> {
@@ -86,16 +117,8 @@ impl<P> Rule<P> {
             join: self.join,
             multi: self.multi,
             kind: self.kind,
-            cast: self.cast,
-            steps: self
-                .steps
-                .into_iter()
-                .map(|step| Step {
-                    line: step.line,
-                    operation: step.operation,
-                    aside: step.aside.map(&mut *from),
-                })
-                .collect(),
+            cast: self.cast.map(|step| step.resolve(from)),
+            steps: self.steps.into_iter().map(|step| step.resolve(from)).collect(),
             default: self.default,
             when: self.when.into_iter().map(|condition| condition.resolve(from)).collect(),
             write: self.write,
@@ -103,6 +126,7 @@ impl<P> Rule<P> {
             clear: self.clear,
             on_error: self.on_error,
             trim: self.trim,
+            link: self.link,
         }
     }
 }

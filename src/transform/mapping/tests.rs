@@ -48,7 +48,7 @@ fn row(fields: &str, cells: &[(&str, &str)]) -> Outcome {
     let schema = file(&headers);
     let bound = parse(fields).unwrap().bind(&SourceSide::cells(&schema, &[], ';'), None).unwrap();
     let fields = cells.iter().map(|(header, cell)| Field::single(*header, json!(cell))).collect();
-    bound.apply(&Record { fields, ..Record::default() })
+    bound.apply(&Record { fields, ..Record::default() }, 1)
 }
 
 fn values(outcome: Outcome) -> Vec<Option<Vec<Value>>> {
@@ -199,6 +199,9 @@ fn filters_and_their_tests_decide_what_is_mapped() {
         ("above = 5", false),
         ("at_least = 5", true),
         ("below = 5", false),
+        ("gt = 4\nlte = 5", true),
+        ("gte = 6", false),
+        ("lt = 5", false),
         ("above = 4\nbelow = 6", true),
         ("below = 2024-01-01", false),
     ];
@@ -253,7 +256,7 @@ from = "email[first]"
         ],
         ..Record::default()
     };
-    assert_eq!(json!(values(bound.apply(&record))), json!([["c@d.org"], ["Oslo"], ["a@b.org"]]));
+    assert_eq!(json!(values(bound.apply(&record, 1))), json!([["c@d.org"], ["Oslo"], ["a@b.org"]]));
 }
 
 #[test]
@@ -269,7 +272,7 @@ fn a_mapped_file_has_the_mappings_columns() {
         fields: vec![Field::single("a", json!("1;2")), Field::single("b", json!("7"))],
         ..Record::default()
     };
-    let Outcome::Draft(draft) = bound.apply(&record) else { panic!() };
+    let Outcome::Draft(draft) = bound.apply(&record, 1) else { panic!() };
     let made = bound.to_record(&draft);
     assert_eq!(made.fields[0], Field::single("x[y].z", json!("1;2")));
     assert_eq!(made.fields[2], Field::list("l", vec![json!("1"), json!("2")]));
@@ -461,7 +464,7 @@ fn every_member_of_congress_is_mapped() {
         for row in &rows {
             let cells = headers.iter().zip(row).map(|(header, cell)| Field::single(header, json!(cell)));
             let record = Record { fields: cells.collect(), ..Record::default() };
-            keys.insert(values(bound.apply(&record))[key].clone().unwrap()[0].to_string());
+            keys.insert(values(bound.apply(&record, 1))[key].clone().unwrap()[0].to_string());
         }
         assert_eq!(keys.len(), rows.len(), "{name}");
     }

@@ -5,10 +5,10 @@
 //! write and the CLDR does not have. A name that several countries bear is refused with the candidates.
 
 use super::Problem;
+use super::index::{self, Index, fold, rows};
 use regex::Regex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
-use unicode_normalization::UnicodeNormalization;
 
 const CODES: &str = include_str!("data/country-codes.tsv");
 const NAMES: &str = include_str!("data/country-names.tsv");
@@ -96,8 +96,8 @@ pub fn alpha2(text: &str) -> Result<&'static str, Problem> {
     {
         return Ok(code);
     }
-    let found = other_readings(text).find_map(|folded| TABLE.names.get(&folded));
-    match found.map(Vec::as_slice) {
+    let found = other_readings(text).map(|folded| TABLE.names.find(&folded)).find(|codes| !codes.is_empty());
+    match found {
         Some([code]) => Ok(code),
         Some(several) => Err(ambiguous(several)),
         None => by_code().ok_or_else(|| {
@@ -127,15 +127,95 @@ fn other_readings(text: &str) -> impl Iterator<Item = String> {
         let (country, rest) = text.split_once(',')?;
         let rest = fold(rest);
         // `Georgia, Estados Unidos` speaks of another country than `Bolivia, Estado Plurinacional de`.
-        let form = STATE_WORDS.iter().any(|word| rest.contains(word)) && !TABLE.names.contains_key(&rest);
+        let form = STATE_WORDS.iter().any(|word| rest.contains(word)) && TABLE.names.find(&rest).is_empty();
         form.then(|| fold(country))
     };
-    let rest = (0..3).filter_map(move |way| match way {
+    let rest = (0..4).filter_map(move |way| match way {
         0 => swapped(),
         1 => country(),
-        _ => state(),
+        2 => state(),
+        _ => without_kind(text),
     });
     [Some(folded), without_article].into_iter().flatten().chain(rest)
+}
+
+/// A folded name without the word for an island, a republic or a kingdom that some languages put before or behind
+/// it: `Islas Bermudas`, `Республика Малта`, `オーストラリア連邦`.
+fn without_kind(text: &str) -> Option<String> {
+    const BEFORE: [&str; 44] = [
+        "islands of",
+        "isla",
+        "islas",
+        "île",
+        "îles",
+        "ilha",
+        "ilhas",
+        "isola",
+        "isole",
+        "insel",
+        "inseln",
+        "wyspy",
+        "wyspa",
+        "остров",
+        "острова",
+        "острів",
+        "острови",
+        "جزيرة",
+        "جزر",
+        "جمهورية",
+        "مملكة",
+        "سلطنة",
+        "دولة",
+        "республика",
+        "республіка",
+        "королевство",
+        "королівство",
+        "княжество",
+        "república de",
+        "república del",
+        "república da",
+        "république de",
+        "république du",
+        "republik",
+        "repubblica di",
+        "republika",
+        "royaume de",
+        "royaume du",
+        "reino de",
+        "reino del",
+        "regno di",
+        "königreich",
+        "królestwo",
+        "koninkrijk",
+    ];
+    const BEHIND: [&str; 17] = [
+        " islands",
+        " island",
+        "-inseln",
+        " inseln",
+        " острова",
+        " острови",
+        " adaları",
+        "共和国",
+        "共和國",
+        "王国",
+        "連邦",
+        "联邦",
+        "群岛",
+        "諸島",
+        "岛",
+        "島",
+        "国",
+    ];
+    let small = text.to_lowercase();
+    let rest = BEFORE.iter().find_map(|kind| {
+        let rest = small.strip_prefix(kind)?;
+        let rest = rest.strip_prefix([' ', '-'])?;
+        let article = ["la ", "el ", "das ", "der ", "les ", "los ", "l’", "l'", "d’", "d'"];
+        Some(article.iter().find_map(|article| rest.strip_prefix(article)).unwrap_or(rest))
+    });
+    let rest = rest.or_else(|| BEHIND.iter().find_map(|kind| small.strip_suffix(kind)))?;
+    Some(fold(rest)).filter(|folded| !folded.is_empty())
 }
 
 /// The English name that is nearest to a text, if one is near. Names in other languages are not offered: they
@@ -153,9 +233,15 @@ pub fn near(text: &str) -> Option<&'static str> {
 }
 
 fn ambiguous(codes: &[&'static str]) -> Problem {
-    let english = |code: &str| TABLE.countries[code].names.get("en").copied().unwrap_or("");
-    let list: Vec<_> = codes.iter().map(|code| format!("{} ({code})", english(code))).collect();
-    Problem::new("is the name of several countries").hint(format!("say which: {}", list.join(" or ")))
+    let english = |code: &&str| format!("{} ({code})", name(code));
+    index::ambiguous("countries", &codes.iter().map(english).collect::<Vec<_>>())
+}
+
+/// The English name of a country given by its alpha-2 code; the code itself where there is none.
+#[must_use]
+pub fn name(alpha2: &str) -> &str {
+    let country = TABLE.countries.get(alpha2);
+    country.and_then(|country| country.names.get("en").copied()).unwrap_or(alpha2)
 }
 
 struct Country {
@@ -169,8 +255,7 @@ struct Table {
     countries: HashMap<&'static str, Country>,
     /// Alpha-2, alpha-3 and numeric codes.
     codes: HashMap<&'static str, &'static str>,
-    /// Folded names; several codes where a name is ambiguous.
-    names: HashMap<String, Vec<&'static str>>,
+    names: Index,
     /// English names, folded and as they are.
     english: Vec<(String, &'static str)>,
 }
@@ -179,7 +264,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table {
         countries: HashMap::new(),
         codes: HashMap::new(),
-        names: HashMap::new(),
+        names: Index::default(),
         english: Vec::new(),
     };
     for row in rows(CODES) {
@@ -198,9 +283,16 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
                 table.english.push((fold(names[0]), names[0]));
             }
             for name in names {
-                add(&mut table.names, fold(name), &[code]);
+                table.names.add(name, code);
+                // The CLDR shortens the Russian and Ukrainian words for islands.
+                for (short, long) in [("о-ва", "острова"), ("о-ви", "острови"), ("о-в", "остров")]
+                {
+                    if name.contains(short) {
+                        table.names.add(&name.replace(short, long), code);
+                    }
+                }
                 if language == "en" && name.contains("St. ") {
-                    add(&mut table.names, fold(&name.replace("St. ", "Saint ")), &[code]);
+                    table.names.add(&name.replace("St. ", "Saint "), code);
                 }
             }
         }
@@ -209,64 +301,11 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     for row in rows(ALIASES) {
         let codes: Vec<&'static str> = row[0].split(',').collect();
         for name in &row[1..] {
-            table.names.insert(fold(name), codes.clone());
+            table.names.decide(name, &codes);
         }
     }
     table
 });
-
-fn rows(tsv: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-    tsv.lines().map(|line| line.split('\t').collect())
-}
-
-fn add(names: &mut HashMap<String, Vec<&'static str>>, name: String, codes: &[&'static str]) {
-    let known = names.entry(name).or_default();
-    for code in codes {
-        if !known.contains(code) {
-            known.push(code);
-        }
-    }
-}
-
-/// A name without case, accents, blanks and punctuation, so that `Côte d’Ivoire`, `COTE D'IVOIRE` and
-/// `Cote dIvoire` are one; `&` is `and`.
-fn fold(name: &str) -> String {
-    let mut folded = String::with_capacity(name.len());
-    // Most cells are plain English names and codes, which need no decomposition.
-    if name.is_ascii() {
-        for c in name.chars() {
-            match c {
-                '&' => folded.push_str("and"),
-                c if c.is_ascii_alphanumeric() => folded.push(c.to_ascii_lowercase()),
-                _ => {}
-            }
-        }
-        return folded;
-    }
-    for c in name.nfkd().flat_map(char::to_lowercase) {
-        match c {
-            '&' => folded.push_str("and"),
-            'ß' => folded.push_str("ss"),
-            'ø' => folded.push('o'),
-            'æ' => folded.push_str("ae"),
-            'œ' => folded.push_str("oe"),
-            'đ' => folded.push('d'),
-            'ł' => folded.push('l'),
-            'ı' => folded.push('i'),
-            // Accents, letters that are apostrophes (`Обʼєднані`), Arabic vowel signs and the Arabic stretch mark.
-            '\u{2b0}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{652}' | '\u{640}' => {}
-            c if c.is_alphanumeric() || is_mark(c) => folded.push(c),
-            _ => {}
-        }
-    }
-    folded
-}
-
-/// Vowel signs of the Indic scripts, Thai and Khmer, and the Japanese voicing marks that decomposition
-/// separates: they are part of the word though they are no letters.
-fn is_mark(c: char) -> bool {
-    matches!(c, '\u{900}'..='\u{dff}' | '\u{e30}'..='\u{e4e}' | '\u{1780}'..='\u{17d3}' | '\u{3099}'..='\u{309a}')
-}
 
 #[cfg(test)]
 #[path = "country_tests.rs"]

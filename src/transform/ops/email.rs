@@ -13,6 +13,10 @@ pub enum Part {
     Name,
     /// `Ada Byron <ada@example.org>`, or the address alone.
     Both,
+    /// `ada`.
+    Local,
+    /// `example.org`.
+    Domain,
 }
 
 /// Checks an e-mail value and takes a part of it. Letters keep their case, as the part before `@` may depend
@@ -26,6 +30,8 @@ pub fn apply(text: &str, part: Part) -> Result<String, Problem> {
     Ok(match part {
         Part::Address => address.to_owned(),
         Part::Name => name,
+        Part::Local => address.rsplit_once('@').map_or(address, |(local, _)| local).to_owned(),
+        Part::Domain => address.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned(),
         Part::Both if name.is_empty() => address.to_owned(),
         Part::Both if name.contains([',', ';', '<', '>', '@', '"', '(', ')', ':']) => {
             format!("\"{}\" <{address}>", name.replace('\\', "\\\\").replace('"', "\\\""))
@@ -100,6 +106,8 @@ mod tests {
             assert_eq!(apply(text, Part::Address).as_deref(), Ok(address), "{text}");
             assert_eq!(apply(text, Part::Name).as_deref(), Ok(name), "{text}");
         }
+        assert_eq!(apply("Ada <a@b.org>", Part::Local).as_deref(), Ok("a"));
+        assert_eq!(apply("Ada <a@b.org>", Part::Domain).as_deref(), Ok("b.org"));
         assert_eq!(apply("Ada <a@b.org>", Part::Both).as_deref(), Ok("Ada <a@b.org>"));
         assert_eq!(apply("Byron, A <a@b.org>", Part::Both).as_deref(), Ok("\"Byron, A\" <a@b.org>"));
     }

@@ -8,8 +8,10 @@ use std::collections::HashMap;
 /// A table and what a word means that is not in it.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    /// What each word becomes. Words are compared exactly.
+    /// What each word becomes; in small letters where case does not matter.
     pub table: HashMap<String, Value>,
+    /// Whether words are the same whatever their case.
+    pub ignore_case: bool,
     /// What becomes of other words; `None` leaves it to `on_error`.
     pub other: Option<Other>,
 }
@@ -29,7 +31,11 @@ impl Lookup {
     /// # Errors
     /// When the table does not hold it and there is no `else_value`.
     pub fn apply(&self, text: &str) -> Result<Value, Problem> {
-        if let Some(value) = self.table.get(text) {
+        let found = match self.ignore_case {
+            true => self.table.get(text.to_lowercase().as_str()),
+            false => self.table.get(text),
+        };
+        if let Some(value) = found {
             return Ok(value.clone());
         }
         let policy = match &self.other {
@@ -107,7 +113,11 @@ mod tests {
 
     #[test]
     fn other_words_are_a_choice() {
-        let lookup = |other| Lookup { table: HashMap::from([("Open".into(), json!("New"))]), other };
+        let table = || HashMap::from([("Open".into(), json!("New"))]);
+        let lookup = |other| Lookup { table: table(), ignore_case: false, other };
+        let small = HashMap::from([("open".into(), json!("New"))]);
+        let any = Lookup { table: small, ignore_case: true, other: None };
+        assert_eq!(any.apply("OPEN"), Ok(json!("New")));
         assert_eq!(lookup(None).apply("Open"), Ok(json!("New")));
         assert!(lookup(None).apply("open").is_err());
         assert_eq!(lookup(None).near("open"), Some("Open"));

@@ -1,7 +1,10 @@
-//! Numbers and booleans from text.
+//! Numbers from text: the marks are said, never guessed.
 
-use super::Problem;
+use super::{Problem, currency};
 use serde_json::Value;
+
+const MINUS: [char; 2] = ['-', '\u{2212}'];
+const PERCENT: [char; 4] = ['%', '٪', '％', '﹪'];
 
 /// How a number is written: `{ decimal = ",", thousands = "." }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,11 +13,28 @@ pub struct Decimal {
     pub decimal: char,
     /// The mark between groups of the whole part; `None` where there may be none.
     pub thousands: Option<char>,
+    /// Whether a sign, code or name of a currency may stand beside the number, and whether brackets and a minus
+    /// behind it mean less than nothing, as book-keepers write.
+    pub currency: bool,
+    /// What a percent sign means.
+    pub percent: Percent,
+}
+
+/// What a number with a percent sign is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Percent {
+    /// No number.
+    #[default]
+    Refuse,
+    /// The number as it stands: `12 %` is 12.
+    Points,
+    /// A hundredth of it: `12 %` is 0.12.
+    Fraction,
 }
 
 impl Default for Decimal {
     fn default() -> Self {
-        Self { decimal: '.', thousands: None }
+        Self { decimal: '.', thousands: None, currency: false, percent: Percent::Refuse }
     }
 }
 
@@ -27,9 +47,11 @@ impl Decimal {
     /// three as in India: `1.5` is not fifteen where `.` stands between thousands.
     pub fn apply(&self, text: &str) -> Result<Value, Problem> {
         let text = text.trim();
-        let (negative, rest) = match text.strip_prefix(['-', '\u{2212}']) {
+        let (number, hundredth) = self.without_percent(text);
+        let (number, bookkept) = if self.currency { without_currency(number)? } else { (number, false) };
+        let (negative, rest) = match number.strip_prefix(MINUS) {
             Some(rest) => (true, rest.trim_start()),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
+            None => (false, number.strip_prefix('+').unwrap_or(number)),
         };
         let (mantissa, exponent) = match rest.find(['e', 'E']) {
             Some(at) => (&rest[..at], Some(&rest[at + 1..])),
@@ -40,10 +62,21 @@ impl Decimal {
             None => (mantissa, None),
         };
         let literal = self.literal(whole, fraction, exponent).ok_or_else(|| self.no_number(text))?;
-        let signed = if negative { format!("-{literal}") } else { literal };
+        let literal = if hundredth { by_a_hundred(&literal) } else { literal };
+        let signed = if negative != bookkept { format!("-{literal}") } else { literal };
         serde_json::from_str::<serde_json::Number>(&signed)
             .map(Value::Number)
             .map_err(|_| self.no_number(text))
+    }
+
+    /// The text without a percent sign where one may stand, and whether a hundredth is meant.
+    fn without_percent<'t>(&self, text: &'t str) -> (&'t str, bool) {
+        let rest = text.strip_suffix(PERCENT).or_else(|| text.strip_prefix(PERCENT));
+        match (self.percent, rest) {
+            (Percent::Refuse, _) | (_, None) => (text, false),
+            (Percent::Points, Some(rest)) => (rest.trim(), false),
+            (Percent::Fraction, Some(rest)) => (rest.trim(), true),
+        }
     }
 
     fn literal(&self, whole: &str, fraction: Option<&str>, exponent: Option<&str>) -> Option<String> {
@@ -90,6 +123,9 @@ impl Decimal {
             }
             None => format!("is no number with `{}` before decimals", self.decimal),
         });
+        if !self.currency && text.contains(['$', '€', '£', '¥', '₴', '₹']) {
+            return problem.hint("where a currency stands beside it, write `number = { currency = true }`");
+        }
         if text.contains(other) && self.thousands.is_none() {
             return problem.hint(format!(
                 "say what `{other}` means: `number = {{ decimal = \"{other}\" }}` or `thousands = \"{other}\"`"
@@ -97,6 +133,50 @@ impl Decimal {
         }
         problem
     }
+}
+
+/// The amount of a text with a currency, and whether brackets or a minus behind it turn it below nothing.
+fn without_currency(text: &str) -> Result<(&str, bool), Problem> {
+    let (mut text, mut below) = match text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
+        Some(inner) => (inner.trim(), true),
+        None => (text, false),
+    };
+    let minus = text.strip_prefix(MINUS).filter(|rest| !rest.starts_with(|c: char| c.is_numeric()));
+    if let Some(rest) = minus {
+        (text, below) = (rest.trim_start(), !below);
+    }
+    let digit = |c: char| c.is_numeric() || MINUS.contains(&c) || c == '+';
+    let Some(start) = text.find(digit) else {
+        return Err(Problem::new("holds no number"));
+    };
+    let end = text
+        .rfind(char::is_numeric)
+        .map_or(text.len(), |at| at + text[at..].chars().next().map_or(0, char::len_utf8));
+    let (before, amount, behind) = match start < end {
+        true => (text[..start].trim(), &text[start..end], text[end..].trim()),
+        false => return Err(Problem::new("holds no number")),
+    };
+    let (behind, below) = match behind.strip_suffix(MINUS) {
+        Some(rest) => (rest.trim_end(), !below),
+        None => (behind, below),
+    };
+    for beside in [before, behind] {
+        if !beside.is_empty() && !currency::is_known(beside) {
+            return Err(Problem::new(format!("has `{beside}` beside the number, which is no currency")));
+        }
+    }
+    Ok((amount, below))
+}
+
+/// A literal with its point two places to the left.
+fn by_a_hundred(literal: &str) -> String {
+    if literal.contains('e') {
+        return format!("{literal}%");
+    }
+    let (whole, fraction) = literal.split_once('.').unwrap_or((literal, ""));
+    let padded = format!("{whole:0>3}");
+    let (whole, hundredths) = padded.split_at(padded.len() - 2);
+    format!("{whole}.{hundredths}{fraction}")
 }
 
 /// Whether a character is the mark between groups; blanks of every width are one mark, as are apostrophes.
@@ -118,42 +198,6 @@ fn digits(text: &str) -> Option<String> {
     (!digits.is_empty()).then_some(digits)
 }
 
-/// The words for true and false, compared without regard to case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
-    /// What means true.
-    pub yes: Vec<String>,
-    /// What means false.
-    pub no: Vec<String>,
-}
-
-impl Default for Words {
-    fn default() -> Self {
-        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
-        Self { yes: words(&["true", "yes", "y", "1"]), no: words(&["false", "no", "n", "0"]) }
-    }
-}
-
-impl Words {
-    /// Reads a boolean.
-    ///
-    /// # Errors
-    /// When the text is neither of the words for true nor of those for false.
-    pub fn apply(&self, text: &str) -> Result<Value, Problem> {
-        let text = text.trim().to_lowercase();
-        let among = |words: &[String]| words.iter().any(|word| word.to_lowercase() == text);
-        match (among(&self.yes), among(&self.no)) {
-            (true, _) => Ok(Value::Bool(true)),
-            (false, true) => Ok(Value::Bool(false)),
-            (false, false) => Err(Problem::new("is neither true nor false").hint(format!(
-                "true is written {}, false {}; `bool = {{ true = [..], false = [..] }}` changes that",
-                self.yes.join(", "),
-                self.no.join(", ")
-            ))),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,9 +205,9 @@ mod tests {
     #[test]
     fn numbers_keep_their_literal() {
         let plain = Decimal::default();
-        let german = Decimal { decimal: ',', thousands: Some('.') };
-        let french = Decimal { decimal: ',', thousands: Some(' ') };
-        let indian = Decimal { decimal: '.', thousands: Some(',') };
+        let german = Decimal { decimal: ',', thousands: Some('.'), ..plain };
+        let french = Decimal { decimal: ',', thousands: Some(' '), ..plain };
+        let indian = Decimal { decimal: '.', thousands: Some(','), ..plain };
         let cases = [
             (plain, "12.50", Some("12.50")),
             (plain, "-7", Some("-7")),
@@ -199,13 +243,43 @@ mod tests {
     }
 
     #[test]
-    fn booleans_are_words() {
-        let cases = [("Yes", Some(true)), ("0", Some(false)), ("TRUE", Some(true)), ("ja", None), ("", None)];
-        for (text, expected) in cases {
-            assert_eq!(Words::default().apply(text).ok(), expected.map(Value::Bool), "{text}");
+    fn signs_of_money_and_percent_are_read_where_asked() {
+        let money = Decimal { currency: true, ..Decimal::default() };
+        let german = Decimal { decimal: ',', thousands: Some('.'), currency: true, ..Decimal::default() };
+        let english = Decimal { thousands: Some(','), ..money };
+        let cases = [
+            (money, "$12.50", Some("12.50")),
+            (money, "12.50 USD", Some("12.50")),
+            (money, "-€5", Some("-5")),
+            (money, "€-5", Some("-5")),
+            (money, "€ 5-", Some("-5")),
+            (money, "12 beans", None),
+            (money, "$", None),
+            (english, "($1,234.50)", Some("-1234.50")),
+            (english, "US$ 1,234", Some("1234")),
+            (german, "1.299,00 €", Some("1299.00")),
+            (german, "CHF 1.299", Some("1299")),
+            (Decimal::default(), "$12", None),
+            (Decimal::default(), "12 %", None),
+        ];
+        for (decimal, text, expected) in cases {
+            let made = decimal.apply(text).ok().map(|value| value.to_string());
+            assert_eq!(made.as_deref(), expected, "{text}");
         }
-        let own = Words { yes: vec!["Ja".into()], no: vec!["Nein".into()] };
-        assert_eq!(own.apply("ja"), Ok(Value::Bool(true)));
-        assert!(own.apply("yes").is_err());
+        let cases = [
+            (Percent::Points, "12.5 %", Some("12.5")),
+            (Percent::Points, "12", Some("12")),
+            (Percent::Fraction, "12.5%", Some("0.125")),
+            (Percent::Fraction, "5 %", Some("0.05")),
+            (Percent::Fraction, "-100%", Some("-1.00")),
+            (Percent::Fraction, "1250 ٪", Some("12.50")),
+            (Percent::Fraction, "0.5", Some("0.5")),
+            (Percent::Fraction, "%", None),
+        ];
+        for (percent, text, expected) in cases {
+            let decimal = Decimal { percent, ..Decimal::default() };
+            let made = decimal.apply(text).ok().map(|value| value.to_string());
+            assert_eq!(made.as_deref(), expected, "{text}");
+        }
     }
 }

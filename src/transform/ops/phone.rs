@@ -6,7 +6,7 @@ use rlibphonenumber::{
 };
 
 /// How phone numbers are read and written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Phone {
     /// The form to write.
     pub format: Format,
@@ -14,6 +14,22 @@ pub struct Phone {
     pub region: Option<Region>,
     /// Whether a number must be one that is in use, not merely of a possible length.
     pub strict: bool,
+    /// Whether a text that is no number stays as it is.
+    pub keep: bool,
+    /// What becomes of an extension.
+    pub extension: Extension,
+}
+
+/// What becomes of a number's extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extension {
+    /// It stands behind the number as ` ext. 5`, in every form.
+    #[default]
+    Keep,
+    /// It is left out.
+    Drop,
+    /// It alone is taken; nothing where there is none.
+    Only,
 }
 
 /// The form of a phone number.
@@ -38,11 +54,17 @@ impl Phone {
     /// Writes a number in the wanted form. `country` is the text of the field that says where it belongs, in
     /// any spelling; it comes before `region`, and is passed over where it names no one country.
     ///
-    /// An extension is kept in every form, as ` ext. 5` behind the number, so that nothing is dropped.
-    ///
     /// # Errors
     /// When the text is no number of a possible length, or its region is not known.
     pub fn apply(&self, text: &str, country: Option<&str>) -> Result<String, Problem> {
+        match self.read(text, country) {
+            Ok(number) => Ok(self.write(&number)),
+            Err(_) if self.keep => Ok(text.to_owned()),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    fn read(&self, text: &str, country: Option<&str>) -> Result<PhoneNumber, Problem> {
         let named = country.filter(|name| !name.trim().is_empty());
         let region = named.and_then(|name| country::alpha2(name).ok()).and_then(region).or(self.region);
         let number = match PHONE_NUMBER_UTIL.parse(text, region) {
@@ -64,7 +86,7 @@ impl Phone {
             return Err(Problem::new(format!("is not a phone number in use{}", of(region)))
                 .hint("correct it, or leave `strict` out to take any of a possible length"));
         }
-        Ok(self.write(&number))
+        Ok(number)
     }
 
     fn write(&self, number: &PhoneNumber) -> String {
@@ -73,12 +95,17 @@ impl Phone {
             Format::International => PhoneNumberFormat::International,
             Format::National => PhoneNumberFormat::National,
         };
-        let written = PHONE_NUMBER_UTIL.format(number, format);
-        match self.format {
-            Format::E164 if !number.extension().is_empty() => {
-                format!("{written} ext. {}", number.extension())
+        match (self.extension, number.extension()) {
+            (Extension::Only, extension) => extension.to_owned(),
+            (Extension::Drop, extension) if !extension.is_empty() => {
+                let mut bare = number.clone();
+                bare.extension = None;
+                PHONE_NUMBER_UTIL.format(&bare, format).into_owned()
             }
-            _ => written.into_owned(),
+            (Extension::Keep, extension) if self.format == Format::E164 && !extension.is_empty() => {
+                format!("{} ext. {extension}", PHONE_NUMBER_UTIL.format(number, format))
+            }
+            _ => PHONE_NUMBER_UTIL.format(number, format).into_owned(),
         }
     }
 }
@@ -123,7 +150,7 @@ mod tests {
     use super::*;
 
     fn phone(format: Format, region: Option<&str>, strict: bool) -> Phone {
-        Phone { format, region: region.and_then(super::region), strict }
+        Phone { format, region: region.and_then(super::region), strict, ..Phone::default() }
     }
 
     #[test]
@@ -162,6 +189,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn extensions_and_what_is_no_number_are_a_choice() {
+        let with = |extension| Phone { extension, ..phone(Format::International, Some("US"), false) };
+        let text = "(202) 224-3441 x5";
+        assert_eq!(with(Extension::Keep).apply(text, None).as_deref(), Ok("+1 202-224-3441 ext. 5"));
+        assert_eq!(with(Extension::Drop).apply(text, None).as_deref(), Ok("+1 202-224-3441"));
+        assert_eq!(with(Extension::Only).apply(text, None).as_deref(), Ok("5"));
+        assert_eq!(with(Extension::Only).apply("(202) 224-3441", None).as_deref(), Ok(""));
+        let keep = Phone { keep: true, ..phone(Format::E164, None, false) };
+        assert_eq!(keep.apply("ask Ada", None).as_deref(), Ok("ask Ada"));
     }
 
     #[test]

@@ -5,8 +5,12 @@
 //! zone. For an instant the offset in the value counts first, then the zone given; without either it is a
 //! problem. A clock time that a zone skips when clocks go forward is a problem; one that it has twice, when
 //! they go back, means the first.
+//!
+//! `excel` and `excel-1904` among the formats read serial numbers, counted in days as spreadsheets do. A year
+//! of two digits (`%y`) is read only with a pivot: years below it are of this century, the others of the last.
 
-use super::Problem;
+use super::formats::{Formats, Reading, checked_output};
+use super::{Problem, zone};
 use crate::record::instant;
 use jiff::Timestamp;
 use jiff::civil;
@@ -29,24 +33,17 @@ pub struct DateTime {
     format: Option<String>,
 }
 
-/// Formats in the order in which they are tried.
-#[derive(Debug, Clone)]
-struct Formats {
-    written: Vec<String>,
-    /// With the other spelling of `%z` beside each format that has one.
-    tried: Vec<String>,
-}
-
 impl Date {
-    /// Days written in one of `from`, or as ISO, become `to` (`%Y-%m-%d` where absent).
+    /// Days written in one of `from`, or as ISO, become `to` (`%Y-%m-%d` where absent). Years of two digits
+    /// below `pivot` are of this century, the others of the last.
     ///
     /// # Errors
     /// When a format cannot be used, with why.
-    pub fn new(from: Vec<String>, to: Option<String>) -> Result<Self, String> {
+    pub fn new(from: Vec<String>, to: Option<String>, pivot: Option<u8>) -> Result<Self, String> {
         if let Some(to) = &to {
-            strtime::format(to, sample().date()).map_err(|cause| bad_format(to, &cause))?;
+            checked_output(to, true)?;
         }
-        Ok(Self { from: Formats::new(from)?, to })
+        Ok(Self { from: Formats::new(from, pivot)?, to })
     }
 
     /// Writes the day that `text` names. Of a text with a time of day, the day as it stands there.
@@ -62,7 +59,10 @@ impl Date {
     }
 
     fn read(&self, text: &str) -> Result<civil::Date, Problem> {
-        let written = self.from.readings(text).find_map(|broken| broken.to_date().ok());
+        let written = self.from.readings(text).find_map(|reading| match reading {
+            Reading::Broken(broken) => broken.to_date().ok(),
+            Reading::Civil(time) => Some(time.date()),
+        });
         written.or_else(|| iso_date(text)).ok_or_else(|| self.from.fits_none(text, "date", "2024-07-30"))
     }
 }
@@ -79,19 +79,26 @@ impl DateTime {
         zone: Option<TimeZone>,
         to: Option<TimeZone>,
         format: Option<String>,
+        pivot: Option<u8>,
     ) -> Result<Self, String> {
         if let Some(format) = &format {
-            strtime::format(format, &sample()).map_err(|cause| bad_format(format, &cause))?;
+            checked_output(format, false)?;
         }
-        Ok(Self { from: Formats::new(from)?, zone, to, format })
+        Ok(Self { from: Formats::new(from, pivot)?, zone, to, format })
     }
 
-    /// Writes the instant that `text` names.
+    /// Writes the instant that `text` names. `aside` is the zone of this one value, by any name, where a field
+    /// says it; it comes before the operation's.
     ///
     /// # Errors
     /// When the text fits no format, names a day or time that does not exist, or no zone is known for it.
-    pub fn apply(&self, text: &str) -> Result<String, Problem> {
-        let instant = self.read(text.trim())?;
+    pub fn apply(&self, text: &str, aside: Option<&str>) -> Result<String, Problem> {
+        let own = aside.map(str::trim).filter(|name| !name.is_empty()).map(zone::parse).transpose();
+        let own = own.map_err(|problem| Problem {
+            why: format!("has the time zone `{}`, which {}", aside.unwrap_or_default(), problem.why),
+            ..problem
+        })?;
+        let instant = self.read(text.trim(), own.as_ref().or(self.zone.as_ref()))?;
         let zoned = |zone: &TimeZone| instant.to_zoned_datetime(zone.clone());
         let written = match (&self.format, &self.to) {
             (None, None) => return Ok(instant::print(instant)),
@@ -101,8 +108,12 @@ impl DateTime {
         written.map_err(|cause| Problem::new(cause.to_string()))
     }
 
-    fn read(&self, text: &str) -> Result<Timestamp, Problem> {
-        for broken in self.from.readings(text) {
+    fn read(&self, text: &str, zone: Option<&TimeZone>) -> Result<Timestamp, Problem> {
+        for reading in self.from.readings(text) {
+            let broken = match reading {
+                Reading::Civil(time) => return in_zone(time, zone),
+                Reading::Broken(broken) => broken,
+            };
             if broken.offset().is_some() || broken.timestamp().is_some() {
                 if let Ok(instant) = broken.to_timestamp() {
                     return Ok(instant);
@@ -113,95 +124,32 @@ impl DateTime {
                 }
             } else if let Ok(date) = broken.to_date() {
                 let time = broken.to_time().unwrap_or(civil::Time::midnight());
-                return self.in_zone(date.to_datetime(time));
+                return in_zone(date.to_datetime(time), zone);
             }
         }
         if let Some(instant) = with_offset(text) {
             return Ok(instant);
         }
         match (text.len() >= "2024-07-30T10:00".len(), text.parse::<civil::DateTime>()) {
-            (true, Ok(naive)) if iso_date(text).is_some() => self.in_zone(naive),
+            (true, Ok(naive)) if iso_date(text).is_some() => in_zone(naive, zone),
             _ if iso_date(text).is_some() => Err(Problem::new("is a date without a time of day")
                 .hint("use `date` for it, or give its format in `from` if midnight is meant")),
             _ => Err(self.from.fits_none(text, "date and time", "2024-07-30T10:00:00Z")),
         }
     }
-
-    fn in_zone(&self, naive: civil::DateTime) -> Result<Timestamp, Problem> {
-        let Some(zone) = &self.zone else {
-            return Err(Problem::new("has no offset and no time zone is given")
-                .hint("add `zone = \"..\"` to the operation, or `time_zone = \"..\"` to [mapping]"));
-        };
-        let ambiguous = zone.to_ambiguous_timestamp(naive);
-        if let AmbiguousOffset::Gap { .. } = ambiguous.offset() {
-            let zone = zone.iana_name().unwrap_or("its zone");
-            return Err(Problem::new(format!("is a time that {zone} skipped when its clocks went forward")));
-        }
-        ambiguous.earlier().map_err(|cause| Problem::new(cause.to_string()))
-    }
 }
 
-impl Formats {
-    fn new(written: Vec<String>) -> Result<Self, String> {
-        let mut tried = Vec::new();
-        for format in &written {
-            let zoned = sample();
-            let sample = strtime::format(format, &zoned).map_err(|cause| bad_format(format, &cause))?;
-            let broken =
-                BrokenDownTime::parse(format, &sample).map_err(|cause| bad_format(format, &cause))?;
-            if broken.to_date().is_err() && broken.timestamp().is_none() {
-                return Err(format!("`{format}` does not say which day it is"));
-            }
-            tried.push(format.clone());
-            if format.contains("%z") {
-                tried.push(format.replace("%z", "%:z"));
-            }
-        }
-        Ok(Self { written, tried })
+fn in_zone(naive: civil::DateTime, zone: Option<&TimeZone>) -> Result<Timestamp, Problem> {
+    let Some(zone) = zone else {
+        return Err(Problem::new("has no offset and no time zone is given")
+            .hint("add `zone = \"..\"` to the operation, or `time_zone` or `time_zone_from` to [mapping]"));
+    };
+    let ambiguous = zone.to_ambiguous_timestamp(naive);
+    if let AmbiguousOffset::Gap { .. } = ambiguous.offset() {
+        let zone = zone.iana_name().unwrap_or("its zone");
+        return Err(Problem::new(format!("is a time that {zone} skipped when its clocks went forward")));
     }
-
-    /// What the formats make of a text, in their order. `%Y` also reads `90`, which is not the year that was
-    /// meant: that is no reading.
-    fn readings<'a>(&'a self, text: &'a str) -> impl Iterator<Item = BrokenDownTime> + 'a {
-        self.parsed(text).filter(|broken| !short_year(broken))
-    }
-
-    fn parsed<'a>(&'a self, text: &'a str) -> impl Iterator<Item = BrokenDownTime> + 'a {
-        self.tried.iter().filter_map(move |format| {
-            let zulu = format.ends_with("%z").then(|| text.strip_suffix(['Z', 'z'])).flatten();
-            match zulu {
-                Some(rest) => BrokenDownTime::parse(format, format!("{rest}+0000")).ok(),
-                None => BrokenDownTime::parse(format, text).ok(),
-            }
-        })
-    }
-
-    fn fits_none(&self, text: &str, what: &str, iso: &str) -> Problem {
-        if self.parsed(text).any(|broken| short_year(&broken)) {
-            return Problem::new("has a year of two digits")
-                .hint("`%y` reads those, 69 to 99 as 1969 to 1999");
-        }
-        if self.written.is_empty() {
-            return Problem::new(format!("is no {what} in ISO form, such as {iso}"))
-                .hint("say how it is written, such as `from = [\"%d/%m/%Y\"]`");
-        }
-        let list: Vec<_> = self.written.iter().map(|format| format!("`{format}`")).collect();
-        Problem::new(format!("is no {what} as {} or ISO", list.join(", ")))
-            .hint("correct it, or add its format to `from`")
-    }
-}
-
-fn bad_format(format: &str, cause: &dyn std::fmt::Display) -> String {
-    format!("the format `{format}` cannot be used: {cause}")
-}
-
-/// A moment that shows whether a format can be written: 31 December 2023, 22:45:58 UTC.
-fn sample() -> jiff::ZonedDateTime {
-    Timestamp::constant(1_704_062_758, 0).to_zoned_datetime(TimeZone::UTC)
-}
-
-fn short_year(broken: &BrokenDownTime) -> bool {
-    broken.year().is_some_and(|year| year < 1000)
+    ambiguous.earlier().map_err(|cause| Problem::new(cause.to_string()))
 }
 
 /// The day of a text that begins with an ISO date, alone or with a time behind it.
@@ -232,7 +180,6 @@ fn with_offset(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transform::ops::zone;
 
     fn texts(list: &[&str]) -> Vec<String> {
         list.iter().map(|text| (*text).to_owned()).collect()
@@ -252,7 +199,10 @@ mod tests {
             (&["%d/%m/%y"], None, "1/2/90", Some("1990-02-01")),
             (&["%d/%m/%Y", "%d/%m/%y"], None, "1/2/90", Some("1990-02-01")),
             (&["%d/%m/%y", "%d/%m/%Y"], None, "1/2/1990", Some("1990-02-01")),
-            (&["%d/%m/%y"], None, "1/2/68", Some("2068-02-01")),
+            (&["%d/%m/%y"], None, "1/2/29", Some("2029-02-01")),
+            (&["excel"], None, "45292", Some("2024-01-01")),
+            (&["excel"], None, "45292.75", Some("2024-01-01")),
+            (&["excel-1904", "%d.%m.%Y"], None, "43830", Some("2024-01-01")),
             (&["%Y%m%d"], None, "19371233", None),
             (&["%B %d, %Y"], None, "July 4, 1976", Some("1976-07-04")),
             (&[], Some("%m/%d/%Y"), "1958-10-13", Some("10/13/1958")),
@@ -263,7 +213,8 @@ mod tests {
             (&[], None, "1958", None),
         ];
         for (from, to, text, expected) in cases {
-            let date = Date::new(texts(from), to.map(str::to_owned)).unwrap();
+            let pivot = from.iter().any(|format| format.contains("%y")).then_some(30);
+            let date = Date::new(texts(from), to.map(str::to_owned), pivot).unwrap();
             assert_eq!(date.apply(text).ok().as_deref(), expected, "{from:?} {text}");
         }
     }
@@ -286,12 +237,13 @@ mod tests {
             (&["%Y-%m-%dT%H:%M:%S%z"], None, "2024-07-30T10:00:00+03:00", Some("2024-07-30T07:00:00Z")),
             (&["%d.%m.%Y %H:%M%z"], None, "30.07.2024 10:00Z", Some("2024-07-30T10:00:00Z")),
             // Clocks went forward at 01:00 on 31 March 2024 and back at 02:00 on 27 October 2024.
+            (&["excel"], london(), "45503.5", Some("2024-07-30T11:00:00Z")),
             (&[], london(), "2024-03-31T01:30:00", None),
             (&[], london(), "2024-10-27T01:30:00", Some("2024-10-27T00:30:00Z")),
         ];
         for (from, zone, text, expected) in cases {
-            let time = DateTime::new(texts(from), zone, None, None).unwrap();
-            assert_eq!(time.apply(text).ok().as_deref(), expected, "{from:?} {text}");
+            let time = DateTime::new(texts(from), zone, None, None, None).unwrap();
+            assert_eq!(time.apply(text, None).ok().as_deref(), expected, "{from:?} {text}");
         }
     }
 
@@ -299,17 +251,33 @@ mod tests {
     fn instants_are_written_in_a_zone_and_a_form() {
         let tokyo = || zone::parse("Asia/Tokyo").ok();
         let write = |format: Option<&str>, text: &str| {
-            DateTime::new(vec![], None, tokyo(), format.map(str::to_owned)).unwrap().apply(text).unwrap()
+            DateTime::new(vec![], None, tokyo(), format.map(str::to_owned), None)
+                .unwrap()
+                .apply(text, None)
+                .unwrap()
         };
         assert_eq!(write(None, "2024-07-30T10:00:00Z"), "2024-07-30T19:00:00+09:00");
         assert_eq!(write(Some("%d.%m.%Y %H:%M"), "2024-07-30T20:00:00Z"), "31.07.2024 05:00");
     }
 
     #[test]
+    fn a_value_may_have_a_zone_of_its_own() {
+        let time = DateTime::new(vec![], zone::parse("Europe/London").ok(), None, None, None).unwrap();
+        let read = |zone| time.apply("2024-07-30T10:00", zone);
+        assert_eq!(read(Some("Asia/Tokyo")).as_deref(), Ok("2024-07-30T01:00:00Z"));
+        assert_eq!(read(Some("Eastern Standard Time")).as_deref(), Ok("2024-07-30T14:00:00Z"));
+        assert_eq!(read(Some(" ")).as_deref(), Ok("2024-07-30T09:00:00Z"));
+        assert_eq!(
+            read(Some("Atlantis")).unwrap_err().why,
+            "has the time zone `Atlantis`, which is no time zone that is known"
+        );
+    }
+
+    #[test]
     fn formats_are_checked_beforehand() {
-        assert!(Date::new(texts(&["%H:%M"]), None).is_err());
-        assert!(Date::new(texts(&["%!"]), None).is_err());
-        assert!(Date::new(vec![], Some("%H:%M".into())).is_err());
-        assert!(DateTime::new(vec![], None, None, Some("%K".into())).is_err());
+        assert!(Date::new(texts(&["%H:%M"]), None, None).is_err());
+        assert!(Date::new(texts(&["%!"]), None, None).is_err());
+        assert!(Date::new(vec![], Some("%H:%M".into()), None).is_err());
+        assert!(DateTime::new(vec![], None, None, Some("%K".into()), None).is_err());
     }
 }

@@ -3,12 +3,48 @@
 //! Zones come from the time zone database that is compiled in, never from the machine's, so that the same
 //! mapping gives the same output everywhere. Windows names are those of the Unicode CLDR
 //! (`data/windows-zones.tsv`, the zone that stands for all territories).
+//!
+//! Abbreviations are read as people mean them, as a place with its summer time: `EST`, `EDT` and `ET` are all
+//! `America/New_York`, as `Eastern Standard Time` is at Windows. Those that several countries use (`CST`,
+//! `IST`, `AST`, …) are refused with the candidates.
 
 use super::Problem;
 use crate::error::nearest;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+/// Abbreviations and common names that mean one zone. The database knows some of them as zones without
+/// summer time or of other places; what people mean comes first.
+const ABBREVIATIONS: [(&str, &str); 16] = [
+    ("America/New_York", "EST|EDT|ET|Eastern|Eastern Time|US Eastern"),
+    ("America/Chicago", "CDT|CT|Central|Central Time|US Central"),
+    ("America/Denver", "MST|MDT|MT|Mountain|Mountain Time|US Mountain"),
+    ("America/Los_Angeles", "PST|PDT|PT|Pacific|Pacific Time|US Pacific"),
+    ("America/Anchorage", "AKST|AKDT|Alaska"),
+    ("Pacific/Honolulu", "HST|HDT|Hawaii"),
+    ("America/Halifax", "ADT|Atlantic Time"),
+    ("America/St_Johns", "NST|NDT|Newfoundland"),
+    ("Europe/London", "BST|UK Time|British Time|London Time"),
+    ("Europe/Lisbon", "WET|WEST"),
+    ("Europe/Berlin", "CET|CEST|MEZ|MESZ|MET|Central European Time"),
+    ("Europe/Kyiv", "EET|EEST|Eastern European Time|Kiev"),
+    ("Europe/Moscow", "MSK|Moscow Time"),
+    ("Asia/Tokyo", "JST|Japan"),
+    ("Australia/Sydney", "AEST|AEDT|Eastern Australia"),
+    ("Pacific/Auckland", "NZST|NZDT|New Zealand"),
+];
+
+/// Abbreviations that several countries use, with the zones that may be meant.
+const AMBIGUOUS: [(&str, &str); 7] = [
+    ("CST", "America/Chicago, America/Havana or Asia/Shanghai"),
+    ("IST", "Asia/Kolkata, Asia/Jerusalem or Europe/Dublin"),
+    ("AST", "America/Halifax, America/Puerto_Rico or Asia/Riyadh"),
+    ("SST", "Asia/Singapore or Pacific/Pago_Pago"),
+    ("GST", "Asia/Dubai or Atlantic/South_Georgia"),
+    ("ECT", "America/Guayaquil or America/Martinique"),
+    ("AMT", "America/Manaus or Asia/Yerevan"),
+];
 
 const WINDOWS: &str = include_str!("data/windows-zones.tsv");
 
@@ -21,9 +57,28 @@ pub fn parse(text: &str) -> Result<TimeZone, Problem> {
     if let Some(offset) = offset(text) {
         return Ok(TimeZone::fixed(offset));
     }
-    let folded = fold(text);
-    let known = ZONES.aliases.get(&folded).and_then(|name| ZONES.database.get(name).ok());
-    known.or_else(|| ZONES.database.get(text).ok()).ok_or_else(unknown)
+    if let Some((_, zones)) = AMBIGUOUS.iter().find(|(short, _)| short.eq_ignore_ascii_case(text)) {
+        return Err(
+            Problem::new("is the abbreviation of several time zones").hint(format!("say which: {zones}"))
+        );
+    }
+    named(text).or_else(|| displayed(text)).ok_or_else(unknown)
+}
+
+fn named(text: &str) -> Option<TimeZone> {
+    let known = ZONES.aliases.get(&fold(text)).and_then(|name| ZONES.database.get(name).ok());
+    known.or_else(|| ZONES.database.get(text).ok())
+}
+
+/// A zone as Windows and web forms show it in a list, offset first and places behind:
+/// `(UTC+01:00) Amsterdam, Berlin, Bern`, `(GMT-05:00) Eastern Time (US & Canada)`.
+fn displayed(text: &str) -> Option<TimeZone> {
+    let (before, places) = text.strip_prefix('(')?.split_once(')')?;
+    offset(before.trim())?;
+    places.split(',').find_map(|place| {
+        let place = place.split('(').next().unwrap_or(place).trim();
+        (!place.is_empty()).then(|| named(place)).flatten()
+    })
 }
 
 /// The IANA name of a zone given by any name. Offsets of whole hours have one too: `+02:00` is `Etc/GMT-2`
@@ -110,6 +165,11 @@ static ZONES: LazyLock<Zones> = LazyLock::new(|| {
             aliases.insert(city, name);
         }
     }
+    for (zone, names) in ABBREVIATIONS {
+        for name in names.split('|') {
+            aliases.insert(fold(name), zone.to_owned());
+        }
+    }
     for line in WINDOWS.lines() {
         if let Some((windows, iana)) = line.split_once('\t') {
             aliases.insert(fold(windows), iana.to_owned());
@@ -142,6 +202,16 @@ mod tests {
             ("+02:00", Some("Etc/GMT-2")),
             ("GMT+2", Some("Etc/GMT-2")),
             ("UTC-0500", Some("Etc/GMT+5")),
+            ("EST", Some("America/New_York")),
+            ("pdt", Some("America/Los_Angeles")),
+            ("Eastern Time", Some("America/New_York")),
+            ("CET", Some("Europe/Berlin")),
+            ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome", Some("Europe/Amsterdam")),
+            ("(GMT-05:00) Eastern Time (US & Canada)", Some("America/New_York")),
+            ("UK Time", Some("Europe/London")),
+            ("CST", None),
+            ("IST", None),
+            ("(UTC+01:00)", None),
             ("+05:30", None),
             ("+25:00", None),
             ("Mars/Olympus", None),

@@ -27,6 +27,9 @@ struct Service {
     /// Requests so far, path and query.
     asked: Vec<String>,
     ignores_sort: bool,
+    refuses_sort: bool,
+    /// Searches that contain the text are refused.
+    refuses_query: Option<&'static str>,
     /// Pages behind this one are refused.
     window: u64,
     /// What happens after a request that contains the text, once.
@@ -44,15 +47,23 @@ impl Service {
     fn answer(&mut self, path: &str, query: &BTreeMap<String, String>) -> (u16, String) {
         let number = |key: &str, default: u64| query.get(key).map_or(default, |text| text.parse().unwrap());
         let mut list = self.contacts.clone();
-        match query.get("sort").map(String::as_str).filter(|_| !self.ignores_sort) {
+        let sort = query.get("sort").map(String::as_str);
+        if sort.is_some() && self.refuses_sort {
+            return refused("contacts cannot be sorted");
+        }
+        match sort.filter(|_| !self.ignores_sort) {
             Some("updated:desc") => list.sort_by(|a, b| b.2.cmp(&a.2)),
+            Some("updated:asc") => list.sort_by(|a, b| a.2.cmp(&b.2)),
             Some("created:asc") => list.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0))),
+            Some("created:desc") => list.sort_by(|a, b| (&b.1, &b.0).cmp(&(&a.1, &a.0))),
             _ => {}
         }
         if let Some(search) = query.get("query") {
-            let range = &serde_json::from_str::<Value>(search).unwrap()["updated"]["range"]["start_datetime"];
-            let start = range.as_str().unwrap().trim_end_matches('Z').to_owned();
-            list.retain(|(.., updated)| updated.as_str() >= start.as_str());
+            if self.refuses_query.is_some_and(|text| search.contains(text)) {
+                return refused("there is no such search");
+            }
+            let search = serde_json::from_str(search).unwrap();
+            list.retain(|contact| hits(&search, contact));
         }
         let contact = |(id, created, updated): &(String, String, String)| {
             json!({"id": id, "record_type": "person", "created": created, "updated": updated,
@@ -76,13 +87,33 @@ impl Service {
         };
         let (page, size, total) = (number("page", 1), number("per_page", 30), resources.len() as u64);
         if page > self.window {
-            return (409, json!({"message": "Result window is too large", "code": 245}).to_string());
+            return refused("Result window is too large");
         }
         let shown: Vec<_> =
             resources.into_iter().skip(((page - 1) * size) as usize).take(size as usize).collect();
         let meta = json!({"page": page, "pages": total.div_ceil(size), "per_page": size, "total": total});
         (200, json!({"meta": meta, "resources": shown}).to_string())
     }
+}
+
+fn refused(why: &str) -> (u16, String) {
+    (409, json!({"message": why, "code": 245}).to_string())
+}
+
+/// Whether a contact was created and changed in the ranges of a query. Times compare as text.
+fn hits(query: &Value, contact: &(String, String, String)) -> bool {
+    let (name, inner) = query.as_object().unwrap().iter().next().unwrap();
+    let time = match name.as_str() {
+        "and" => return inner.as_array().unwrap().iter().all(|part| hits(part, contact)),
+        "created" => &contact.1,
+        _ => &contact.2,
+    };
+    let (end, length) = match inner["range"]["end_date"].as_str() {
+        Some(_) => ("date", 10),
+        None => ("datetime", 19),
+    };
+    let bound = |which: &str| inner["range"][format!("{which}_{end}")].as_str().unwrap()[..length].to_owned();
+    (bound("start")..=bound("end")).contains(&time[..length].to_owned())
 }
 
 fn time(second: u64) -> String {
@@ -213,12 +244,139 @@ fn a_sample_stops_early_and_says_so() {
 }
 
 #[test]
-fn a_service_that_lists_only_so_many_is_incomplete() {
-    let mut service = Service::new(500);
-    service.window = 3;
+fn a_service_that_lists_only_so_many_is_read_in_slices() {
+    // Contacts are created a second apart, so that moments can halve them; days cannot.
+    for (days, concurrency) in [(false, 2), (true, 1)] {
+        let mut service = Service::new(500);
+        service.window = 3;
+        service.refuses_query = days.then_some("start_datetime");
+        service.then = Some(("page=2&", |service| {
+            service.contacts.remove(3);
+            service.contacts.push((format!("{:024x}", 9999), time(9999), time(9999)));
+        }));
+        let outcome = extract_with(service, &Selection::default(), concurrency);
+        if days {
+            assert!(matches!(&outcome.completeness, Completeness::Incomplete(why) if why.contains("page 4")));
+        } else {
+            assert_eq!(outcome.completeness, Completeness::Complete);
+            assert!((0..500).filter(|n| *n != 3).all(|n| outcome.records.contains_key(&format!("{n:024x}"))));
+        }
+    }
+}
+
+#[test]
+fn days_make_slices_where_moments_are_refused() {
+    let mut service = Service::new(0);
+    let day = |n: usize| format!("2020-{:02}-{:02}T10:00:00", 1 + n / 25, 1 + n % 25);
+    service.contacts = (0..250).map(|n| (format!("{n:024x}"), day(n), day(n))).collect();
+    service.window = 1;
+    service.refuses_query = Some("start_datetime");
     let outcome = extract_with(service, &Selection::default(), 2);
-    assert!(matches!(&outcome.completeness, Completeness::Incomplete(why) if why.contains("page 4")));
-    assert_eq!(outcome.records.len(), 300);
+    assert_eq!(outcome.completeness, Completeness::Complete);
+    assert_eq!(outcome.records.len(), 250);
+}
+
+#[test]
+fn a_deep_list_beside_a_keyword_or_in_an_order_is_incomplete() {
+    for selection in [
+        Selection { keyword: Some("ada".into()), ..Selection::default() },
+        Selection { sort: Some("created:desc".into()), ..Selection::default() },
+    ] {
+        let mut service = Service::new(500);
+        service.window = 3;
+        let outcome = extract_with(service, &selection, 2);
+        assert!(matches!(&outcome.completeness, Completeness::Incomplete(why) if why.contains("page 4")));
+        assert_eq!(outcome.records.len(), 300);
+    }
+}
+
+/// What the service can do about time of change, and the requests that it then takes.
+type Ability = (&'static str, fn(&mut Service), Option<&'static str>);
+
+#[test]
+fn changes_since_a_time_are_read_whatever_the_service_can() {
+    let abilities: [Ability; 5] = [
+        ("searches", |_| {}, None),
+        ("searches days", |service| service.refuses_query = Some("start_datetime"), None),
+        ("sorts", |service| service.refuses_query = Some("updated"), None),
+        (
+            "ignores the order",
+            |service| (service.refuses_query, service.ignores_sort) = (Some("updated"), true),
+            Some("time of change"),
+        ),
+        (
+            "nothing",
+            |service| (service.refuses_query, service.refuses_sort) = (Some("updated"), true),
+            Some("time of change"),
+        ),
+    ];
+    for (name, limit, unproven) in abilities {
+        let mut service = Service::new(400);
+        limit(&mut service);
+        for n in [7, 210, 399] {
+            service.contacts[n].2 = "2026-11-20T10:00:00".into();
+        }
+        service.then =
+            Some(("sort=updated", |service| service.contacts[50].2 = "2026-11-25T10:00:00".into()));
+        let since = Some("2026-11-20T10:00:00.5Z".parse().unwrap());
+        let outcome = extract_with(service, &Selection { since, ..Selection::default() }, 2);
+        match unproven {
+            None => assert_eq!(outcome.completeness, Completeness::Complete, "{name}"),
+            Some(why) => assert!(
+                matches!(&outcome.completeness, Completeness::Unproven(said) if said.contains(why)),
+                "{name}"
+            ),
+        }
+        let read: Vec<_> = [7, 210, 399].map(|n| format!("{n:024x}")).to_vec();
+        assert!(read.iter().all(|id| outcome.records.contains_key(id)), "{name}: {:?}", outcome.records);
+        assert!(outcome.records.len() <= 4, "{name}: {:?}", outcome.records);
+    }
+}
+
+#[test]
+fn a_long_list_of_changes_is_read_in_order_until_nothing_moves() {
+    let deletes: Change = |service| drop(service.contacts.remove(250));
+    for (change, complete) in [(None, true), (Some(("page=2&", deletes)), false)] {
+        let mut service = Service::new(300);
+        service.refuses_query = Some("updated");
+        service.then = change;
+        let since = Some("2020-01-01T00:00:10Z".parse().unwrap());
+        let outcome = extract_with(service, &Selection { since, ..Selection::default() }, 1);
+        assert_eq!(outcome.completeness, Completeness::Complete);
+        assert!((10..250).chain(251..300).all(|n| outcome.records.contains_key(&format!("{n:024x}"))));
+        assert_eq!(count(&outcome.asked, "page=1&") == 5, complete, "{:?}", outcome.asked);
+    }
+}
+
+#[test]
+fn where_changes_end_is_noted_for_the_next_time() {
+    for (latest, mark) in
+        [("2026-11-25T09:00:00", "2026-11-25T08:59:58Z"), ("2026-11-25T10:00:00", "2026-11-25T09:59:50Z")]
+    {
+        let mut service = Service::new(30);
+        service.contacts[3].2 = latest.to_owned();
+        let (url, _) = serve(service);
+        let folder = tempfile::tempdir().unwrap();
+        let mut staging = Staging::open(folder.path(), "extract").unwrap();
+        let pace = Arc::new(Pace::new(RateLimit(None), 1));
+        let client = Client::new("Bearer t".to_owned().into(), pace, Stop::default());
+        let nimble = Nimble::new(client, url, Duration::from_secs(10));
+        nimble.contacts().unwrap().extract(&Selection::default(), &mut staging).unwrap();
+        assert_eq!(staging.note(WATERMARK).unwrap().as_deref(), Some(mark));
+    }
+}
+
+#[test]
+fn one_contact_is_read_by_its_id() {
+    let record = |id: String| Selection { record: Some(id), ..Selection::default() };
+    let outcome = extract_with(Service::new(30), &record(format!("{:024x}", 7)), 1);
+    assert_eq!((outcome.records.len(), outcome.completeness), (1, Completeness::Complete));
+    let (url, _) = serve(Service::new(3));
+    let folder = tempfile::tempdir().unwrap();
+    let mut staging = Staging::open(folder.path(), "extract").unwrap();
+    let error = contacts(&url, 1).extract(&record("ffff".into()), &mut staging).unwrap_err();
+    assert_eq!(error.class(), Class::Input);
+    assert!(error.chain().contains("no contact `ffff`"));
 }
 
 #[test]

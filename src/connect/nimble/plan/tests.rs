@@ -254,3 +254,19 @@ fn choices_are_written_by_id_whether_label_or_id_is_given() {
         (&["Open".into()][..], &["Won".into()][..])
     );
 }
+
+#[test]
+fn values_that_the_service_would_refuse_are_rejected_unless_they_are_there_already() {
+    let company = json!({"id": "65", "record_type": "company", "fields": {
+        "company name": [{"value": "Acme", "modifier": ""}], "domain": [{"value": "a.b.c.example", "modifier": ""}]}});
+    assert_eq!(replace(&company, &[("domain", json!(["a.b.c.example"]))]), Planned::default());
+    let update = replace(&company, &[("domain", json!(["https://www.Acme.example/shop"]))]);
+    assert_eq!(
+        update.operations[0].body["fields"]["domain"],
+        json!([{"value": "acme.example", "modifier": ""}])
+    );
+    let odd = planned(Some(&company), &[("domain", Write::Replace, json!(["acme"]))]);
+    assert_eq!(reasons(odd), ["domain: it is no domain name such as `acme.example`"]);
+    let of_person = planned(Some(&contact()), &[("domain", Write::Replace, json!(["acme.example"]))]);
+    assert_eq!(reasons(of_person), ["domain: only companies have a domain"]);
+}

@@ -1,0 +1,117 @@
+//! What an answer tells before anybody reads it as what was asked for: refusals with their text, how long the
+//! service asks to wait, and whether anything can have been sent when there is no answer.
+
+use super::retry::Observed;
+use super::{Answer, Failure, Head};
+use jiff::Timestamp;
+use std::io::Read;
+use std::time::Duration;
+
+/// How much of an error body is kept for messages.
+const TEXT_KEPT: usize = 2_000;
+
+pub(super) type Response = ureq::http::Response<ureq::Body>;
+
+/// A 2xx answer with its body; what is no success is refused.
+pub(super) fn whole((head, mut response): (Head, Response)) -> Result<Result<Answer, Refusal>, Observed> {
+    if !(200..300).contains(&head.status) {
+        return Ok(Err(refused(&head, &mut response)?));
+    }
+    let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
+    let body = body.map_err(|error| Observed::Lost(format!("the answer broke off: {error}")))?;
+    Ok(Ok(Answer { status: head.status, date: head.date, content_type: head.content_type, body }))
+}
+
+/// A status that is no success, with what the service said.
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) text: String,
+    pub(super) retry_after: Option<Duration>,
+}
+
+pub(super) fn refused(head: &Head, response: &mut Response) -> Result<Refusal, Observed> {
+    let retry_after = response
+        .headers()
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| wait_asked(text, head.date));
+    let mut text = Vec::new();
+    let reader = response.body_mut().as_reader();
+    let read = reader.take(TEXT_KEPT as u64).read_to_end(&mut text);
+    let text = match read {
+        Ok(_) => String::from_utf8_lossy(&text).trim().to_owned(),
+        Err(_) => String::new(),
+    };
+    Ok(Refusal { status: head.status, text, retry_after })
+}
+
+pub(super) fn standing(refusal: Option<Refusal>) -> Failure {
+    match refusal {
+        Some(refusal) => Failure::Refused { status: refusal.status, text: refusal.text },
+        None => Failure::GaveUp("the service gave no answer".to_owned()),
+    }
+}
+
+/// `Retry-After` in seconds or as a date; a date is compared with the server's own clock.
+fn wait_asked(text: &str, server_now: Option<Timestamp>) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = http_date(text)?;
+    let now = server_now.unwrap_or_else(Timestamp::now);
+    Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(text.trim()).ok()?).ok()
+}
+
+/// Whether an address leads to this machine.
+pub(super) fn is_loopback(address: &str) -> bool {
+    match url::Url::parse(address).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// Whether anything can have been sent before this error.
+pub(super) fn observe(error: &ureq::Error) -> Observed {
+    use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => {
+            Observed::NotSent(error.to_string())
+        }
+        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+            Observed::NotSent(error.to_string())
+        }
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Http(_) => {
+            Observed::NotSent(error.to_string())
+        }
+        ureq::Error::Io(io)
+            if matches!(
+                io.kind(),
+                ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable
+            ) =>
+        {
+            Observed::NotSent(io.to_string())
+        }
+        ureq::Error::Timeout(_) => Observed::Lost("no answer in time".to_owned()),
+        other => Observed::Lost(format!("the connection broke: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_clock() {
+        let now = http_date("Wed, 25 Nov 2026 10:00:00 GMT");
+        assert_eq!(wait_asked("7", now), Some(Duration::from_secs(7)));
+        assert_eq!(wait_asked("Wed, 25 Nov 2026 10:00:05 GMT", now), Some(Duration::from_secs(5)));
+        assert_eq!(wait_asked("Wed, 25 Nov 2026 09:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(wait_asked("soon", now), None);
+    }
+}
