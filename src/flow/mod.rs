@@ -20,6 +20,7 @@ mod output;
 mod planning;
 mod results;
 pub mod resume;
+mod searching;
 pub mod shown;
 mod since;
 mod watched;

@@ -214,6 +214,20 @@ impl Looks {
     }
 }
 
+/// How many requests the last looks before `updates` take, about: `every` is the time of one at the allowed pace.
+#[must_use]
+pub fn cost(target: &dyn Target, updates: u64, every: Duration) -> u64 {
+    if updates == 0 {
+        return 0;
+    }
+    if target.reads_at_once() > 1 {
+        return updates.div_ceil(Looks::new(target, every, Timestamp::UNIX_EPOCH).at_once as u64);
+    }
+    // Where single records are read, what has changed is asked for as long as it takes.
+    let seconds = every.as_secs_f64() * updates as f64;
+    (seconds / (GOOD_FOR - AHEAD).as_secs_f64()).ceil().max(1.0) as u64
+}
+
 /// Whether an operation may overwrite something: all but those of a record that this run has made.
 pub(super) fn needs_look(journal: &Journal, pending: &Pending) -> Result<bool> {
     match (pending.operation.kind, &pending.id) {

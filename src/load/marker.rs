@@ -37,14 +37,14 @@ impl Marker {
             }
         })?;
         let spec = schema.field(&place.name);
-        if spec.is_none() {
-            return Err(refuse("is no field of the target"));
-        }
         if HEAD_COLUMNS.contains(&place.name.as_str())
             || place.name.starts_with('_') && service_name(&place.name).is_none()
             || spec.is_some_and(|spec| spec.read_only)
         {
             return Err(refuse("cannot be written"));
+        }
+        if spec.is_none() {
+            return Err(refuse("is no field of the target"));
         }
         if place.part.is_some() || spec.is_some_and(|spec| !spec.choices.is_empty() || !spec.parts.is_empty())
         {

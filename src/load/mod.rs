@@ -6,7 +6,7 @@ pub mod delete;
 pub mod in_doubt;
 pub mod journal;
 pub mod keys;
-mod look;
+pub mod look;
 pub mod marker;
 mod outcome;
 pub mod plan;

@@ -96,6 +96,20 @@ pub trait Target: Send + Sync {
     /// As reads in general.
     fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>>;
 
+    /// Whether the service's search for a place finds every record that holds a value there: hits that do not are
+    /// no harm, as they are verified.
+    fn finds(&self, _place: &FieldRef) -> bool {
+        false
+    }
+
+    /// How many requests it takes to list all records, about; `None` where nobody can tell beforehand.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn listing_takes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Whether `record` holds everything that the create `operation` sent, in canonical form.
     fn holds(&self, operation: &Operation, record: &Record) -> bool;
 

@@ -35,8 +35,12 @@ pub struct PlanView {
     pub conflicts: u64,
     /// Values dropped because their place holds one (`on_extra = "first"`).
     pub dropped_values: u64,
-    /// Operations to be sent.
+    /// Requests to be sent: the operations, and the last looks before updates.
     pub requests: u64,
+    /// Of these, the last looks.
+    pub looks: u64,
+    /// What the rows were matched with, and why it was read that way.
+    pub matched_with: Option<String>,
     /// The allowed pace: `90/min`, `none`.
     pub rate: String,
     /// How long the requests take at that pace, at least; unknown without one.
@@ -75,6 +79,11 @@ pub struct LeftOut {
     pub reason: Option<String>,
 }
 
+/// Facts in the journal: how many last looks the updates take, and what [`PlanView::matched_with`] says.
+pub const LOOKS: &str = "looks";
+/// See [`LOOKS`].
+pub const MATCHED_WITH: &str = "matched_with";
+
 /// How many rows of each kind are shown, and how much of each.
 const UPDATES: usize = 6;
 const CREATES: usize = 3;
@@ -98,7 +107,11 @@ pub fn plan_view(
     let counts = journal.counts()?;
     let number = |outcome| counts.get(&Some(outcome)).copied().unwrap_or(0);
     let to_do = journal.to_do()?;
-    let requests = journal.open_operations()?;
+    let looks = match to_do.updates {
+        0 => 0,
+        _ => journal.fact(LOOKS)?.and_then(|text| text.parse().ok()).unwrap_or(0),
+    };
+    let requests = journal.open_operations()? + looks;
     let mut differences = differences(journal, "update", UPDATES)?;
     differences.extend(self::differences(journal, "create", CREATES)?);
     differences.extend(self::differences(journal, "delete", DELETES)?);
@@ -113,6 +126,8 @@ pub fn plan_view(
         conflicts: number(Outcome::Conflict),
         dropped_values: journal.extra()?,
         requests,
+        looks,
+        matched_with: journal.fact(MATCHED_WITH)?,
         rate: rate.to_string(),
         seconds: rate.time_for(requests).map(|time| time.as_secs_f64()),
         differences,
@@ -157,7 +172,9 @@ impl PlanView {
             lines.extend([String::new(), "  first rows left out".to_owned()]);
             lines.extend(self.left_out.iter().map(LeftOut::render));
         }
-        lines.extend([String::new(), format!("  {}", self.cost())]);
+        lines.push(String::new());
+        lines.extend(self.matched_with.iter().map(|with| format!("  {with}")));
+        lines.push(format!("  {}", self.cost()));
         lines.join("\n")
     }
 
@@ -174,7 +191,12 @@ impl PlanView {
         if self.requests == 0 {
             return "nothing to do, no requests to send".to_owned();
         }
-        let requests = counted(self.requests, "request");
+        let mut requests = counted(self.requests, "request");
+        if self.looks > 0 {
+            let looks = count(self.looks);
+            requests
+                .push_str(&format!(" ({looks} of them to look at records again just before they change)"));
+        }
         match self.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
             Some(time) => format!("{requests} to send, at least {} at {}", duration(time), self.rate),
             None => format!("{requests} to send, at no limit"),

@@ -14,7 +14,11 @@ const ROWS: usize = 8;
 
 /// Stream, mapping, and a text field of the service.
 const PLACES: [(&str, &str, &str); 2] =
-    [("nethunt:Contacts", NETHUNT, "External ID"), ("nimble:contacts", NIMBLE, "description")];
+    [("nethunt:Contacts", NETHUNT, "External ID"), ("nimble:contacts", NIMBLE, "Mark")];
+
+fn rehearsed(faults: &str) -> Rehearsal {
+    Rehearsal::new(&format!("[nimble]\ncustom_fields = [\"Mark\"]\n{faults}"))
+}
 
 fn prepare(rehearsal: &Rehearsal, mapping: &str) {
     let rows = (0..ROWS).map(|row| format!("Row {row},r{row}@mark.example\n"));
@@ -40,7 +44,7 @@ fn a_lost_create_is_known_by_its_mark_alone() {
     for (stream, mapping, field) in PLACES {
         for mishap in ["lost_answer", "lost_request", "error_after_commit"] {
             let rehearsal =
-                Rehearsal::new(&format!("[[fault]]\nmethod = \"POST\"\nfirst = 4\nkind = \"{mishap}\"\n"));
+                rehearsed(&format!("[[fault]]\nmethod = \"POST\"\nfirst = 4\nkind = \"{mishap}\"\n"));
             prepare(&rehearsal, mapping);
             let import = ["import", "rows.csv", stream, "-m", "map.toml", "--yes", "--marker-field", field];
             let out = rehearsal.json(import).expect(0);
@@ -55,7 +59,7 @@ fn a_lost_create_is_known_by_its_mark_alone() {
 #[test]
 fn marks_are_cleared_when_that_is_asked_for() {
     for (stream, mapping, field) in PLACES {
-        let rehearsal = Rehearsal::new("[[fault]]\nmethod = \"POST\"\nfirst = 2\nkind = \"lost_answer\"\n");
+        let rehearsal = rehearsed("[[fault]]\nmethod = \"POST\"\nfirst = 2\nkind = \"lost_answer\"\n");
         prepare(&rehearsal, mapping);
         let seen = rehearsal.requests();
         let import = ["import", "rows.csv", stream, "-m", "map.toml", "--yes", "--clear-marker"];

@@ -170,3 +170,34 @@ fn a_canary_that_went_wrong_holds_the_rest_back() {
     let out = rehearsal.json(["resume", "--last", "--yes"]).expect(4);
     assert_eq!((out.count("pending"), rehearsal.effects("create")), (1, 1), "{}", out.transcript());
 }
+
+#[test]
+fn few_rows_are_searched_for_where_that_takes_fewer_requests() {
+    let mapping = "[mapping]\nkey = [\"email\"]\n[[field]]\nto = \"_type\"\nconst = \"person\"\n\
+                   [[field]]\nto = \"first name\"\nfrom = \"name\"\n\
+                   [[field]]\nto = \"email[work]\"\nfrom = \"email\"\n";
+    let rehearsal = Rehearsal::generated("", 1_600);
+    rehearsal.file("map.toml", mapping);
+    let mail = |text: &str| rehearsal.file("rows.csv", format!("name,email\n{text}"));
+    // Somebody who was made just now is found too.
+    mail("Ada,Ada@New.example\nBob,bob@new.example\n");
+    let import = ["import", "rows.csv", "nimble:contacts", "-m", "map.toml", "--yes"];
+    let out = rehearsal.json(import).expect(0);
+    assert_eq!((out.count("created"), out.summary()["complete"].as_str()), (2, Some("unproven")));
+    mail("Ada King,ada@new.example\nBob,bob@new.example\nEve,eve@new.example\n");
+    let seen = rehearsal.requests();
+    let out = rehearsal.json(import).expect(0);
+    assert_balanced(&out);
+    let counts = ["created", "updated", "unchanged"].map(|key| out.count(key));
+    assert_eq!(counts, [1, 1, 1], "{}", out.transcript());
+    let listed = rehearsal.ledger_since(seen).iter().filter(|entry| entry.path == "/contacts").count();
+    assert!(listed < 12, "{listed} pages of {}", rehearsal.contacts().len());
+    let plan = &out.objects()[0]["plan"];
+    assert!(plan["matched_with"].as_str().unwrap().contains("searches for the keys"), "{plan}");
+    // Many rows are matched with everything, which is read once.
+    mail(&(0..40).map(|row| format!("Row {row},row{row}@new.example\n")).collect::<String>());
+    let out = rehearsal.json(import.into_iter().chain(["-n"])).expect(0);
+    assert_eq!(out.summary()["complete"], true);
+    let plan = &out.objects()[0]["plan"];
+    assert!(plan["matched_with"].as_str().unwrap().starts_with("matched with all 1,603 records"), "{plan}");
+}
