@@ -14,6 +14,9 @@ pub(super) struct LimitArgs {
     /// Refuse a plan that changes more records than this
     #[arg(long, value_name = "N")]
     pub(super) max_changes: Option<u64>,
+    /// Refuse a plan that deletes more records than this
+    #[arg(long, value_name = "N")]
+    pub(super) max_deletes: Option<u64>,
     /// Do so many rows first, read them back, and ask before the rest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) canary: Option<u64>,
@@ -79,6 +82,7 @@ pub(crate) fn apply(context: &Context, args: &ApplyArgs) -> Result<u8> {
     let wishes = Wishes {
         canary: args.limits.canary,
         max_changes: args.limits.max_changes,
+        max_deletes: args.limits.max_deletes,
         lock_wait: args.lock_wait,
     };
     finish(context, apply::apply(context, &args.run, wishes)?)

@@ -250,7 +250,7 @@ impl IntoArgs {
             expect: self.expect_count,
             lock_wait: self.lock_wait,
             max_changes: self.limits.max_changes,
-            max_deletes: None,
+            max_deletes: self.limits.max_deletes,
             canary: self.limits.canary,
             marker_field: self.marker_field,
             clear_marker: self.clear_marker,

@@ -30,6 +30,8 @@ pub struct Wishes {
     pub canary: Option<u64>,
     /// Refuse a plan that changes more records than this.
     pub max_changes: Option<u64>,
+    /// Refuse a plan that deletes more records than this.
+    pub max_deletes: Option<u64>,
     /// Wait so many seconds for another writer to end.
     pub lock_wait: u64,
 }
@@ -61,6 +63,7 @@ pub fn apply(context: &Context, part: &str, wishes: Wishes) -> Result<Ended> {
     (job.command, job.load.dry_run) = (APPLY.to_owned(), false);
     job.load.canary = wishes.canary.or(job.load.canary);
     job.load.max_changes = wishes.max_changes.or(job.load.max_changes);
+    job.load.max_deletes = wishes.max_deletes.or(job.load.max_deletes);
     job.load.lock_wait = wishes.lock_wait;
     folder.write_job(&job)?;
     let ended = execute(context, &folder, &job);

@@ -81,11 +81,11 @@ impl Looks {
     /// Nothing is known yet. `since`: when the plan's read began, by the server's clock.
     pub(super) fn new(target: &dyn Target, every: Duration, since: Timestamp) -> Self {
         let at_once = match every.is_zero() {
-            true => target.reads_at_once(),
+            true => target.looks_at_once(),
             // No more than can be sent while the look is good.
             false => {
                 let in_time = (GOOD_FOR - 2 * AHEAD).as_secs_f64() / every.as_secs_f64();
-                target.reads_at_once().min((in_time as usize).max(1))
+                target.looks_at_once().min((in_time as usize).max(1))
             }
         };
         Self {
@@ -220,7 +220,7 @@ pub fn cost(target: &dyn Target, updates: u64, every: Duration) -> u64 {
     if updates == 0 {
         return 0;
     }
-    if target.reads_at_once() > 1 {
+    if target.looks_at_once() > 1 {
         return updates.div_ceil(Looks::new(target, every, Timestamp::UNIX_EPOCH).at_once as u64);
     }
     // Where single records are read, what has changed is asked for as long as it takes.

@@ -60,7 +60,7 @@ pub trait Target: Send + Sync {
     fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>>;
 
     /// How many records one request of [`Target::read`] shows.
-    fn reads_at_once(&self) -> usize {
+    fn looks_at_once(&self) -> usize {
         30
     }
 
@@ -69,7 +69,7 @@ pub trait Target: Send + Sync {
     ///
     /// # Errors
     /// As reads in general.
-    fn changed_since(&self, _from: Timestamp) -> Result<Option<Changed>> {
+    fn edited_since(&self, _from: Timestamp) -> Result<Option<Changed>> {
         Ok(None)
     }
 

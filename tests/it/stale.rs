@@ -215,3 +215,33 @@ fn a_slow_pace_makes_looks_small_and_never_old() {
         assert!(ledger.len() <= most, "{}: {} requests", place.stream, ledger.len());
     }
 }
+
+#[test]
+fn a_key_that_somebody_has_taken_since_is_a_conflict() {
+    for place in PLACES {
+        let rehearsal = Rehearsal::new("");
+        rehearsal.file("map.toml", place.mapping);
+        rehearsal.file("new.csv", "name,email\nAda,r000@stale.example\nBob,r001@stale.example\n");
+        let out = rehearsal.json(["plan", "new.csv", place.stream, "-m", "map.toml"]).expect(0);
+        let run = out.summary()["run"].as_str().unwrap().to_owned();
+        if place.is_nimble() {
+            let value = |value: &str, modifier: &str| json!([{"value": value, "modifier": modifier}]);
+            let fields =
+                json!({"first name": value("Mal", ""), "email": value("R001@stale.example", "work")});
+            rehearsal.service("POST", "/contact", &json!({"record_type": "person", "fields": fields}));
+        } else {
+            let folders = rehearsal.get("/nethunt/folders");
+            let of = |folder: &&Value| folder["name"] == "Contacts";
+            let folder = folders.as_array().unwrap().iter().find(of).unwrap()["id"].clone();
+            let path = format!("/zapier/actions/create-record/{}", folder.as_str().unwrap());
+            let fields = json!({"Name": "Mal", "Email": ["R001@stale.example"]});
+            rehearsal.service("POST", &path, &json!({"timeZone": "Europe/London", "fields": fields}));
+        }
+        let out = rehearsal.json(["apply", &run, "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("created"), out.count("conflicts")), (1, 1), "{}", out.transcript());
+        assert_eq!(place.records(&rehearsal)[&1].1, "Mal");
+        let left = &result_rows(&run_of(&rehearsal, &out), "conflicts.csv")[0];
+        assert!(left["_ferry_reason"].contains("has got this key since the plan was made"), "{left:?}");
+    }
+}

@@ -182,11 +182,11 @@ impl Target for Records {
         look_up::by_ids(&self.api, self.folder(), ids, self.opened - keep::OLD_MS)
     }
 
-    fn reads_at_once(&self) -> usize {
+    fn looks_at_once(&self) -> usize {
         1
     }
 
-    fn changed_since(&self, from: Timestamp) -> Result<Option<Changed>> {
+    fn edited_since(&self, from: Timestamp) -> Result<Option<Changed>> {
         changed::since_then(&self.api, self.folder(), from)
     }
 

@@ -157,7 +157,7 @@ impl Apply<'_> {
             return Answer::Unanswered(question, stopped());
         }
         match question {
-            Question::Changes(since) => match self.target.changed_since(since) {
+            Question::Changes(since) => match self.target.edited_since(since) {
                 Ok(told) => Answer::Changes { told, asked },
                 Err(error) => Answer::Unanswered(question, error),
             },
