@@ -3,6 +3,8 @@
 //! A command becomes a [`Job`], noted in the run's folder before the first request. [`execute`]
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
+pub mod apply;
+mod canary;
 pub mod checking;
 pub mod context;
 mod delete;
@@ -23,6 +25,8 @@ pub mod records;
 mod results;
 pub mod resume;
 pub mod schemas;
+mod searching;
+pub mod shown;
 mod since;
 mod watched;
 
