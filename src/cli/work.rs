@@ -239,6 +239,7 @@ impl IntoArgs {
             allow_incomplete: self.allow_incomplete,
             expect: self.expect_count,
             lock_wait: self.lock_wait,
+            no_verify: self.no_verify,
         }
     }
 }
@@ -282,6 +283,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
         mapping,
         load: LoadOptions::default(),
         delete: None,
+        undo: None,
     })
 }
 

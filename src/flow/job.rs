@@ -43,6 +43,18 @@ pub struct Job {
     /// The records that the source names are deleted at the target, if they are no more than so many.
     #[serde(default)]
     pub delete: Option<u64>,
+    /// The run that is taken back.
+    #[serde(default)]
+    pub undo: Option<Undo>,
+}
+
+/// What is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The run's name.
+    pub run: String,
+    /// Whether records go, too, that were found after their answer was lost and whose maker is not known.
+    pub adopted: bool,
 }
 
 /// An end of the way of the data.
@@ -91,6 +103,9 @@ pub struct LoadOptions {
     pub expect: Option<u64>,
     /// Wait so many seconds for another writer to end.
     pub lock_wait: u64,
+    /// Do not read back what was written.
+    #[serde(default)]
+    pub no_verify: bool,
 }
 
 impl Job {

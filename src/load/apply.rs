@@ -280,7 +280,7 @@ impl Apply<'_> {
     }
 
     /// Finds out what the service holds of what is in doubt.
-    fn sweep(&self, journal: &mut Journal, doubts: &[Doubtful]) -> Result<()> {
+    pub(super) fn sweep(&self, journal: &mut Journal, doubts: &[Doubtful]) -> Result<()> {
         let (creates, updates): (Vec<_>, Vec<_>) =
             doubts.iter().partition(|doubtful| doubtful.pending.operation.kind == OperationKind::Create);
         if !creates.is_empty() && !self.target.lists() {

@@ -9,3 +9,5 @@ pub mod keys;
 mod outcome;
 pub mod plan;
 pub mod target;
+pub mod undo;
+pub mod verify;

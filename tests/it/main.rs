@@ -33,4 +33,6 @@ mod stages;
 mod support;
 mod tidy;
 mod trouble;
+mod undo;
+mod verify;
 mod write_only;

@@ -11,6 +11,8 @@
 
 mod actions;
 mod api;
+mod attached;
+mod back;
 mod children;
 mod compare;
 mod decode;
