@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(fields_of(&differences(&schema, &all[..1], &now)), ["email[work]"]);
         assert_eq!(fields_of(&differences(&schema, &all, &record(&stored, &json!(["a"])))), ["_tags"]);
         let mut more = stored;
-        more["email"][1] = json!({"value": "c@x.org", "modifier": "personal"});
+        more["email"].as_array_mut().unwrap().push(json!({"value": "c@x.org", "modifier": "personal"}));
         more["title"] = json!([{"value": "CEO", "modifier": ""}]);
         let more = record(&more, &json!(["b", "a"]));
         assert!(differences(&schema, &all, &more).is_empty());
