@@ -43,4 +43,6 @@ mod stale;
 mod support;
 mod tidy;
 mod trouble;
+mod undo;
+mod verify;
 mod write_only;
