@@ -131,10 +131,11 @@ enum Command {
     Config(config::ConfigCommand),
     /// Run the simulator of both CRMs, in the foreground
     Sim(sim::SimArgs),
-    /// Check and test mapping files
+    /// Draft, check, test and try mapping files
     #[command(
         subcommand,
         after_help = "Examples:
+  ferry mapping new leads.csv nethunt:Contacts -o leads.toml    a draft, and how sure it is
   ferry mapping check leads.toml      names, operations, arguments: everything wrong at once
   ferry mapping test mappings/*.toml  the examples in the files"
     )]
@@ -197,10 +198,7 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Sim(args) => {
             sim::run(args, json, &mut context.reporter.data()).map(|()| 0).map_err(Error::input)
         }
-        Command::Mapping(command) => {
-            let known = |endpoint: &str| look::schema(context, endpoint);
-            mapping::run(&command, &known, json, &mut context.reporter.data()).map(|good| u8::from(!good))
-        }
+        Command::Mapping(command) => mapping::run(context, &command),
     }
 }
 

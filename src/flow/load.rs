@@ -5,6 +5,7 @@ use super::canary;
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
+use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
 use super::{read_input, results};
@@ -59,6 +60,9 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     planning::note_target(summary, &saved);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
+    if let Some(bound) = &prepared.bound {
+        loss::tell(context, &input, bound, &*stream.source.schema()?)?;
+    }
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
     if let Err(over) = apply::keep_limits(job, &journal) {
         summary.take_load(&load_counts(&journal, &mut rejects)?);
