@@ -55,6 +55,7 @@ fn every_key_of_a_scenario_is_in_the_table() {
         let rest = &document[begin + heading.len()..];
         rest[..rest.find("\n## ").unwrap_or(rest.len())].to_owned()
     };
+    let code = Regex::new("`([a-z_0-9]+)`").unwrap();
     for (heading, path, name) in [
         ("## `[nimble]`", "src/sim/nimble/knobs.rs", "Knobs"),
         ("## `[nethunt]`", "src/sim/nethunt/knobs.rs", "Knobs"),
@@ -69,7 +70,6 @@ fn every_key_of_a_scenario_is_in_the_table() {
         assert!(missing.is_empty(), "{heading} lacks {missing:?}");
         // The first cell of a row names keys, and nothing that is none.
         let rows = section.lines().filter(|line| line.starts_with("| `") && !heading.contains("fault"));
-        let code = Regex::new("`([a-z_0-9]+)`").unwrap();
         for row in rows {
             let cell = row.trim_start_matches('|').split('|').next().unwrap();
             for found in code.captures_iter(cell) {
@@ -103,7 +103,7 @@ fn documents_that_are_linked_are_there() {
     for document in ["README.md", "docs/calls.md", "docs/simulator.md"] {
         let folder = document.rsplit_once('/').map_or("", |(folder, _)| folder);
         for found in link.captures_iter(&text(document)) {
-            text(&format!("{folder}/{}", &found[1]).trim_start_matches('/').to_owned());
+            text(format!("{folder}/{}", &found[1]).trim_start_matches('/'));
         }
     }
 }
