@@ -1,6 +1,7 @@
 //! A look at a stream: its fields, and what a sample of its records holds.
 
 use super::context::Context;
+use super::schemas;
 use crate::error::{IoContext, Result};
 use crate::extract::Selection;
 use crate::extract::staging::{Seen, Staging};
@@ -61,7 +62,7 @@ pub struct FieldView {
 /// As reading in general.
 pub fn discover_stream(context: &Context, connection: &str, stream: &str, sample: u64) -> Result<StreamView> {
     let opened = context.open(connection, stream)?;
-    let schema = opened.source.schema()?;
+    let schema = schemas::asked(context, connection, stream, &opened)?;
     let folder = tempfile::tempdir().during(|| "cannot make a temporary folder".to_owned())?;
     let mut staging = Staging::open(folder.path(), "extract")?;
     let mut census = Census::default();

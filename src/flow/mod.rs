@@ -3,21 +3,30 @@
 //! A command becomes a [`Job`], noted in the run's folder before the first request. [`execute`]
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
+pub mod apply;
+mod canary;
+pub mod checking;
 pub mod context;
 mod delete;
 mod direct;
 pub mod discover;
+pub mod drafting;
 mod export;
 pub mod fields;
 pub mod input;
 pub mod job;
 mod load;
+pub mod loss;
 mod mapped;
 mod others;
 mod output;
 mod planning;
+pub mod records;
 mod results;
 pub mod resume;
+pub mod schemas;
+mod searching;
+pub mod shown;
 mod since;
 mod watched;
 

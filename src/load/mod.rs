@@ -6,6 +6,8 @@ pub mod delete;
 pub mod in_doubt;
 pub mod journal;
 pub mod keys;
+pub mod look;
+pub mod marker;
 mod outcome;
 pub mod plan;
 pub mod target;

@@ -27,7 +27,7 @@ impl RowDecoder {
         Self {
             of: schema.of.clone(),
             names: schema.fields.iter().map(|field| field.name.clone()).collect(),
-            objects: format == Format::Jsonl,
+            objects: matches!(format, Format::Jsonl | Format::Vcard),
             guarded: options.spreadsheet_safe && matches!(format, Format::Csv | Format::Tsv),
         }
     }
@@ -59,6 +59,12 @@ impl RowDecoder {
             }
         }
         Ok(record)
+    }
+
+    /// Whether cells are what they read: no guard has to be taken off.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.guarded
     }
 
     /// The record of a row of texts, the same that its JSON gives.

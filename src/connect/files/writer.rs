@@ -30,8 +30,13 @@ pub trait TableFormat: Send + Sync {
     /// When a value cannot stand in a column of that type.
     fn encode(&self, records: &[Record]) -> Result<Chunk>;
 
+    /// Whether [`TableFormat::encode_cells`] takes rows of the file's columns.
+    fn takes_cells(&self) -> bool {
+        false
+    }
+
     /// Encodes rows of texts whose columns are exactly the file's, without making records of them; nothing where
-    /// this format needs records.
+    /// this file needs records.
     fn encode_cells(&self, _cells: &CellRows) -> Option<Chunk> {
         None
     }
@@ -64,6 +69,10 @@ impl TableWriter {
     /// # Errors
     /// When the file cannot be made there.
     pub fn create(endpoint: &FileEndpoint, columns: Vec<Column>, options: &WriteOptions) -> Result<Self> {
+        if endpoint.format == Format::Vcard {
+            return Err(Error::input(format!("`{endpoint}`: vCards are read, but not written"))
+                .hint("write `.csv`, `.tsv`, `.jsonl` or `.parquet`"));
+        }
         let mut output = Output::create(endpoint)?;
         Ok(match endpoint.format {
             Format::Csv | Format::Tsv => {
@@ -72,7 +81,7 @@ impl TableWriter {
                 output.write_all(&format.header()).during(|| format!("cannot write `{endpoint}`"))?;
                 Self { format: Arc::new(format), sink: Sink::Text(Box::new(output)) }
             }
-            Format::Jsonl => {
+            Format::Jsonl | Format::Vcard => {
                 Self { format: Arc::new(JsonlFormat::new(columns)), sink: Sink::Text(Box::new(output)) }
             }
             Format::Parquet => {
