@@ -22,9 +22,9 @@ pub(crate) enum MappingCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Print the reference of mapping files: keys, sources, conditions, and every operation with examples
+    /// Print the reference of mapping files, every operation with examples
     Docs,
-    /// Print the JSON Schema of mapping files, with which an editor completes and checks them
+    /// Print the JSON Schema of mapping files, for editors
     Schema,
 }
 

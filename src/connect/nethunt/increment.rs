@@ -223,13 +223,13 @@ mod tests {
 
     #[test]
     fn a_deletion_counts_unless_the_record_was_made_again() {
-        let cases: [(&[(&str, i64)], Option<i64>); 6] = [
-            (&[("CREATE", 1), ("DELETE", 5)], Some(5)),
-            (&[("DELETE", 5), ("CREATE", 1)], Some(5)),
-            (&[("DELETE", 5), ("CREATE", 7)], None),
-            (&[("CREATE", 7), ("DELETE", 5), ("DELETE", 9)], Some(9)),
-            (&[("DELETE", 5), ("UPDATE", 9)], Some(5)),
-            (&[("CREATE", 5), ("DELETE", 5)], Some(5)),
+        let cases = [
+            (vec![("CREATE", 1), ("DELETE", 5)], Some(5)),
+            (vec![("DELETE", 5), ("CREATE", 1)], Some(5)),
+            (vec![("DELETE", 5), ("CREATE", 7)], None),
+            (vec![("CREATE", 7), ("DELETE", 5), ("DELETE", 9)], Some(9)),
+            (vec![("DELETE", 5), ("UPDATE", 9)], Some(5)),
+            (vec![("CREATE", 5), ("DELETE", 5)], Some(5)),
         ];
         for (changes, expected) in cases {
             let mut last = Last::default();

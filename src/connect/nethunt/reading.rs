@@ -7,6 +7,7 @@
 
 use super::api::{Api, NoAnswer, since};
 use super::drain::{Drained, Feed, Memory, Reply, Witness};
+use super::increment::Last;
 use super::keep::{Keep, OLD_MS, Seen, WITNESS, first_reply, take};
 use super::look_up::{by_id, may_exist};
 use super::proof::EPOCH;
@@ -127,21 +128,12 @@ impl<'a> Reading<'a> {
         if let Err(no) = self.rows(&["triggers", "updated-record"], &updated, keep)? {
             no.optional("read what was edited meanwhile")?;
         }
-        let mut last: HashMap<String, (i64, bool)> = HashMap::new();
+        let mut last: HashMap<String, Last> = HashMap::new();
         let told = self.changes(&query, |_, changes| {
             for change in changes.into_iter().filter(|change| !change.record_id.is_empty()) {
-                let deleted = match change.record_action.as_str() {
-                    "DELETE" => true,
-                    "CREATE" => false,
-                    _ => continue,
-                };
                 let at = instant::parse(&change.time).map_or(i64::MAX, |at| at.as_millisecond());
-                if at < from {
-                    continue;
-                }
-                let latest = last.entry(change.record_id).or_insert((i64::MIN, false));
-                if at > latest.0 || (at == latest.0 && deleted) {
-                    *latest = (at, deleted);
+                if at >= from && matches!(change.record_action.as_str(), "CREATE" | "DELETE") {
+                    last.entry(change.record_id).or_default().take(&change.record_action, at);
                 }
             }
             Ok(())
@@ -149,7 +141,8 @@ impl<'a> Reading<'a> {
         if let Err(no) = told {
             no.optional("read what was deleted meanwhile")?;
         }
-        let gone: Vec<_> = last.into_iter().filter(|(_, (_, deleted))| *deleted).map(|(id, _)| id).collect();
+        let gone: Vec<_> =
+            last.into_iter().filter(|(_, last)| last.deleted().is_some()).map(|(id, _)| id).collect();
         self.staging.gone(&gone)?;
         Ok(gone.len() as u64)
     }

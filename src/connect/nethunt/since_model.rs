@@ -101,8 +101,8 @@ impl Server {
                 // Now and then a record that was deleted is made again.
                 let again = self.made > 1 && self.rng.f64() < 0.2;
                 let id = if again { self.rng.u32(1..self.made) } else { self.made };
-                if !self.items.contains_key(&id) {
-                    self.items.insert(id, Item { created: clock, updated: None, version });
+                if let std::collections::btree_map::Entry::Vacant(free) = self.items.entry(id) {
+                    free.insert(Item { created: clock, updated: None, version });
                     self.log.push((clock, id, "CREATE"));
                 }
             }

@@ -21,7 +21,7 @@ use crate::record::{RawRecord, Record, to_text};
 use crate::transform::draft::Reject;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -75,19 +75,11 @@ impl Contacts {
         Ok((contacts, completeness))
     }
 
-    /// The ids of all contacts, from one walk over their list.
-    pub(super) fn ids(&self) -> Result<BTreeSet<String>> {
-        let reader = self.reader();
-        let mut ids = BTreeSet::new();
-        for page in 1.. {
-            let listed = reader.ids(page, Order::Any).map_err(extract::read_failed)?;
-            let last = listed.resources.is_empty() || listed.meta.pages().is_none_or(|pages| page >= pages);
-            ids.extend(listed.resources);
-            if last {
-                break;
-            }
-        }
-        Ok(ids)
+    /// A page of the ids of all contacts, from 1, and whether it is the last.
+    pub(super) fn ids(&self, page: u64) -> Result<(Vec<String>, bool)> {
+        let listed = self.reader().ids(page, Order::Any).map_err(extract::read_failed)?;
+        let last = listed.resources.is_empty() || listed.meta.pages().is_none_or(|pages| page >= pages);
+        Ok((listed.resources, last))
     }
 
     /// The fields of the account, or the default ones where the service cannot be asked: comparisons need them

@@ -120,6 +120,7 @@ impl Source for Users {
         options::only(selection, USERS, &[])?;
         let mut users = self.list()?;
         let all = users.len() as u64;
+        staging.expect(all);
         let limit = selection.limit.unwrap_or(all);
         users.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let mut census = Census::default();

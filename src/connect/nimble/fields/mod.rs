@@ -91,6 +91,7 @@ impl Source for Fields {
         options::only(selection, FIELDS, &[])?;
         let entries = &self.catalog()?.entries;
         let limit = usize::try_from(selection.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        staging.expect(entries.len() as u64);
         let mut census = Census::default();
         entries.iter().take(limit).for_each(|entry| census.add(&record(entry)));
         if !staging.is_done("fields") {

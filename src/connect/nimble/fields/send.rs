@@ -186,7 +186,7 @@ impl Sending<'_> {
 
     /// The id of the tab that a field belongs in: as named, else that of its group, else the first.
     fn tab(&self, name: &str, group: &str) -> Result<String, Sent> {
-        let of_group = || Some(self.catalog.group(group)?.tab.clone()?);
+        let of_group = || self.catalog.group(group)?.tab.clone();
         let own = || self.catalog.tabs.iter().find(|tab| !tab.is_standard).or(self.catalog.tabs.first());
         let named = self.catalog.tab(name).map(|tab| tab.id.clone());
         named

@@ -47,12 +47,16 @@ impl Notes {
         Self { api, account, contacts, lists, schema: Arc::new(schema()) }
     }
 
-    /// Notes of these contacts that were created since the plan's read began, less the settle time.
-    fn recent(&self, contacts: BTreeSet<String>, mark: &ReadMark) -> Result<Vec<Candidate>> {
+    /// Adds the notes of these contacts that were created since the plan's read began, less the settle time.
+    fn recent(
+        &self,
+        contacts: impl IntoIterator<Item = String>,
+        mark: &ReadMark,
+        found: &mut Vec<Candidate>,
+    ) -> Result<()> {
         let settle = i64::try_from(mark.settle_ms).unwrap_or(i64::MAX);
         let since = mark.first_reply.map_or(i64::MIN, |first| first.as_millisecond().saturating_sub(settle));
         let me = &self.contacts.who().user_id;
-        let mut found: Vec<Candidate> = Vec::new();
         for contact in contacts {
             for record in self.lists.of(&contact).map_err(read_failed)?.records {
                 let created =
@@ -64,7 +68,7 @@ impl Notes {
                 }
             }
         }
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -154,12 +158,22 @@ impl Target for Notes {
     }
 
     fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {
-        self.recent(self.contacts.ids()?, mark)
+        let mut found = Vec::new();
+        for page in 1.. {
+            let (contacts, last) = self.contacts.ids(page)?;
+            self.recent(contacts, mark, &mut found)?;
+            if last {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     fn created_for(&self, mark: &ReadMark, creates: &[&Operation]) -> Result<Vec<Candidate>> {
         let contacts = creates.iter().flat_map(|create| decode::contacts(create.body.get("contact_ids")));
-        self.recent(contacts.collect(), mark)
+        let mut found = Vec::new();
+        self.recent(contacts.collect::<BTreeSet<_>>(), mark, &mut found)?;
+        Ok(found)
     }
 
     /// Notes are found by their contact and by nothing else: the service has no search for them.
