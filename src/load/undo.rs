@@ -246,14 +246,11 @@ impl TakeBack<'_> {
         }
     }
 
-    /// How a record that a row made differs from what was written. A record that nobody has changed since it was
-    /// made is as written whatever the service has filled in.
+    /// How a record that a row made differs from what was written. One that never had a change is as written,
+    /// whatever the service has filled in; times that may be whole seconds prove no such thing.
     fn content(&self, operations: &[Operation], record: &Record) -> Vec<Difference> {
         let mut differences = self.target.differences(operations, record);
-        let time = |text: &Option<String>| text.as_deref().and_then(instant::parse);
-        let (created, updated) = (time(&record.created), time(&record.updated));
-        let never_changed = updated.is_none() || updated == created;
-        if differences.is_empty() && !(never_changed && operations.len() == 1) {
+        if differences.is_empty() && record.updated.is_some() {
             differences = self.target.beyond(operations, record);
         }
         differences
