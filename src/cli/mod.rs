@@ -13,6 +13,7 @@ mod plan;
 mod runs;
 mod select;
 mod sim;
+mod undo;
 mod work;
 
 use crate::config::{Connections, Overrides, duration};
@@ -112,6 +113,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Go on with a run that was stopped or killed
     Resume(runs::ResumeArgs),
+    /// Take a run back: what it created is deleted, what it changed is restored
+    Undo(undo::UndoArgs),
     /// Log in to a service with a browser, where it offers that
     #[command(
         subcommand,
@@ -193,6 +196,7 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Load(args) => work::load(context, args),
         Command::Runs(args) => runs::runs(context, &args),
         Command::Resume(args) => runs::resume(context, &args),
+        Command::Undo(args) => undo::undo(context, &args),
         Command::Auth(command) => auth::run(context, &command),
         Command::Config(command) => config::run(context, &command),
         Command::Sim(args) => {
@@ -258,6 +262,7 @@ impl Command {
                 | Self::Transform(_)
                 | Self::Load(_)
                 | Self::Resume(_)
+                | Self::Undo(_)
         )
     }
 
@@ -276,6 +281,7 @@ impl Command {
             Self::Load(_) => "load",
             Self::Runs(_) => "runs",
             Self::Resume(_) => "resume",
+            Self::Undo(_) => "undo",
             Self::Auth(_) => "auth",
             Self::Config(_) => "config",
             Self::Sim(_) => "sim",

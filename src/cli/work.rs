@@ -254,6 +254,7 @@ impl IntoArgs {
             canary: self.limits.canary,
             marker_field: self.marker_field,
             clear_marker: self.clear_marker,
+            no_verify: self.no_verify,
         }
     }
 }
@@ -297,6 +298,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
         mapping,
         load: LoadOptions::default(),
         delete: None,
+        undo: None,
     })
 }
 

@@ -48,6 +48,18 @@ pub struct Job {
     /// The records that the source names are deleted at the target, if they are no more than so many.
     #[serde(default)]
     pub delete: Option<u64>,
+    /// The run that is taken back.
+    #[serde(default)]
+    pub undo: Option<Undo>,
+}
+
+/// What is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The run's name.
+    pub run: String,
+    /// Whether records go, too, that were found after their answer was lost and whose maker is not known.
+    pub adopted: bool,
 }
 
 /// An end of the way of the data.
@@ -111,6 +123,9 @@ pub struct LoadOptions {
     /// Clear the marks in the end.
     #[serde(default)]
     pub clear_marker: bool,
+    /// Do not read back what was written.
+    #[serde(default)]
+    pub no_verify: bool,
 }
 
 impl Job {

@@ -8,7 +8,7 @@ use super::job::Job;
 use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{read_input, results};
+use super::{read_input, results, verify};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -77,6 +77,9 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     sent?;
+    if !job.load.no_verify {
+        verify::run(context, folder, &stream, &saved.mark, &mut journal, summary)?;
+    }
     summary.conclude();
     Ok(())
 }

@@ -28,6 +28,8 @@ pub mod schemas;
 mod searching;
 pub mod shown;
 mod since;
+pub mod undo;
+mod verify;
 mod watched;
 
 use crate::error::{Error, Result};
@@ -75,8 +77,8 @@ pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
 /// # Errors
 /// When it has (class `Input`), or the folder cannot be used.
 pub fn ask_anew(folder: &RunFolder, job: &Job) -> Result<()> {
-    if job.delete.is_some() {
-        return Err(Error::input(format!("run `{}` deletes, it has nothing to load", folder.name())));
+    if job.delete.is_some() || job.undo.is_some() {
+        return Err(Error::input(format!("run `{}` takes away, it has nothing to load", folder.name())));
     }
     planning::forget(folder)?;
     folder.write_job(job)
@@ -119,6 +121,9 @@ fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job
 }
 
 fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    if let (Some(target), Some(asked)) = (&job.target, &job.undo) {
+        return undo::run(context, folder, job, target, asked, summary);
+    }
     match (&job.target, job.delete) {
         (None, _) => extract(context, folder, job, summary)?,
         (Some(Place::File { endpoint, .. }), _) => export::run(context, folder, job, endpoint, summary)?,

@@ -11,3 +11,5 @@ pub mod marker;
 mod outcome;
 pub mod plan;
 pub mod target;
+pub mod undo;
+pub mod verify;

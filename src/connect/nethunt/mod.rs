@@ -11,6 +11,8 @@
 
 mod actions;
 mod api;
+mod attached;
+mod back;
 mod changed;
 mod children;
 mod compare;
