@@ -225,7 +225,7 @@ fn by_meaning(meant: Meaning, places: &[Place<'_>]) -> Option<usize> {
         (!PREFERRED.contains(&place.written.as_str()), order)
     };
     let mut found: Vec<(usize, &Place<'_>)> =
-        places.iter().enumerate().filter(|(_, place)| fits(&place)).collect();
+        places.iter().enumerate().filter(|(_, place)| fits(place)).collect();
     found.sort_by_key(|(at, place)| (rank(place), *at));
     found.first().map(|(at, _)| *at)
 }
