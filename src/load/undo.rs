@@ -9,6 +9,8 @@
 //! so are companies that the service made on the side. Sending is `load::delete`'s, which reads each record once
 //! more just before it writes.
 
+mod held;
+
 use super::apply::Apply;
 use super::delete::{shown, state_of};
 use super::journal::{Journal, Outcome, PlannedRow, Written};
@@ -16,7 +18,7 @@ use super::target::{Attached, Difference, Operation, OperationKind, Planned, Tar
 use super::verify::{explain, in_parallel, read_all};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
-use crate::record::{RawRecord, Record, instant};
+use crate::record::{RawRecord, Record};
 use crate::stop::Stop;
 use jiff::Timestamp;
 use serde_json::json;
@@ -106,47 +108,6 @@ impl TakeBack<'_> {
         self.plan_sides(undone, journal, keep)
     }
 
-    /// Lets go what was held back and may go now; the rest is a conflict.
-    ///
-    /// # Errors
-    /// As reads in general; class `Stopped` when a stop was asked for.
-    pub fn release(&self, undone: &Journal, journal: &mut Journal) -> Result<()> {
-        let mut after = 0;
-        loop {
-            let rows = journal.held(after, self.at_once())?;
-            let Some((last, _)) = rows.last() else { return Ok(()) };
-            after = *last;
-            let ids: Vec<String> = rows.iter().map(|(_, id)| id.clone()).collect();
-            let mut found = read_all(self.target, &ids, self.concurrency, self.stop)?;
-            let mut records = Vec::with_capacity(rows.len());
-            for (id, raw) in &found {
-                records.push(self.decoded(id, raw)?);
-            }
-            let attached = self.attached(&records)?;
-            let records: HashMap<String, Record> =
-                records.into_iter().filter_map(|record| Some((record.id.clone()?, record))).collect();
-            journal.transaction(|journal| {
-                for (row, id) in &rows {
-                    let (Some(raw), Some(record)) = (found.remove(id), records.get(id)) else {
-                        journal.conclude(*row, Outcome::Unchanged, Some("it is gone already"))?;
-                        continue;
-                    };
-                    let hangs = attached.get(id).map(Vec::as_slice).unwrap_or_default();
-                    let stays = |from: &str| journal.leaves(from);
-                    let why = match hindrance(hangs, &stays)? {
-                        Some(why) => Some(why),
-                        None => self.edited(undone, *row, record)?,
-                    };
-                    match why {
-                        Some(why) => journal.conclude(*row, Outcome::Conflict, Some(&why))?,
-                        None => journal.release(*row, &state_of(&raw))?,
-                    }
-                }
-                Ok(())
-            })?;
-        }
-    }
-
     fn at_once(&self) -> usize {
         self.target.reads_at_once().max(30 * self.concurrency * ROUNDS)
     }
@@ -212,12 +173,12 @@ impl TakeBack<'_> {
         if let Some(why) = &written.in_doubt {
             return left(Outcome::InDoubt, why);
         }
-        if written.operations.iter().any(|operation| operation.kind == OperationKind::Delete) {
+        if written.sent().any(|operation| operation.kind == OperationKind::Delete) {
             let why = "the record was deleted, and the service brings none back under its id: import its copy, \
                        `deleted.csv` of that run, without the column `_id`";
             return left(Outcome::Skipped, why);
         }
-        let created = written.operations.first().is_some_and(|first| first.kind == OperationKind::Create);
+        let created = written.is_create();
         let Some(record) = record else {
             return match created {
                 true => left(Outcome::Unchanged, "it is gone already"),
@@ -236,7 +197,7 @@ impl TakeBack<'_> {
                        `--adopted` takes it back too";
             return left(Outcome::Conflict, why);
         }
-        let differences = self.content(&written.operations, record);
+        let differences = self.content(&written.carried_out.meant, record);
         match differences.is_empty() {
             true => Judged::Delete,
             false => {
@@ -259,7 +220,7 @@ impl TakeBack<'_> {
     fn restore(&self, now: &Now, record: &Record, explained: &mut usize) -> Judged {
         let written = &now.written;
         let (mut planned, mut left) = (Planned::default(), Vec::new());
-        for operation in written.operations.iter().rev() {
+        for operation in written.sent().rev() {
             let inverse = self.target.inverse(operation, record);
             planned.operations.extend(inverse.operation);
             planned.changes.extend(inverse.changes);
@@ -285,7 +246,7 @@ impl TakeBack<'_> {
     fn how(&self, now: &Now, explained: &mut usize) -> String {
         let Some(raw) = now.raw.as_ref().filter(|_| *explained > 0) else { return String::new() };
         *explained -= 1;
-        let sent = Timestamp::from_millisecond(now.written.sent_ms).unwrap_or(self.since);
+        let sent = Timestamp::from_millisecond(now.written.carried_out.sent_ms).unwrap_or(self.since);
         match explain(&self.target.last_change(raw, sent), sent, self.settle) {
             text if text.is_empty() => text,
             text => format!(" ({text})"),
@@ -300,77 +261,6 @@ impl TakeBack<'_> {
             Some(why) => settled(written, Outcome::Conflict, &[], why),
             None => PlannedRow { planned: delete_of(raw, record), ..open(written) },
         }
-    }
-
-    /// Records that the service made on the side of the load's: they go if they hold nothing of their own and
-    /// nobody else uses them.
-    fn plan_sides(&self, undone: &Journal, journal: &mut Journal, keep: &mut Keep<'_>) -> Result<()> {
-        let mut row = undone.last_row()?;
-        let mut after = String::new();
-        loop {
-            let ids = undone.on_the_side(&after, self.at_once())?;
-            let Some(last) = ids.last() else { return Ok(()) };
-            after.clone_from(last);
-            let mut new = Vec::with_capacity(ids.len());
-            for id in ids {
-                if !undone.was_read(&id)? && !(self.made_elsewhere)(&id)? {
-                    new.push(id);
-                }
-            }
-            let mut found = read_all(self.target, &new, self.concurrency, self.stop)?;
-            let mut sides = Vec::with_capacity(found.len());
-            for raw in new.iter().filter_map(|id| found.remove(id)) {
-                let created = raw.created.as_deref().and_then(instant::parse);
-                if created.is_some_and(|created| created < self.since) {
-                    continue;
-                }
-                row += 1;
-                let record = self.decoded(raw.id.as_deref().unwrap_or_default(), &raw)?;
-                let written = Written {
-                    row,
-                    id: raw.id.clone(),
-                    operations: Vec::new(),
-                    sent_ms: 0,
-                    adopted: true,
-                    in_doubt: None,
-                };
-                sides.push(Now { written, raw: Some(raw), record: Some(record) });
-            }
-            let own = self.own(&sides)?;
-            let records: Vec<Record> = sides.iter().filter_map(|side| side.record.clone()).collect();
-            let attached = self.attached(&records)?;
-            let mut plans = Vec::with_capacity(sides.len());
-            for side in &sides {
-                let id = side.written.id.as_deref().unwrap_or_default();
-                let hangs = attached.get(id).map(Vec::as_slice).unwrap_or_default();
-                let stays = |from: &str| Ok(!undone.wrote(from)?);
-                let why = match (&side.record, hindrance(hangs, &stays)?) {
-                    (_, Some(why)) => Some(why),
-                    (Some(record), None) if !self.target.is_bare(record) => Some(MORE.to_owned()),
-                    _ if !own.contains(id) && !self.adopted => Some(NOT_KNOWN.to_owned()),
-                    _ => None,
-                };
-                plans.push((self.deletion(side, why), true));
-            }
-            self.add(journal, &plans)?;
-            keep(
-                sides
-                    .into_iter()
-                    .filter_map(|side| Some((side.written.row, side.raw?, side.record?)))
-                    .collect(),
-            )?;
-        }
-    }
-
-    /// Why the record of a row that was held back is not as it was written, if it is not.
-    fn edited(&self, undone: &Journal, row: u64, record: &Record) -> Result<Option<String>> {
-        let (operations, _) = undone.carried_out(row)?;
-        if operations.is_empty() {
-            return Ok((!self.target.is_bare(record)).then(|| MORE.to_owned()));
-        }
-        let mut differences = self.target.differences(&operations, record);
-        differences.extend(self.target.beyond(&operations, record));
-        Ok((!differences.is_empty()).then(|| words(&differences)))
     }
 
     /// Which of the adopted rows' records are known to be made by this login.
@@ -396,10 +286,6 @@ impl TakeBack<'_> {
         self.decode.decode(&raw.raw).map_err(why)
     }
 }
-
-const MORE: &str = "the company was made on the side of a record, but holds more than its name by now";
-const NOT_KNOWN: &str = "the company was made on the side of a record, but nothing tells that it was by this login; `--adopted` takes \
-     it back too";
 
 /// Why what hangs on a record keeps it; `stays` says of a record that hangs on it whether that stays.
 fn hindrance(hangs: &[Attached], stays: &dyn Fn(&str) -> Result<bool>) -> Result<Option<String>> {

@@ -9,7 +9,7 @@
 //! What was judged is in the journal, so that a verification that was stopped goes on where it was. Nothing is
 //! written to the service, and no more records are held than one round reads.
 
-use super::journal::{Checked, Journal, Unchecked};
+use super::journal::{CarriedOut, Checked, Journal, Unchecked};
 use super::target::{Difference, LastChange, Target};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
@@ -117,12 +117,12 @@ impl Verify<'_> {
         let judged = journal.transaction(|journal| {
             let mut judged = 0;
             for (row, raw) in &rows {
-                let (operations, sent_ms) = journal.carried_out(row.row)?;
+                let CarriedOut { meant, sent_ms, .. } = journal.carried_out(row.row)?;
                 let (differences, note) = match raw {
                     None => (vec![Difference::whole()], "the record is not there".to_owned()),
                     Some(raw) => match self.decode.decode(&raw.raw) {
                         Err(why) => (vec![Difference::whole()], format!("the record cannot be read: {why}")),
-                        Ok(record) => (self.target.differences(&operations, &record), String::new()),
+                        Ok(record) => (self.target.differences(&meant, &record), String::new()),
                     },
                 };
                 if differences.is_empty() {

@@ -37,7 +37,7 @@ pub(super) fn beyond(operations: &[Operation], record: &Record) -> Vec<Differenc
 
 /// What takes an update back.
 pub(super) fn inverse(operation: &Operation, record: &Record) -> Inverse {
-    if operation.kind != OperationKind::Update {
+    if matches!(operation.kind, OperationKind::Create | OperationKind::Delete | OperationKind::Tags) {
         return Inverse { left: vec![Difference::whole()], ..Inverse::default() };
     }
     let mut inverse = Inverse::default();

@@ -50,7 +50,7 @@ pub(super) fn differences(schema: &Schema, operations: &[Operation], record: &Re
     if let (Some(kind), Some(now)) = (&meant.kind, &record.kind)
         && kind != now
     {
-        differences.push(difference("_type", &[kind.clone()], &[now.clone()]));
+        differences.push(difference("_type", std::slice::from_ref(kind), std::slice::from_ref(now)));
     }
     for (place, (values, exact)) in &meant.pairs {
         let now = of_record(record, place);
@@ -109,11 +109,11 @@ pub(super) fn is_bare(record: &Record) -> bool {
 /// What takes an operation back.
 pub(super) fn inverse(schema: &Schema, operation: &Operation, record: &Record) -> Inverse {
     match operation.kind {
-        OperationKind::Update => fields_back(schema, operation, record),
-        OperationKind::Tags => tags_back(operation, record),
         OperationKind::Create | OperationKind::Delete => {
             Inverse { left: vec![Difference::whole()], ..Inverse::default() }
         }
+        OperationKind::Tags => tags_back(operation, record),
+        _ => fields_back(schema, operation, record),
     }
 }
 

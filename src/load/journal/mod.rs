@@ -16,7 +16,7 @@ mod verify;
 pub use super::outcome::Outcome;
 pub use totals::ToDo;
 pub use undo::Written;
-pub use verify::{Checked, NotedDifference, Unchecked};
+pub use verify::{CarriedOut, Checked, NotedDifference, Unchecked};
 
 use super::target::{Change, Operation, OperationKind, Planned};
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 //! What an undo asks of the journal of the run that it takes back, and what it keeps in its own.
 
-use super::{Journal, Outcome};
+use super::{CarriedOut, Journal, Outcome};
 use crate::error::Result;
-use crate::load::target::Operation;
+use crate::load::target::{Operation, OperationKind};
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
@@ -14,13 +14,25 @@ pub struct Written {
     /// Its record, where one is known.
     pub id: Option<String>,
     /// What was carried out, in order.
-    pub operations: Vec<Operation>,
-    /// When the last of it was sent, in Unix milliseconds of the server's clock.
-    pub sent_ms: i64,
+    pub carried_out: CarriedOut,
     /// Whether its record was found at the service after its answer was lost.
     pub adopted: bool,
     /// Why nobody can tell whether it was carried out, where that is so.
     pub in_doubt: Option<String>,
+}
+
+impl Written {
+    /// What was sent, in order.
+    pub fn sent(&self) -> impl DoubleEndedIterator<Item = &Operation> {
+        let CarriedOut { meant, sent, .. } = &self.carried_out;
+        meant.iter().zip(sent).filter(|(_, sent)| **sent).map(|(operation, _)| operation)
+    }
+
+    /// Whether the row's record was made by it.
+    #[must_use]
+    pub fn is_create(&self) -> bool {
+        self.sent().next().is_some_and(|first| first.kind == OperationKind::Create)
+    }
 }
 
 /// The fact that names the run by which a run was taken back.
@@ -71,9 +83,8 @@ impl Journal {
         })?;
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let written = |(row, id, adopted, in_doubt, why): (u64, Option<String>, bool, bool, String)| {
-            let (operations, sent_ms) = self.carried_out(row)?;
             let in_doubt = in_doubt.then_some(why);
-            Ok(Written { row, id, operations, sent_ms, adopted, in_doubt })
+            Ok(Written { row, id, carried_out: self.carried_out(row)?, adopted, in_doubt })
         };
         rows.into_iter().map(written).collect()
     }

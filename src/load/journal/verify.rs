@@ -15,6 +15,17 @@ pub struct Unchecked {
     pub id: String,
 }
 
+/// What a row's record was meant to become.
+#[derive(Debug, Clone, Default)]
+pub struct CarriedOut {
+    /// The operations that hold: those that were sent and done, and those that a last look had shown to be so already.
+    pub meant: Vec<Operation>,
+    /// Which of them were sent.
+    pub sent: Vec<bool>,
+    /// When the last of them was sent, in Unix milliseconds of the server's clock.
+    pub sent_ms: i64,
+}
+
 /// The rows of a load that were read back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Checked {
@@ -83,25 +94,26 @@ impl Journal {
         Ok(row.map(|row| Unchecked { row, id: id.to_owned() }))
     }
 
-    /// The operations of a row that were carried out, in their order, and when the last of them was sent, in Unix
-    /// milliseconds of the server's clock.
+    /// The operations of a row that hold, in their order.
     ///
     /// # Errors
     /// When the checkpoint cannot be used.
-    pub fn carried_out(&self, row: u64) -> Result<(Vec<Operation>, i64)> {
+    pub fn carried_out(&self, row: u64) -> Result<CarriedOut> {
         let mut query = self.db.prepare_cached(
-            "SELECT o.kind, b.body, b.before, coalesce(o.sent_ms, 0) FROM load_op o JOIN load_body b USING(row, seq)
-             WHERE o.row = ? AND o.state = 'done' ORDER BY o.seq",
+            "SELECT o.kind, b.body, b.before, coalesce(o.sent_ms, 0), o.state = 'done'
+             FROM load_op o JOIN load_body b USING(row, seq)
+             WHERE o.row = ? AND o.state IN ('done', 'already') ORDER BY o.seq",
         )?;
         let mut rows = query.query([row])?;
-        let (mut operations, mut sent_ms) = (Vec::new(), 0);
+        let mut carried_out = CarriedOut::default();
         while let Some(row) = rows.next()? {
             let kind = kind_of(&row.get::<_, String>(0)?);
             let (body, before): (String, String) = (row.get(1)?, row.get(2)?);
-            operations.push(Operation { kind, body: parsed(&body)?, before: parsed(&before)? });
-            sent_ms = sent_ms.max(row.get(3)?);
+            carried_out.meant.push(Operation { kind, body: parsed(&body)?, before: parsed(&before)? });
+            carried_out.sent.push(row.get(4)?);
+            carried_out.sent_ms = carried_out.sent_ms.max(row.get(3)?);
         }
-        Ok((operations, sent_ms))
+        Ok(carried_out)
     }
 
     /// Notes that a row is as meant.
