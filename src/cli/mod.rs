@@ -43,7 +43,7 @@ const AFTER: &str = "Examples:
   ferry demo                                            the whole story on the built-in simulator
   ferry export nimble:contacts -o people.csv            everything out
   ferry import people.csv nimble:contacts               the edited sheet back in
-  ferry plan leads.csv nethunt:Contacts -m leads.toml   what would happen; `ferry apply` does just that
+  ferry plan leads.csv nethunt:Contacts -m leads.toml   what would happen; `ferry apply` does that
 
 Exit codes: 0 done · 1 done, but rows were left behind · 2 command, mapping or input wrong, nothing written
             3 stopped, `ferry resume` goes on · 4 a check did not hold · 5 credentials refused";
