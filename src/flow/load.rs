@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
+use super::links::Linked;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
 use super::{read_input, results};
@@ -42,8 +43,10 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let locked = Instant::now();
     let bound = planning::bind(context, &input, &stream, job)?;
     let others = OtherRuns::of(context, &account, folder.name())?;
+    let mut linked = Linked::open(context, folder, job, &stream, bound.as_ref())?;
     read_input(context, folder, job, &mut input, &mut rejects, summary)?;
-    let mut prepared = Prepared { input: &input, stream: &stream, bound, others: &others, locked };
+    let mut prepared =
+        Prepared { input: &input, stream: &stream, bound, others: &others, linked: &mut linked, locked };
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {
         Some(saved) => Ok(saved),
@@ -57,12 +60,14 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
+    prepared.linked.show(context, folder, &journal, summary)?;
     if job.load.dry_run {
         results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
         summary.status = Status::Planned;
         return Ok(());
     }
     let sent = send(context, &prepared, job, &saved, &mut journal);
+    prepared.linked.learn(folder, &journal)?;
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     sent?;
@@ -86,6 +91,8 @@ fn send(
     }
     let stream = prepared.stream;
     let others = prepared.others;
+    let is_old = || saved.made.is_none_or(|made| made.elapsed() > FRESH);
+    prepared.linked.send_missing(context, is_old(), journal)?;
     let keys = planning::keys(prepared, job)?;
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
@@ -102,18 +109,21 @@ fn send(
         stop: &context.stop,
         server_now: &|| stream.client.server_now(),
         made_elsewhere: &|id| others.made(id),
-        look_again: saved.made.is_none_or(|made| made.elapsed() > FRESH),
+        look_again: is_old(),
         look_first: unproven.then_some(&look),
         progress: &|rows| progress.add(rows),
     };
-    let sent = apply.run(journal);
+    let sent = apply.run(journal).and_then(|()| match journal.transaction(|journal| journal.release())? {
+        0 => Ok(()),
+        _ => Apply { look_again: false, ..apply }.run(journal),
+    });
     progress.finish();
     sent
 }
 
 /// The record that already has a create's key, although the plan's read, which is not proven to be complete,
 /// did not show it.
-fn look_first(stream: &Stream, keys: &[Vec<FieldRef>], pending: &Pending) -> Result<Option<String>> {
+pub(super) fn look_first(stream: &Stream, keys: &[Vec<FieldRef>], pending: &Pending) -> Result<Option<String>> {
     let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else {
         return Ok(None);
     };

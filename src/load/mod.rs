@@ -1,11 +1,15 @@
 //! The load stage: mapped records in, one outcome per record out.
 
 pub mod apply;
+pub mod book;
 pub mod current;
 pub mod delete;
+pub mod idmap;
 pub mod in_doubt;
 pub mod journal;
 pub mod keys;
+pub mod links;
 mod outcome;
 pub mod plan;
+pub mod side;
 pub mod target;

@@ -14,6 +14,7 @@ pub mod counts;
 mod ends;
 pub mod figures;
 pub mod html;
+pub mod links;
 pub mod plan;
 pub mod progress;
 pub mod rejects;

@@ -12,10 +12,12 @@ use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Failure;
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
+use crate::load::target::{
+    Candidate, NamedLink, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
+};
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record};
-use crate::transform::draft::Reject;
+use crate::transform::draft::{Draft, Reject, TargetField};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -156,6 +158,14 @@ impl Target for Contacts {
 
     fn plan(&self, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
         plan::plan(row)
+    }
+
+    fn named_link(&self) -> Option<NamedLink> {
+        Some(NamedLink { field: "parent company", by: "company name", kind: "company" })
+    }
+
+    fn new_kind(&self, fields: &[TargetField], draft: &Draft) -> Option<String> {
+        Some(plan::new_kind(fields, draft))
     }
 
     fn send(&self, operation: &Operation, id: Option<&str>) -> Sent {

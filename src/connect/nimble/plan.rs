@@ -11,7 +11,7 @@ use super::{checks, read_only, tags};
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
 use crate::record::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Modifier};
 use crate::record::{is_empty, service_name, to_text};
-use crate::transform::draft::{OnExtra, Reject, TargetField, Write};
+use crate::transform::draft::{Draft, OnExtra, Reject, TargetField, Write};
 use serde_json::{Map, Value, json};
 
 /// The operations of a row.
@@ -25,6 +25,25 @@ pub(super) fn plan(row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
     let outcomes = work.outcomes();
     let planned = work.operations(&outcomes);
     if work.rejects.is_empty() { Ok(planned) } else { Err(work.rejects) }
+}
+
+/// The type of a contact made from a draft: as said, else by the name it has.
+pub(super) fn new_kind(fields: &[TargetField], draft: &Draft) -> String {
+    let values = |name: &str| {
+        let mut of = fields.iter().zip(&draft.values).filter(|(field, _)| field.place.name == name);
+        of.find_map(|(_, values)| values.as_deref().map(filled)).unwrap_or_default()
+    };
+    match values("_type").first() {
+        Some(kind) => to_text(kind).trim().to_lowercase(),
+        None => {
+            let person = ["first name", "last name"].iter().any(|name| !values(name).is_empty());
+            kind_by_name(person, !values("company name").is_empty())
+        }
+    }
+}
+
+fn kind_by_name(person: bool, company: bool) -> String {
+    if !person && company { "company".to_owned() } else { "person".to_owned() }
 }
 
 /// A row on its way to operations.
@@ -240,9 +259,7 @@ impl<'a> Work<'a> {
         let has =
             |name: &str| outcomes.iter().any(|o| o.slot.target.place.name == name && !o.then.is_empty());
         let person = has("first name") || has("last name");
-        let kind = self.kind.clone().unwrap_or_else(|| {
-            if !person && has("company name") { "company".to_owned() } else { "person".to_owned() }
-        });
+        let kind = self.kind.clone().unwrap_or_else(|| kind_by_name(person, has("company name")));
         let place = |name: &str| FieldRef { name: name.to_owned(), modifier: Modifier::Any, part: None };
         match kind.as_str() {
             "person" if !person => self.reject_named("first name", "a person needs a first or a last name"),
