@@ -34,7 +34,9 @@ impl Linked {
             context.reporter.say(table);
         }
         for to in &self.streams {
-            if let Some(line) = to.open_journal()?.map(|made| missing_line(&to.name, &made)).transpose()?.flatten() {
+            if let Some(line) =
+                to.open_journal()?.map(|made| missing_line(&to.name, &made)).transpose()?.flatten()
+            {
                 context.reporter.say(line);
             }
         }
@@ -46,7 +48,12 @@ impl Linked {
     ///
     /// # Errors
     /// As [`Apply::run`]; class `Check` when the plan is not the one that was saved.
-    pub(super) fn send_missing(&self, context: &Context, look_again: bool, journal: &mut Journal) -> Result<()> {
+    pub(super) fn send_missing(
+        &self,
+        context: &Context,
+        look_again: bool,
+        journal: &mut Journal,
+    ) -> Result<()> {
         for (index, to) in self.streams.iter().enumerate() {
             let Some(mut made) = to.open_journal()? else { continue };
             if made.fact(PLANNED)? != Some(made.digest()?) {
@@ -128,5 +135,6 @@ fn supply(index: usize, to: &LinkedTo, made: &Journal, journal: &Journal) -> Res
 /// A fact of a journal.
 fn fact<T: DeserializeOwned>(journal: &Journal, key: &str) -> Result<T> {
     let text = journal.fact(key)?.unwrap_or_default();
-    serde_json::from_str(&text).map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))
+    serde_json::from_str(&text)
+        .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))
 }

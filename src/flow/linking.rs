@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::job::Job;
-use super::links::Linked;
+use super::links::{FOLDER, Linked};
 use super::planning::{self, COMPLETENESS, MARK, PLANNED};
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -94,7 +94,12 @@ impl Linking {
     }
 
     /// Indexes the file's own rows, where one may link to another.
-    pub(super) fn index_rows(&self, linked: &Linked, targets: &[TargetField], drafts: &Staging) -> Result<()> {
+    pub(super) fn index_rows(
+        &self,
+        linked: &Linked,
+        targets: &[TargetField],
+        drafts: &Staging,
+    ) -> Result<()> {
         if !self.fields.iter().any(|link| link.stream == 0) {
             return Ok(());
         }
@@ -158,9 +163,10 @@ impl Linking {
             if journal.needed(index, 0, 1)?.is_empty() {
                 continue;
             }
-            let parent = folder.path().join("linked");
-            std::fs::create_dir_all(&parent)
-                .map_err(|cause| Error::stopped(format!("cannot create `{}`", parent.display())).because(cause))?;
+            let parent = folder.path().join(FOLDER);
+            std::fs::create_dir_all(&parent).map_err(|cause| {
+                Error::stopped(format!("cannot create `{}`", parent.display())).because(cause)
+            })?;
             let mut made = Journal::new(checkpoint::open(&other.journal)?)?;
             self.with_side(linked, &own, index, |side| side.plan(&self.book, journal, &mut made))?;
             let (mark, completeness) = match index.checked_sub(1).and_then(|other| self.others.get(other)) {
@@ -190,7 +196,10 @@ impl Linking {
         let to = &linked.streams[index];
         let Some(target) = &to.stream.target else { return Ok(None) };
         let schema = to.stream.source.schema()?;
-        let census = index.checked_sub(1).and_then(|other| self.others.get(other)).map_or(own.census, |other| &other.census);
+        let census = index
+            .checked_sub(1)
+            .and_then(|other| self.others.get(other))
+            .map_or(own.census, |other| &other.census);
         let offset = if index == 0 { self.offset } else { 0 };
         let side = Side {
             index,

@@ -24,6 +24,9 @@ use std::time::{Duration, Instant};
 /// What a mapping writes for records that are named by their id at the source alone.
 const SOURCE_ID: &str = "_source_id";
 
+/// The folder of the journals of what is made for links, in a run's folder.
+pub(super) const FOLDER: &str = "linked";
+
 /// Everything that a load links to.
 pub(super) struct Linked {
     /// The streams; the first is the target itself.
@@ -103,7 +106,9 @@ impl Linked {
     /// Adds the link that the service makes by itself, where the load writes such a field.
     pub(super) fn add_implied(&mut self, targets: &[TargetField]) -> Result<()> {
         let Some(named) = self.streams[0].stream.target()?.named_link() else { return Ok(()) };
-        let Some(at) = targets.iter().position(|target| target.place.name == named.field) else { return Ok(()) };
+        let Some(at) = targets.iter().position(|target| target.place.name == named.field) else {
+            return Ok(());
+        };
         if self.fields.iter().any(|link| link.at == at) {
             return Ok(());
         }
@@ -136,13 +141,18 @@ impl Linked {
         };
         let named = self.streams[0].stream.target()?.named_link().filter(|named| named.field == field.name);
         if let (Some(named), true) = (named, index > 0) {
-            return Err(wrong(format!("`{}` takes records of its own stream, not of `{}`", named.field, link.stream)));
+            return Err(wrong(format!(
+                "`{}` takes records of its own stream, not of `{}`",
+                named.field, link.stream
+            )));
         }
         let mut alternative = match link.by.as_str() {
             SOURCE_ID => None,
-            by => Some(self.streams[index].by(by).map_err(|(what, hint)| {
-                hint.into_iter().fold(wrong(what), Error::hint)
-            })?),
+            by => Some(
+                self.streams[index]
+                    .by(by)
+                    .map_err(|(what, hint)| hint.into_iter().fold(wrong(what), Error::hint))?,
+            ),
         };
         let holds = match (named, &mut alternative) {
             (None, _) => Holds::Id,
@@ -156,11 +166,14 @@ impl Linked {
             let writes = alternative.as_ref().is_some_and(|alternative| alternative.writes.is_some());
             if !writes || self.streams[index].stream.target.is_none() {
                 let what = format!("no record of `{}` can be made by `{}` alone", link.stream, link.by);
-                return Err(wrong(what).hint("choose `missing = \"reject\"` or `\"blank\"`, or another field in `by`"));
+                return Err(wrong(what)
+                    .hint("choose `missing = \"reject\"` or `\"blank\"`, or another field in `by`"));
             }
             if matches!(holds, Holds::Name(_)) {
                 let what = "a record that is made for its name has to be looked up by it".to_owned();
-                return Err(wrong(what).hint(format!("write `by = \"{}\"`", named.map_or("", |named| named.by))));
+                return Err(
+                    wrong(what).hint(format!("write `by = \"{}\"`", named.map_or("", |named| named.by)))
+                );
             }
             self.streams[index].makes = true;
         }
@@ -174,7 +187,10 @@ impl Linked {
     /// Opens the stream of a link. A link of the mapping's own target connection follows the command line's.
     fn stream_of(&mut self, context: &Context, folder: &RunFolder, job: &Job, link: &Link) -> Result<usize> {
         let Endpoint::Stream { mut connection, stream } = Endpoint::parse(&link.stream, None)? else {
-            return Err(Error::input(format!("`{}` is a file, and records are linked to records", link.stream)));
+            return Err(Error::input(format!(
+                "`{}` is a file, and records are linked to records",
+                link.stream
+            )));
         };
         if let Some(Place::Stream { connection: used, .. }) = &job.target {
             let service = |name: &str| context.connections.service(name).map(|service| service.name);
@@ -288,7 +304,8 @@ impl Ids {
         };
         for entry in context.runs.list()? {
             let Ok(job) = entry.job::<Job>() else { continue };
-            let (Some(from), Some(to)) = (job.source.account(), job.target.as_ref().and_then(Place::account)) else {
+            let (Some(from), Some(to)) = (job.source.account(), job.target.as_ref().and_then(Place::account))
+            else {
                 continue;
             };
             let other = entry.name != folder.name() && entry.checkpoint().is_file();
@@ -302,9 +319,20 @@ impl Ids {
     }
 }
 
+/// Whether a run has made anything for links, or was about to.
+pub(super) fn has_begun(run_folder: &Path) -> Result<bool> {
+    let Ok(files) = std::fs::read_dir(run_folder.join(FOLDER)) else { return Ok(false) };
+    for file in files.flatten().filter(|file| file.path().extension().is_some_and(|end| end == "sqlite")) {
+        if Journal::new(checkpoint::open(&file.path())?)?.has_begun()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The journal of what a run makes in a stream for the links of its records.
 pub(super) fn journal_of(run_folder: &Path, account: &Account) -> PathBuf {
-    run_folder.join("linked").join(format!("{}.sqlite", account.file_name()))
+    run_folder.join(FOLDER).join(format!("{}.sqlite", account.file_name()))
 }
 
 fn plain(name: &str) -> FieldRef {

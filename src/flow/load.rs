@@ -123,7 +123,11 @@ fn send(
 
 /// The record that already has a create's key, although the plan's read, which is not proven to be complete,
 /// did not show it.
-pub(super) fn look_first(stream: &Stream, keys: &[Vec<FieldRef>], pending: &Pending) -> Result<Option<String>> {
+pub(super) fn look_first(
+    stream: &Stream,
+    keys: &[Vec<FieldRef>],
+    pending: &Pending,
+) -> Result<Option<String>> {
     let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else {
         return Ok(None);
     };

@@ -7,7 +7,7 @@ use super::linking::{Linking, Own};
 use super::links::Linked;
 use super::mapped::{self, Transform};
 use super::others::OtherRuns;
-use super::{say_completeness, watched};
+use super::{links, say_completeness, watched};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -78,7 +78,7 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
 /// for another target, mapping or moment.
 pub(super) fn forget(folder: &RunFolder) -> Result<()> {
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
-    if journal.has_begun()? {
+    if journal.has_begun()? || links::has_begun(folder.path())? {
         let why = format!("run `{}` has been loaded already, in whole or in part", folder.name());
         let way = format!("go on with `ferry resume {}`, or extract again for another load", folder.name());
         return Err(Error::input(why).hint(way));
@@ -173,13 +173,8 @@ pub(super) fn make(
     let recalled = plan(&materials, &known, drafts.read()?, journal)?;
     say_recalled(context, recalled);
     let mark = mark(&mut target, prepared.stream)?;
-    let own = Own {
-        census: &census,
-        mark: &mark,
-        completeness: &completeness,
-        keys: &keys,
-        time_zone: &time_zone,
-    };
+    let own =
+        Own { census: &census, mark: &mark, completeness: &completeness, keys: &keys, time_zone: &time_zone };
     linking.plan_missing(folder, linked, own, journal)?;
     drop(current);
     if let Transform::Mapped(bound) = transform {

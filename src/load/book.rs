@@ -84,7 +84,9 @@ impl Book {
         let sql = "SELECT coalesce(max(number), 0) + 1 FROM wanted WHERE stream = ?";
         let next: u64 = self.db.prepare_cached(sql)?.query_row([stream], |row| row.get(0))?;
         self.db
-            .prepare_cached("INSERT INTO wanted(stream, number, alternative, key, value) VALUES(?, ?, ?, ?, ?)")?
+            .prepare_cached(
+                "INSERT INTO wanted(stream, number, alternative, key, value) VALUES(?, ?, ?, ?, ?)",
+            )?
             .execute(params![stream, next, alternative, key, value])?;
         Ok(next)
     }

@@ -44,7 +44,8 @@ impl IdMap {
     /// # Errors
     /// When the map cannot be read.
     pub fn of(&self, source_stream: &str, id: &str, target_stream: &str) -> Result<Option<String>> {
-        let sql = "SELECT target_id FROM pair WHERE source_stream = ? AND source_id = ? AND target_stream = ?";
+        let sql =
+            "SELECT target_id FROM pair WHERE source_stream = ? AND source_id = ? AND target_stream = ?";
         let mut query = self.db.prepare_cached(sql)?;
         Ok(query.query_row([source_stream, id, target_stream], |row| row.get(0)).optional()?)
     }
@@ -72,7 +73,13 @@ impl IdMap {
     ///
     /// # Errors
     /// When the map cannot be written.
-    pub fn learn(&self, run: &str, journal: &Journal, source_stream: &str, target_stream: &str) -> Result<()> {
+    pub fn learn(
+        &self,
+        run: &str,
+        journal: &Journal,
+        source_stream: &str,
+        target_stream: &str,
+    ) -> Result<()> {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         let learned = self.learn_pairs(run, journal, source_stream, target_stream);
         self.db.execute_batch(if learned.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
@@ -99,7 +106,8 @@ impl IdMap {
 }
 
 fn file_name(source: &Account, target: &Account) -> String {
-    let whole = [source, target].map(|account| format!("{}\n{}\n{}", account.service, account.url, account.identity));
+    let whole =
+        [source, target].map(|account| format!("{}\n{}\n{}", account.service, account.url, account.identity));
     let digest = Sha256::digest(whole.join("\n").as_bytes());
     let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{}-{short}.sqlite", source.service, target.service)
@@ -150,7 +158,10 @@ mod tests {
         // Another stream of the same accounts has the same map.
         let map = IdMap::open(folder.path(), &account("nimble", "notes"), &account("nethunt", "f2")).unwrap();
         let of = |id: &str| map.of("contacts", id, "f1").unwrap();
-        assert_eq!([of("s1"), of("s2"), of("s3"), of("s4")].map(|id| id.unwrap_or_default()), ["t1", "t2", "", ""]);
+        assert_eq!(
+            [of("s1"), of("s2"), of("s3"), of("s4")].map(|id| id.unwrap_or_default()),
+            ["t1", "t2", "", ""]
+        );
         assert_eq!(map.any_of("s1", "f1").unwrap(), ["t1"]);
         assert!(map.any_of("s1", "f2").unwrap().is_empty());
     }

@@ -241,7 +241,9 @@ impl Links<'_> {
                     }
                     // The service makes it, as it always does.
                     (Missing::Create, ..) if link.implied => return Ok(Some(value.clone())),
-                    (Missing::Create, _, Some(closed)) => format!("`{}` has no such record, and {closed}", stream.name),
+                    (Missing::Create, _, Some(closed)) => {
+                        format!("`{}` has no such record, and {closed}", stream.name)
+                    }
                     _ => format!("`{}` has no such record", stream.name),
                 };
                 if link.missing == Missing::Blank {

@@ -153,7 +153,9 @@ fn way(
     let record = match &matched {
         Matched::Create(_) => None,
         Matched::Existing(record) => Some(&**record),
-        Matched::Settled(..) => return Ok(Way { row, draft, matched, links: Resolved::default(), recalled: said }),
+        Matched::Settled(..) => {
+            return Ok(Way { row, draft, matched, links: Resolved::default(), recalled: said });
+        }
     };
     known.links.resolve(&mut draft, true, record, &mut links)?;
     Ok(Way { row, draft, matched, links, recalled: said })
@@ -359,7 +361,9 @@ fn operations(
     let made = Record::default();
     let linked = plan(&only(|later| later), Some(current.unwrap_or(&made)))?;
     let operations = linked.operations.into_iter();
-    planned.operations.extend(operations.map(|linked| super::target::Operation { kind: OperationKind::Link, ..linked }));
+    planned
+        .operations
+        .extend(operations.map(|linked| super::target::Operation { kind: OperationKind::Link, ..linked }));
     planned.changes.extend(linked.changes);
     Ok(planned)
 }

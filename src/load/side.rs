@@ -49,7 +49,8 @@ impl Side<'_> {
     /// When the checkpoint or the book cannot be used.
     pub fn refuse(&self, book: &Book, load: &mut Journal) -> Result<()> {
         self.each(book, load, |load, wanted| {
-            let refused = wanted.iter().filter_map(|wanted| Some((wanted.number, self.create(wanted).err()?)));
+            let refused =
+                wanted.iter().filter_map(|wanted| Some((wanted.number, self.create(wanted).err()?)));
             let refused: Vec<_> = refused.collect();
             load.transaction(|load| {
                 for (number, rejects) in refused {
@@ -104,7 +105,8 @@ impl Side<'_> {
         let mut fields = vec![field(maker.place)];
         let mut values = vec![Some(vec![Value::from(wanted.value.as_str())])];
         if let Some(kind) = maker.kind {
-            let place = FieldRef { name: "_type".into(), modifier: Modifier::Named(String::new()), part: None };
+            let place =
+                FieldRef { name: "_type".into(), modifier: Modifier::Named(String::new()), part: None };
             fields.push(field(place));
             values.push(Some(vec![Value::from(kind)]));
         }

@@ -2,8 +2,7 @@
 
 use super::figures::{count, counted, shortened};
 use crate::error::{IoContext, Result};
-use crate::load::journal::{Journal, LinkCount};
-use crate::load::links::LinkState;
+use crate::load::journal::{Journal, LinkCount, LinkState};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -53,7 +52,8 @@ pub fn missing_line(stream: &str, made: &Journal) -> Result<Option<String>> {
     if open == 0 {
         return Ok(None);
     }
-    let mut query = made.db().prepare_cached("SELECT value FROM load_row WHERE outcome IS NULL ORDER BY row LIMIT ?")?;
+    let mut query =
+        made.db().prepare_cached("SELECT value FROM load_row WHERE outcome IS NULL ORDER BY row LIMIT ?")?;
     let values = query.query_map([SHOWN as i64], |row| row.get::<_, Option<String>>(0))?;
     let mut shown = Vec::new();
     for value in values {
@@ -63,7 +63,11 @@ pub fn missing_line(stream: &str, made: &Journal) -> Result<Option<String>> {
     if more > 0 {
         shown.push(format!("{} more", count(more)));
     }
-    Ok(Some(format!("first, for links: {} to create in {stream}: {}", counted(open, "record"), shown.join(" · "))))
+    Ok(Some(format!(
+        "first, for links: {} to create in {stream}: {}",
+        counted(open, "record"),
+        shown.join(" · ")
+    )))
 }
 
 /// Writes the links that did not simply find their record; none: no file, and an older one is removed.

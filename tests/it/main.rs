@@ -15,6 +15,7 @@ mod files;
 mod habits;
 mod help;
 mod kill;
+mod links;
 mod mapping;
 mod mapping_reference;
 mod nethunt_since;

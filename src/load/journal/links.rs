@@ -70,7 +70,15 @@ impl Journal {
         )?;
         for note in notes {
             let stream = note.stream as i64;
-            insert.execute(params![row, note.field, note.value, stream, note.state.word(), note.to, note.why])?;
+            insert.execute(params![
+                row,
+                note.field,
+                note.value,
+                stream,
+                note.state.word(),
+                note.to,
+                note.why
+            ])?;
         }
         Ok(())
     }
@@ -200,7 +208,8 @@ impl Journal {
             match (id, outcome) {
                 (Some(id), _) => self.put_in(row, &placeholder(0, *to), id)?,
                 (None, Some(outcome)) => {
-                    let why = format!("it links to row {to}, which is {outcome}; the rest of the row is written");
+                    let why =
+                        format!("it links to row {to}, which is {outcome}; the rest of the row is written");
                     self.refuse(row, seq, &why)?;
                     return Ok(false);
                 }

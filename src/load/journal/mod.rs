@@ -9,6 +9,7 @@ mod deletions;
 mod links;
 mod totals;
 
+pub use super::links::LinkState;
 pub use super::outcome::Outcome;
 pub use links::{LinkCount, LinkRow};
 pub use totals::ToDo;
@@ -135,7 +136,10 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn has_begun(&self) -> Result<bool> {
-        Ok(self.db.prepare_cached("SELECT 1 FROM load_op WHERE state NOT IN ('planned', 'later')")?.exists([])?)
+        Ok(self
+            .db
+            .prepare_cached("SELECT 1 FROM load_op WHERE state NOT IN ('planned', 'later')")?
+            .exists([])?)
     }
 
     /// A fact that was noted.
