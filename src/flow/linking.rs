@@ -16,7 +16,6 @@ use crate::load::side::Side;
 use crate::load::target::ReadMark;
 use crate::record::census::Census;
 use crate::record::schema::FieldRef;
-use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
 use crate::transform::draft::{Draft, TargetField};
 use std::sync::Arc;
@@ -68,13 +67,12 @@ impl Linking {
         let offset = keys.len();
         keys.extend(linked.streams[0].keys());
         let mut others = Vec::new();
-        for (index, other) in linked.streams.iter().enumerate().skip(1) {
+        for other in linked.streams.iter().skip(1) {
             planning::wait_for_open_intents(context, &other.others, other.locked + other.stream.settle, job)?;
-            let stage = format!("linked{index}");
             let (mut read, completeness) =
-                planning::read_stream(context, folder, &stage, &other.stream, &Selection::default())?;
+                planning::read_stream(context, folder, &other.stage, &other.stream, &Selection::default())?;
             let decode = other.stream.source.decoder();
-            let index = folder.path().join(format!("{stage}.sqlite"));
+            let index = folder.path().join(format!("{}.sqlite", other.stage));
             let current = Current::build(&index, read.0.read()?, &*decode, &other.keys())?;
             let mark = planning::mark(&mut read, &other.stream)?;
             others.push(Other { current, census: read.1, completeness, mark });
@@ -167,7 +165,7 @@ impl Linking {
             std::fs::create_dir_all(&parent).map_err(|cause| {
                 Error::stopped(format!("cannot create `{}`", parent.display())).because(cause)
             })?;
-            let mut made = Journal::new(checkpoint::open(&other.journal)?)?;
+            let mut made = other.journal()?;
             self.with_side(linked, &own, index, |side| side.plan(&self.book, journal, &mut made))?;
             let (mark, completeness) = match index.checked_sub(1).and_then(|other| self.others.get(other)) {
                 Some(other) => (&other.mark, &other.completeness),

@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::job::{Job, Place};
 use super::others::OtherRuns;
+use super::planning::TARGET;
 use crate::account::Account;
 use crate::connect::{Endpoint, Stream};
 use crate::error::{Error, Result};
@@ -44,6 +45,9 @@ pub(super) struct LinkedTo {
     pub(super) account: Account,
     /// The journal of what is made in it for links.
     pub(super) journal: PathBuf,
+    /// The checkpoint of the load, and the stage in it that holds this stream's records.
+    load: PathBuf,
+    pub(super) stage: String,
     /// What it is indexed by.
     pub(super) alternatives: Vec<Alternative>,
     /// Whether records may be made in it.
@@ -84,7 +88,7 @@ impl Linked {
         stream: &Stream,
         bound: Option<&Bound>,
     ) -> Result<Self> {
-        let own = LinkedTo::new(context, folder, stream.clone())?;
+        let own = LinkedTo::new(context, folder, stream.clone(), TARGET.to_owned())?;
         let ids = Ids::open(context, folder, job, &own.account)?;
         let mut linked = Self { streams: vec![own], fields: Vec::new(), ids };
         let Some(bound) = bound else { return Ok(linked) };
@@ -209,7 +213,8 @@ impl Linked {
             let what = format!("`{}` is in the {account}, and the target in the {own}", link.stream);
             return Err(Error::input(what).hint("records link to records of the same account"));
         }
-        self.streams.push(LinkedTo::new(context, folder, opened)?);
+        let stage = format!("linked{}", self.streams.len());
+        self.streams.push(LinkedTo::new(context, folder, opened, stage)?);
         Ok(self.streams.len() - 1)
     }
 
@@ -232,11 +237,13 @@ impl Linked {
 }
 
 impl LinkedTo {
-    fn new(context: &Context, folder: &RunFolder, stream: Stream) -> Result<Self> {
+    fn new(context: &Context, folder: &RunFolder, stream: Stream, stage: String) -> Result<Self> {
         let account = stream.source.account().clone();
         Ok(Self {
             name: stream.source.name().to_owned(),
             journal: journal_of(folder.path(), &account),
+            load: folder.path().join(checkpoint::FILE),
+            stage,
             alternatives: Vec::new(),
             makes: false,
             others: OtherRuns::of(context, &account, folder.name())?,
@@ -279,10 +286,15 @@ impl LinkedTo {
         Some(Maker { place: alternative.writes.clone()?, kind: alternative.kind })
     }
 
-    /// The journal of what is made here for links, where there is one.
+    /// The journal of what is made here for links.
+    pub(super) fn journal(&self) -> Result<Journal> {
+        Journal::new(checkpoint::open(&self.journal)?)?.beside(&self.load, &self.stage)
+    }
+
+    /// The same where there is one.
     pub(super) fn open_journal(&self) -> Result<Option<Journal>> {
         match self.journal.is_file() {
-            true => Ok(Some(Journal::new(checkpoint::open(&self.journal)?)?)),
+            true => self.journal().map(Some),
             false => Ok(None),
         }
     }

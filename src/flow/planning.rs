@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use std::time::Instant;
 
 /// The stage that holds the target's records.
-const TARGET: &str = "target";
+pub(super) const TARGET: &str = "target";
 /// Facts in the journal.
 pub(super) const PLANNED: &str = "planned";
 pub(super) const MARK: &str = "mark";

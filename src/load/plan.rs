@@ -311,8 +311,12 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> PlannedWay {
             planned.value = first.and_then(|reject| reject.value);
             planned.reason = Some(reasons.join("; "));
         }
-        Ok(work) if work.operations.is_empty() => planned.outcome = Some(Outcome::Unchanged),
+        Ok(work) if work.operations.is_empty() => {
+            planned.outcome = Some(Outcome::Unchanged);
+            planned.extra += work.extra;
+        }
         Ok(work) => {
+            planned.extra += work.extra;
             if let Some(reason) = current.as_deref().and_then(|record| newer(materials, &draft, record)) {
                 planned.field = work.changes.first().map(|change| change.field.clone());
                 planned.outcome = Some(Outcome::Conflict);
@@ -365,6 +369,7 @@ fn operations(
         .operations
         .extend(operations.map(|linked| super::target::Operation { kind: OperationKind::Link, ..linked }));
     planned.changes.extend(linked.changes);
+    planned.extra += linked.extra;
     Ok(planned)
 }
 

@@ -138,6 +138,9 @@ pub struct Planned {
     pub operations: Vec<Operation>,
     /// Differences field by field.
     pub changes: Vec<Change>,
+    /// Values left out because their place holds one and has one, or takes only the first (`on_extra = "first"`).
+    #[serde(default)]
+    pub extra: u64,
 }
 
 /// One request that a load has to make for a record.

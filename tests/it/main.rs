@@ -34,4 +34,5 @@ mod stages;
 mod support;
 mod tidy;
 mod trouble;
+mod upsert;
 mod write_only;

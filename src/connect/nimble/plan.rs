@@ -16,14 +16,15 @@ use serde_json::{Map, Value, json};
 
 /// The operations of a row.
 pub(super) fn plan(row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
-    let mut work = Work { row, rejects: Vec::new(), slots: Vec::new(), kind: None, tags: None, avatar: None };
+    let mut work =
+        Work { row, rejects: Vec::new(), slots: Vec::new(), kind: None, tags: None, avatar: None, extra: 0 };
     for (field, values) in row.fields.iter().zip(&row.draft.values) {
         if let Some(values) = values {
             work.sort_in(field, values);
         }
     }
     let outcomes = work.outcomes();
-    let planned = work.operations(&outcomes);
+    let planned = Planned { extra: work.extra, ..work.operations(&outcomes) };
     if work.rejects.is_empty() { Ok(planned) } else { Err(work.rejects) }
 }
 
@@ -54,6 +55,8 @@ struct Work<'a> {
     kind: Option<String>,
     tags: Option<(&'a TargetField, Vec<Value>)>,
     avatar: Option<(&'a TargetField, Vec<Value>)>,
+    /// Values that there is no room for.
+    extra: u64,
 }
 
 /// A field of the service under one modifier, with what the draft says of it.
@@ -140,7 +143,7 @@ impl<'a> Work<'a> {
         values.filter(|value| !is_empty(value)).cloned().collect()
     }
 
-    fn plain(&self, slot: &Slot<'_>, now: &[Value]) -> Result<Vec<Value>, String> {
+    fn plain(&mut self, slot: &Slot<'_>, now: &[Value]) -> Result<Vec<Value>, String> {
         let mut new: Vec<_> = slot.parts.iter().flat_map(|part| filled(part.values)).collect();
         let name = &slot.target.place.name;
         // A field that holds several values somewhere can, whatever the metadata says.
@@ -151,11 +154,26 @@ impl<'a> Work<'a> {
         });
         if !several && new.len() > 1 {
             match slot.target.on_extra {
-                OnExtra::First => new.truncate(1),
+                OnExtra::First => {
+                    self.extra += new.len() as u64 - 1;
+                    new.truncate(1);
+                }
                 OnExtra::Reject => {
                     return Err(format!("{} values for a field that holds one", new.len()));
                 }
             }
+        }
+        // What is filled has no room for what would be added.
+        let full = |new: &[Value]| {
+            let other = now.first().zip(new.first());
+            other.is_some_and(|(held, new)| exact(slot.spec, held) != exact(slot.spec, new))
+        };
+        if !several && slot.target.write == Write::Add && full(&new) {
+            if slot.target.on_extra == OnExtra::Reject {
+                return Err(format!("the field holds one value and has `{}` already", to_text(&now[0])));
+            }
+            self.extra += 1;
+            return Ok(now.to_vec());
         }
         let kind = self.row.current.and_then(|record| record.kind.as_deref()).or(self.kind.as_deref());
         // What is there already stands, however it came to be.
@@ -218,7 +236,7 @@ impl<'a> Work<'a> {
         };
         let (now, mut then) = (text(&self.now("_tags", "")), text(new));
         match target.write {
-            Write::Fill if !now.is_empty() && !then.is_empty() => return None,
+            Write::Fill if !now.is_empty() => return None,
             Write::Add if !then.is_empty() => {
                 let added: Vec<_> = then.into_iter().filter(|tag| !now.contains(tag)).collect();
                 then = now.iter().cloned().chain(added).collect();

@@ -10,6 +10,7 @@ use super::{Journal, Outcome};
 use crate::error::Result;
 use crate::load::links::{LinkNote, LinkState, placeholder};
 use rusqlite::{OptionalExtension, params};
+use std::path::Path;
 
 pub(super) const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS load_source(row INTEGER PRIMARY KEY, id TEXT NOT NULL);
@@ -50,6 +51,16 @@ pub struct LinkRow {
 }
 
 impl Journal {
+    /// The same journal for records that a load needs from another stream, or first: what its plan's read saw is
+    /// in `load`, the load's checkpoint, as `stage`.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn beside(self, load: &Path, stage: &str) -> Result<Self> {
+        self.db.execute("ATTACH DATABASE ? AS load", [load.to_string_lossy()])?;
+        Ok(Self { seen: ("load", format!("{stage}_seen")), ..self })
+    }
+
     /// Notes the id that a row has at its source.
     ///
     /// # Errors

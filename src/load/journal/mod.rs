@@ -74,6 +74,8 @@ pub struct Doubtful {
 /// The load's part of a run's checkpoint.
 pub struct Journal {
     db: Connection,
+    /// The database and the table of the ids that the plan's read saw.
+    seen: (&'static str, String),
 }
 
 const TABLES: &str = "
@@ -100,7 +102,7 @@ impl Journal {
     pub fn new(db: Connection) -> Result<Self> {
         db.execute_batch(TABLES)?;
         db.execute_batch(links::TABLES)?;
-        Ok(Self { db })
+        Ok(Self { db, seen: ("main", "target_seen".to_owned()) })
     }
 
     /// Runs `work` in one transaction.
@@ -409,8 +411,11 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn was_read(&self, id: &str) -> Result<bool> {
-        self.db.execute_batch("CREATE INDEX IF NOT EXISTS target_seen_id ON target_seen(id)")?;
-        Ok(self.db.prepare_cached("SELECT 1 FROM target_seen WHERE id = ?")?.exists([id])?)
+        let (database, table) = &self.seen;
+        let index = format!("CREATE INDEX IF NOT EXISTS {database}.{table}_id ON {table}(id)");
+        self.db.execute_batch(&index)?;
+        let sql = format!("SELECT 1 FROM {database}.{table} WHERE id = ?");
+        Ok(self.db.prepare_cached(&sql)?.exists([id])?)
     }
 
     /// The connection, for the report's own queries.
