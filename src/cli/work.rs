@@ -1,5 +1,6 @@
 //! `export`, `import` and the stages alone: what was typed becomes a job with its run.
 
+use super::plan::LimitArgs;
 use super::select::SelectArgs;
 use crate::connect::Endpoint;
 use crate::connect::files::{ReadOptions, WriteOptions};
@@ -95,7 +96,7 @@ pub(crate) struct ImportArgs {
 }
 
 #[derive(Debug, clap::Args)]
-struct IntoArgs {
+pub(super) struct IntoArgs {
     /// What may be done
     #[arg(long, value_enum)]
     mode: Option<ModeArg>,
@@ -117,6 +118,15 @@ struct IntoArgs {
     /// Do not read back what was written
     #[arg(long)]
     no_verify: bool,
+    /// Write which run and row it is of into this field of each created record: what was made is then found for
+    /// certain after a lost answer
+    #[arg(long, value_name = "FIELD")]
+    marker_field: Option<String>,
+    /// Clear the marks again, with a request for each created record
+    #[arg(long, requires = "marker_field")]
+    clear_marker: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Read a stream or a file into a run's folder, and no more
@@ -226,7 +236,7 @@ pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
 }
 
 impl IntoArgs {
-    fn options(self) -> LoadOptions {
+    pub(super) fn options(self) -> LoadOptions {
         let mode = self.mode.map(|mode| match mode {
             ModeArg::Create => "create",
             ModeArg::Update => "update",
@@ -239,6 +249,12 @@ impl IntoArgs {
             allow_incomplete: self.allow_incomplete,
             expect: self.expect_count,
             lock_wait: self.lock_wait,
+            max_changes: self.limits.max_changes,
+            max_deletes: self.limits.max_deletes,
+            canary: self.limits.canary,
+            marker_field: self.marker_field,
+            clear_marker: self.clear_marker,
+            no_verify: self.no_verify,
         }
     }
 }
@@ -282,6 +298,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
         mapping,
         load: LoadOptions::default(),
         delete: None,
+        undo: None,
     })
 }
 

@@ -16,6 +16,7 @@ use crate::report::links::{link_table, missing_line, write_links};
 use crate::report::{Budget, Summary};
 use crate::run::folder::RunFolder;
 use serde::de::DeserializeOwned;
+use std::time::Instant;
 
 impl Linked {
     /// Shows what links came to, and what is made first; the whole of it is in `links.csv`.
@@ -43,15 +44,15 @@ impl Linked {
         Ok(())
     }
 
-    /// Makes the missing records and puts their ids into what waits for them. `look_again` says that the plan is
-    /// not fresh.
+    /// Makes the missing records and puts their ids into what waits for them. The plan is fresh until
+    /// `fresh_until`.
     ///
     /// # Errors
     /// As [`Apply::run`]; class `Check` when the plan is not the one that was saved.
     pub(super) fn send_missing(
         &self,
         context: &Context,
-        look_again: bool,
+        fresh_until: Instant,
         journal: &mut Journal,
     ) -> Result<()> {
         for (index, to) in self.streams.iter().enumerate() {
@@ -60,7 +61,7 @@ impl Linked {
                 return Err(Error::check("the plan of missing records is not the one that was saved")
                     .hint("begin a new run"));
             }
-            to.send(context, look_again, &mut made)?;
+            to.send(context, fresh_until, &mut made)?;
             journal.transaction(|journal| supply(index, to, &made, journal))?;
         }
         Ok(())
@@ -68,7 +69,7 @@ impl Linked {
 }
 
 impl LinkedTo {
-    fn send(&self, context: &Context, look_again: bool, made: &mut Journal) -> Result<()> {
+    fn send(&self, context: &Context, fresh_until: Instant, made: &mut Journal) -> Result<()> {
         let open = made.open_operations()?;
         if open == 0 {
             return Ok(());
@@ -92,7 +93,10 @@ impl LinkedTo {
             stop: &context.stop,
             server_now: &|| stream.client.server_now(),
             made_elsewhere: &|id| self.others.made(id),
-            look_again,
+            fresh_until,
+            every: stream.client.pace().rate().time_for(1).unwrap_or_default(),
+            marker: None,
+            until_row: u64::MAX,
             look_first: unproven.then_some(&look),
             progress: &|rows| progress.add(rows),
         };

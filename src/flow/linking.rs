@@ -69,8 +69,14 @@ impl Linking {
         let mut others = Vec::new();
         for other in linked.streams.iter().skip(1) {
             planning::wait_for_open_intents(context, &other.others, other.locked + other.stream.settle, job)?;
-            let (mut read, completeness) =
-                planning::read_stream(context, folder, &other.stage, &other.stream, &Selection::default())?;
+            let (mut read, completeness) = planning::read_stream(
+                context,
+                folder,
+                &other.stage,
+                &other.stream,
+                &Selection::default(),
+                None,
+            )?;
             let decode = other.stream.source.decoder();
             let index = folder.path().join(format!("{}.sqlite", other.stage));
             let current = Current::build(&index, read.0.read()?, &*decode, &other.keys())?;

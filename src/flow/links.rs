@@ -97,7 +97,7 @@ impl Linked {
             let at = at.ok_or_else(|| Error::input(format!("`{field}` is no target of the mapping")))?;
             linked.add(context, folder, job, (at, field), link)?;
         }
-        if !job.load.dry_run {
+        if !job.load.dry_run || job.keeps_plan() {
             let patience = Duration::from_secs(job.load.lock_wait);
             for other in linked.streams.iter_mut().skip(1).filter(|other| other.makes) {
                 other._lock = Some(lock_writer(&other.account, folder.name(), patience, &context.stop)?);
@@ -105,6 +105,17 @@ impl Linked {
             }
         }
         Ok(linked)
+    }
+
+    /// Whether a plan with these fields needs to know all records of the target, not only those that its keys find.
+    ///
+    /// # Errors
+    /// When the target cannot be written to.
+    pub(super) fn needs_all(&self, targets: &[TargetField]) -> Result<bool> {
+        let named = self.streams[0].stream.target()?.named_link();
+        let implied =
+            named.is_some_and(|named| targets.iter().any(|target| target.place.name == named.field));
+        Ok(self.ids.is_some() || implied || self.fields.iter().any(|link| link.stream == 0))
     }
 
     /// Adds the link that the service makes by itself, where the load writes such a field.

@@ -7,6 +7,7 @@ use super::linking::{Linking, Own};
 use super::links::Linked;
 use super::mapped::{self, Transform};
 use super::others::OtherRuns;
+use super::searching::{self, Search};
 use super::{links, say_completeness, watched};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
@@ -14,11 +15,15 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Selection};
 use crate::load::current::{self, Current};
 use crate::load::journal::Journal;
+use crate::load::look;
+use crate::load::marker::{self, Marker};
 use crate::load::plan::{Known, Matching, Materials, Mode, Recalled, plan};
 use crate::load::target::ReadMark;
 use crate::record::census::Census;
 use crate::record::instant;
-use crate::record::schema::{FieldRef, Side};
+use crate::record::schema::{FieldRef, Schema, Side};
+use crate::report::figures::{count, counted};
+use crate::report::plan::{LOOKS, MATCHED_WITH};
 use crate::report::{Rejects, Summary};
 use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
@@ -32,6 +37,7 @@ pub(super) const TARGET: &str = "target";
 pub(super) const PLANNED: &str = "planned";
 pub(super) const MARK: &str = "mark";
 pub(super) const COMPLETENESS: &str = "completeness";
+const KEYS: &str = "keys";
 
 /// What is known of a load before its plan.
 pub(super) struct Prepared<'a> {
@@ -74,6 +80,13 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
     }))
 }
 
+/// The key alternatives that a saved plan was made with.
+pub(super) fn saved_keys(journal: &Journal) -> Result<Vec<Vec<FieldRef>>> {
+    let Some(keys) = journal.fact(KEYS)? else { return Ok(Vec::new()) };
+    serde_json::from_str(&keys)
+        .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))
+}
+
 /// Makes room for another plan of the same extracted records: one that was saved is forgotten, for it was made
 /// for another target, mapping or moment.
 pub(super) fn forget(folder: &RunFolder) -> Result<()> {
@@ -109,6 +122,19 @@ pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRe
         .collect()
 }
 
+/// How created records are marked, as the plan has it.
+pub(super) fn marker(folder: &str, prepared: &Prepared<'_>, job: &Job) -> Result<Option<Marker>> {
+    let schema = prepared.stream.source.schema()?;
+    let wanted = job.load.marker_field.as_deref();
+    wanted.map(|name| Marker::new(name, folder, job.load.clear_marker, &[], &schema)).transpose()
+}
+
+fn marker_of(schema: &Schema, transform: &Transform, run: &str, job: &Job) -> Result<Option<Marker>> {
+    let wanted = job.load.marker_field.as_deref();
+    let marker = |name| Marker::new(name, run, job.load.clear_marker, transform.targets(), schema);
+    wanted.map(marker).transpose()
+}
+
 /// Reads a mapping for this load and finds its names on both sides.
 pub(super) fn bind(context: &Context, input: &Input, stream: &Stream, job: &Job) -> Result<Option<Bound>> {
     let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok(None) };
@@ -135,14 +161,33 @@ pub(super) fn make(
     let matching = matching(prepared, job, keys.clone())?;
     let ripe = prepared.locked + prepared.stream.settle;
     wait_for_open_intents(context, prepared.others, ripe, job)?;
-    let (mut target, completeness) = read_target(context, folder, job, prepared)?;
-    let census = target.1.clone();
     let schema = prepared.stream.source.schema()?;
-    let transform = match prepared.bound.take() {
-        Some(bound) => Transform::Mapped(Box::new(bound)),
-        None => mapped::plain(prepared.input, job, &schema, &census)?,
+    let mapping = prepared.bound.take().map(|bound| Transform::Mapped(Box::new(bound)));
+    let mapped = mapping
+        .map(|transform| -> Result<_> {
+            let counts = mapped::run(context, folder, prepared.input, &transform, rejects)?;
+            Ok((transform, counts))
+        })
+        .transpose()?;
+    let before = context.requests().0;
+    let search = match &mapped {
+        Some((transform, _)) if !prepared.linked.needs_all(transform.targets())? => {
+            searching::instead(folder, prepared.stream, job, &matching, transform.targets())?
+        }
+        _ => None,
     };
-    let counts = mapped::run(context, folder, prepared.input, &transform, rejects)?;
+    let read = read_target(context, folder, job, prepared, search.as_ref().map(|search| (search, &matching)));
+    let (mut target, completeness) = read?;
+    let requests = context.requests().0 - before;
+    let census = target.1.clone();
+    let (transform, counts) = match mapped {
+        Some(mapped) => mapped,
+        None => {
+            let transform = mapped::plain(prepared.input, job, &schema, &census)?;
+            let counts = mapped::run(context, folder, prepared.input, &transform, rejects)?;
+            (transform, counts)
+        }
+    };
     let mut fields = transform.targets().to_vec();
     prepared.linked.add_implied(&fields)?;
     let linked = &*prepared.linked;
@@ -154,6 +199,10 @@ pub(super) fn make(
         context.reporter.warn(format!("{} records of the target cannot be read", current.unreadable()));
     }
     journal.clear()?;
+    let marker = marker_of(&schema, &transform, folder.name(), job)?;
+    if let Some(name) = marker.as_ref().map(Marker::place) {
+        journal.set_fact(marker::FACT, &name)?;
+    }
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
     linking.index_rows(linked, &fields, &drafts)?;
     let time_zone = time_zone(&transform);
@@ -166,6 +215,7 @@ pub(super) fn make(
         completeness: &completeness,
         time_zone: &time_zone,
         matching: &matching,
+        marker: marker.as_ref(),
     };
     let earlier = |id: &str, stream: &str| linked.became(id, stream);
     let links = linking.links(linked, &fields, &current, &completeness, &earlier);
@@ -180,6 +230,14 @@ pub(super) fn make(
     if let Transform::Mapped(bound) = transform {
         prepared.bound = Some(*bound);
     }
+    super::apply::note_unsettled(journal, prepared.others)?;
+    note_cost(journal, prepared)?;
+    if prepared.stream.target()?.lists() {
+        let read = (target.0.count()?, requests);
+        journal.set_fact(MATCHED_WITH, &matched_with(read, counts.mapped, &matching, search.is_some()))?;
+    }
+    let keys = serde_json::to_string(&matching.keys);
+    journal.set_fact(KEYS, &keys.map_err(|cause| Error::stopped("cannot save the plan").because(cause))?)?;
     save(journal, mark, completeness, counts.filtered)
 }
 
@@ -197,7 +255,12 @@ fn say_recalled(context: &Context, recalled: Recalled) {
     }
 }
 
-fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filtered: u64) -> Result<Saved> {
+pub(super) fn save(
+    journal: &mut Journal,
+    mark: ReadMark,
+    completeness: Completeness,
+    filtered: u64,
+) -> Result<Saved> {
     let failed = |cause| Error::stopped("cannot save the plan").because(cause);
     let facts = [
         (MARK, serde_json::to_string(&mark).map_err(failed)?),
@@ -207,6 +270,28 @@ fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filte
     ];
     journal.transaction(|journal| facts.iter().try_for_each(|(key, value)| journal.set_fact(key, value)))?;
     Ok(Saved { mark, completeness, filtered, made: Some(Instant::now()) })
+}
+
+/// Notes what the last looks before updates will take.
+fn note_cost(journal: &Journal, prepared: &Prepared<'_>) -> Result<()> {
+    let every = prepared.stream.client.pace().rate().time_for(1).unwrap_or_default();
+    let looks = look::cost(&**prepared.stream.target()?, journal.to_do()?.updates, every);
+    journal.set_fact(LOOKS, &looks.to_string())
+}
+
+/// What rows are matched with, and why it was read in that way.
+fn matched_with((records, requests): (u64, u64), rows: u64, matching: &Matching, searched: bool) -> String {
+    let (records, requests) = (counted(records, "record"), counted(requests, "request"));
+    let searches = rows * matching.keys.len() as u64;
+    match (searched, searches) {
+        (true, _) => format!("matched with {records} that searches for the keys found in {requests}"),
+        (false, 0) => format!("matched with all {records}, read in {requests}"),
+        (false, _) => format!(
+            "matched with all {records}, read in {requests}; searches for the keys would take {} or \
+             more, or might miss some",
+            count(searches)
+        ),
+    }
 }
 
 fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Result<Matching> {
@@ -270,7 +355,7 @@ pub(super) fn wait_for_open_intents(
         return Ok(());
     }
     context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
-    if job.load.dry_run {
+    if job.load.dry_run && !job.keeps_plan() {
         return Ok(());
     }
     if context.stop.wait(ripe.saturating_duration_since(Instant::now())) {
@@ -286,6 +371,7 @@ fn read_target(
     folder: &RunFolder,
     job: &Job,
     prepared: &Prepared<'_>,
+    search: Option<(&Search, &Matching)>,
 ) -> Result<(TargetRead, Completeness)> {
     if !prepared.stream.target()?.lists() {
         // There is nothing to read, and no row needs it: each creates a record.
@@ -295,20 +381,24 @@ fn read_target(
         return Ok(((staging, Census::default(), Some(began)), Completeness::Complete));
     }
     let selection = Selection { expect: job.load.expect, ..Selection::default() };
-    read_stream(context, folder, TARGET, prepared.stream, &selection)
+    read_stream(context, folder, TARGET, prepared.stream, &selection, search)
 }
 
-/// Reads a stream whole for a plan.
+/// Reads a stream for a plan: whole, unless what rows can match is searched for.
 pub(super) fn read_stream(
     context: &Context,
     folder: &RunFolder,
     stage: &str,
     stream: &Stream,
     selection: &Selection,
+    search: Option<(&Search, &Matching)>,
 ) -> Result<(TargetRead, Completeness)> {
     let mut staging = Staging::restart(folder.path(), stage)?;
     let began = stream.client.server_now();
-    let completeness = watched::extract(context, stream, selection, &mut staging)?;
+    let completeness = match search {
+        Some((search, matching)) => search.read(context, stream, matching, &mut staging)?,
+        None => watched::extract(context, stream, selection, &mut staging)?,
+    };
     staging.finish(&completeness)?;
     say_completeness(context, stream.source.name(), &completeness);
     let census = staging.census().clone();

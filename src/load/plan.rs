@@ -7,6 +7,7 @@ use super::current::Current;
 use super::journal::{Journal, Outcome, PlannedRow};
 use super::keys;
 use super::links::{Links, Resolved};
+use super::marker::Marker;
 use super::target::{OperationKind, Planned, RowToPlan, Target};
 use crate::error::Result;
 use crate::extract::staging::StagedRows;
@@ -62,6 +63,8 @@ pub struct Materials<'a> {
     pub time_zone: &'a str,
     /// How rows are matched.
     pub matching: &'a Matching,
+    /// How created records are marked, if they are.
+    pub marker: Option<&'a Marker>,
 }
 
 /// What rows are matched and linked with.
@@ -299,7 +302,7 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> PlannedWay {
         }
     };
     let work = match links.rejects.is_empty() {
-        true => operations(materials, &draft, &links.later, current.as_deref()),
+        true => operations(materials, row, &draft, &links.later, current.as_deref()),
         false => Err(links.rejects.clone()),
     };
     match work {
@@ -339,19 +342,27 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> PlannedWay {
 /// What has to be sent for a row. What links to other rows of the file is an operation of its own, the last.
 fn operations(
     materials: &Materials<'_>,
+    row: u64,
     draft: &Draft,
     later: &[usize],
     current: Option<&Record>,
 ) -> Result<Planned, Vec<Reject>> {
     let plan = |draft: &Draft, current: Option<&Record>| {
-        materials.target.plan(&RowToPlan {
-            fields: materials.fields,
-            draft,
+        let marker = materials.marker.filter(|_| current.is_none());
+        let marked = marker.map(|marker| marker.marked(row, draft));
+        let to_plan = RowToPlan {
+            fields: marker.map_or(materials.fields, Marker::fields),
+            draft: marked.as_ref().unwrap_or(draft),
             current,
             schema: materials.schema,
             census: materials.census,
             time_zone: draft.time_zone.as_deref().unwrap_or(materials.time_zone),
-        })
+        };
+        let mut work = materials.target.plan(&to_plan)?;
+        if let Some(marker) = marker {
+            marker.finish(materials.target, &to_plan, row, &mut work)?;
+        }
+        Ok(work)
     };
     if later.is_empty() {
         return plan(draft, current);

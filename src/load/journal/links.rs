@@ -190,10 +190,10 @@ impl Journal {
     ///
     /// # Errors
     /// When the checkpoint cannot be used.
-    pub fn release(&self) -> Result<u64> {
+    pub fn release_links(&self) -> Result<u64> {
         let sql = "SELECT o.row, o.seq FROM load_op o JOIN load_row r USING(row)
                    WHERE o.state = 'later' AND r.outcome IS NULL AND o.row > ?
-                     AND NOT EXISTS (SELECT 1 FROM load_op e WHERE e.row = o.row AND e.seq < o.seq AND e.state <> 'done')
+                     AND NOT EXISTS (SELECT 1 FROM load_op e WHERE e.row = o.row AND e.seq < o.seq AND e.state NOT IN ('done', 'already'))
                    ORDER BY o.row LIMIT 1000";
         let (mut after, mut released) = (0, 0);
         loop {
