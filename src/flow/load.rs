@@ -5,6 +5,7 @@ use super::canary;
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
+use super::links::Linked;
 use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
@@ -45,8 +46,10 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let locked = Instant::now();
     let bound = planning::bind(context, &input, &stream, job)?;
     let others = OtherRuns::of(context, &account, folder.name())?;
+    let mut linked = Linked::open(context, folder, job, &stream, bound.as_ref())?;
     read_input(context, folder, job, &mut input, &mut rejects, summary)?;
-    let mut prepared = Prepared { input: &input, stream: &stream, bound, others: &others, locked };
+    let mut prepared =
+        Prepared { input: &input, stream: &stream, bound, others: &others, linked: &mut linked, locked };
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {
         Some(saved) => Ok(saved),
@@ -64,6 +67,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         loss::tell(context, &input, bound, &*stream.source.schema()?)?;
     }
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
+    prepared.linked.show(context, folder, &journal, summary)?;
     if let Err(over) = apply::keep_limits(job, &journal) {
         summary.take_load(&load_counts(&journal, &mut rejects)?);
         return Err(over);
@@ -74,6 +78,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         return Ok(());
     }
     let sent = send(context, folder.name(), &prepared, job, &saved, &mut journal);
+    prepared.linked.learn(folder, &journal)?;
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     sent?;
@@ -102,6 +107,8 @@ fn send(
     apply::note_confirmed(journal)?;
     let stream = prepared.stream;
     let others = prepared.others;
+    let fresh_until = saved.made.map_or_else(Instant::now, |made| made + FRESH);
+    prepared.linked.send_missing(context, fresh_until, journal)?;
     let keys = planning::keys(prepared, job)?;
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
@@ -120,7 +127,7 @@ fn send(
         stop: &context.stop,
         server_now: &|| stream.client.server_now(),
         made_elsewhere: &|id| others.made(id),
-        fresh_until: saved.made.map_or_else(Instant::now, |made| made + FRESH),
+        fresh_until,
         every: stream.client.pace().rate().time_for(1).unwrap_or_default(),
         until_row: canary.unwrap_or(u64::MAX),
         marker: marker.as_ref(),
@@ -128,9 +135,15 @@ fn send(
         progress: &|rows| progress.add(rows),
     };
     let mut sent = apply.run(journal);
+    if sent.is_ok() && canary.is_some() && journal.transaction(|journal| journal.release_links())? > 0 {
+        sent = apply.run(journal);
+    }
     if let (Some(until), Ok(())) = (canary, &sent) {
         canary::pass(context, stream, journal, until)?;
         apply.until_row = u64::MAX;
+        sent = apply.run(journal);
+    }
+    if sent.is_ok() && journal.transaction(|journal| journal.release_links())? > 0 {
         sent = apply.run(journal);
     }
     progress.finish();
@@ -139,7 +152,11 @@ fn send(
 
 /// The record that already has a create's key, although the plan's read, which is not proven to be complete,
 /// did not show it.
-fn look_first(stream: &Stream, keys: &[Vec<FieldRef>], pending: &Pending) -> Result<Option<String>> {
+pub(super) fn look_first(
+    stream: &Stream,
+    keys: &[Vec<FieldRef>],
+    pending: &Pending,
+) -> Result<Option<String>> {
     let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else {
         return Ok(None);
     };

@@ -162,13 +162,12 @@ pub(super) fn mapping(
 /// Finds a mapping's names in an input and a target, and tells it what surrounds the run's records.
 ///
 /// # Errors
-/// When the mapping does not fit them, or has links, which no run of one stream can follow.
+/// When the mapping does not fit them, or has links and no service to follow them in.
 pub(super) fn bind(mapping: Mapping, input: &Input, job: &Job, target: Option<&Schema>) -> Result<Bound> {
     let name = mapping.name().to_owned();
     let bound = mapping.bind(&input.side(job.read.list_separator), target)?;
-    if let Some((field, link)) = bound.links().next() {
-        let what =
-            format!("{name}: `{field}` links to records of {}, which needs `ferry migrate`", link.stream);
+    if let (Some((field, link)), Some(Place::File { .. })) = (bound.links().next(), &job.target) {
+        let what = format!("{name}: `{field}` links to records of {}, which a file has none of", link.stream);
         return Err(Error::input(what).hint("leave `link` out and map text or ids"));
     }
     let file = match &job.source {
@@ -232,8 +231,9 @@ pub(super) fn run(
                     let reject = joined(reasons);
                     rejects.add(rejected_row(staged.row, staged.line, reject))?;
                 }
-                Outcome::Draft(draft) => {
+                Outcome::Draft(mut draft) => {
                     counts.mapped += 1;
+                    draft.source_id.clone_from(&staged.record.id);
                     drafts.push(draft_row(staged, &draft)?);
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::job::Job;
+use super::links::journal_of;
 use crate::account::Account;
 use crate::error::Result;
 use crate::load::journal::Journal;
@@ -18,6 +19,11 @@ impl OtherRuns {
     pub(super) fn of(context: &Context, account: &Account, this: &str) -> Result<Self> {
         let mut journals = Vec::new();
         for entry in context.runs.list()? {
+            // What a run made for links stands apart, by the account that it made it in.
+            let linked = journal_of(&entry.path, account);
+            if entry.name != this && linked.is_file() {
+                journals.push((entry.name.clone(), Journal::new(checkpoint::open(&linked)?)?));
+            }
             let job: Option<Job> = entry.job().ok();
             let same =
                 job.is_some_and(|job| job.target.is_some_and(|target| target.account() == Some(account)));
@@ -48,6 +54,7 @@ impl OtherRuns {
                 open.push(name.clone());
             }
         }
+        open.dedup();
         Ok(open)
     }
 }

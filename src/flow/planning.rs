@@ -3,10 +3,12 @@
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
+use super::linking::{Linking, Own};
+use super::links::Linked;
 use super::mapped::{self, Transform};
 use super::others::OtherRuns;
 use super::searching::{self, Search};
-use super::{say_completeness, watched};
+use super::{links, say_completeness, watched};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -15,7 +17,7 @@ use crate::load::current::{self, Current};
 use crate::load::journal::Journal;
 use crate::load::look;
 use crate::load::marker::{self, Marker};
-use crate::load::plan::{Matching, Materials, Mode, plan};
+use crate::load::plan::{Known, Matching, Materials, Mode, Recalled, plan};
 use crate::load::target::ReadMark;
 use crate::record::census::Census;
 use crate::record::instant;
@@ -30,11 +32,11 @@ use jiff::Timestamp;
 use std::time::Instant;
 
 /// The stage that holds the target's records.
-const TARGET: &str = "target";
+pub(super) const TARGET: &str = "target";
 /// Facts in the journal.
-const PLANNED: &str = "planned";
-const MARK: &str = "mark";
-const COMPLETENESS: &str = "completeness";
+pub(super) const PLANNED: &str = "planned";
+pub(super) const MARK: &str = "mark";
+pub(super) const COMPLETENESS: &str = "completeness";
 const KEYS: &str = "keys";
 
 /// What is known of a load before its plan.
@@ -44,6 +46,7 @@ pub(super) struct Prepared<'a> {
     /// The mapping bound to both sides; none for an unmapped import.
     pub(super) bound: Option<Bound>,
     pub(super) others: &'a OtherRuns,
+    pub(super) linked: &'a mut Linked,
     /// When the writer's lock was taken.
     pub(super) locked: Instant,
 }
@@ -58,6 +61,9 @@ pub(super) struct Saved {
 }
 
 /// What a saved plan was made from, or nothing when none is saved yet.
+///
+/// # Errors
+/// Class `Check` when it is not the plan that was saved.
 pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
     let Some(planned) = journal.fact(PLANNED)? else { return Ok(None) };
     if journal.digest()? != planned {
@@ -85,7 +91,7 @@ pub(super) fn saved_keys(journal: &Journal) -> Result<Vec<Vec<FieldRef>>> {
 /// for another target, mapping or moment.
 pub(super) fn forget(folder: &RunFolder) -> Result<()> {
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
-    if journal.has_begun()? {
+    if journal.has_begun()? || links::has_begun(folder.path())? {
         let why = format!("run `{}` has been loaded already, in whole or in part", folder.name());
         let way = format!("go on with `ferry resume {}`, or extract again for another load", folder.name());
         return Err(Error::input(why).hint(way));
@@ -151,9 +157,10 @@ pub(super) fn make(
     journal: &mut Journal,
     rejects: &mut Rejects,
 ) -> Result<Saved> {
-    let keys = keys(prepared, job)?;
-    let matching = matching(prepared, job, keys)?;
-    wait_for_open_intents(context, prepared, job)?;
+    let mut keys = keys(prepared, job)?;
+    let matching = matching(prepared, job, keys.clone())?;
+    let ripe = prepared.locked + prepared.stream.settle;
+    wait_for_open_intents(context, prepared.others, ripe, job)?;
     let schema = prepared.stream.source.schema()?;
     let mapping = prepared.bound.take().map(|bound| Transform::Mapped(Box::new(bound)));
     let mapped = mapping
@@ -164,10 +171,10 @@ pub(super) fn make(
         .transpose()?;
     let before = context.requests().0;
     let search = match &mapped {
-        Some((transform, _)) => {
+        Some((transform, _)) if !prepared.linked.needs_all(transform.targets())? => {
             searching::instead(folder, prepared.stream, job, &matching, transform.targets())?
         }
-        None => None,
+        _ => None,
     };
     let read = read_target(context, folder, job, prepared, search.as_ref().map(|search| (search, &matching)));
     let (mut target, completeness) = read?;
@@ -181,9 +188,13 @@ pub(super) fn make(
             (transform, counts)
         }
     };
+    let mut fields = transform.targets().to_vec();
+    prepared.linked.add_implied(&fields)?;
+    let linked = &*prepared.linked;
+    let linking = Linking::read(context, folder, job, linked, &mut fields, &mut keys)?;
     let decode = prepared.stream.source.decoder();
     let index = folder.path().join(current::FILE);
-    let current = Current::build(&index, target.0.read()?, &*decode, &matching.keys)?;
+    let current = Current::build(&index, target.0.read()?, &*decode, &keys)?;
     if current.unreadable() > 0 {
         context.reporter.warn(format!("{} records of the target cannot be read", current.unreadable()));
     }
@@ -193,10 +204,11 @@ pub(super) fn make(
         journal.set_fact(marker::FACT, &name)?;
     }
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
+    linking.index_rows(linked, &fields, &drafts)?;
     let time_zone = time_zone(&transform);
     let materials = Materials {
         target: &**prepared.stream.target()?,
-        fields: transform.targets(),
+        fields: &fields,
         schema: &schema,
         census: &census,
         decode: &*decode,
@@ -205,7 +217,15 @@ pub(super) fn make(
         matching: &matching,
         marker: marker.as_ref(),
     };
-    plan(&materials, &current, drafts.read()?, journal)?;
+    let earlier = |id: &str, stream: &str| linked.became(id, stream);
+    let links = linking.links(linked, &fields, &current, &completeness, &earlier);
+    let known = Known { current: &current, links: &links, earlier: &|id| linked.was_made_of(id) };
+    let recalled = plan(&materials, &known, drafts.read()?, journal)?;
+    say_recalled(context, recalled);
+    let mark = mark(&mut target, prepared.stream)?;
+    let own =
+        Own { census: &census, mark: &mark, completeness: &completeness, keys: &keys, time_zone: &time_zone };
+    linking.plan_missing(folder, linked, own, journal)?;
     drop(current);
     if let Transform::Mapped(bound) = transform {
         prepared.bound = Some(*bound);
@@ -218,7 +238,21 @@ pub(super) fn make(
     }
     let keys = serde_json::to_string(&matching.keys);
     journal.set_fact(KEYS, &keys.map_err(|cause| Error::stopped("cannot save the plan").because(cause))?)?;
-    save(journal, mark(&mut target.0, prepared, target.2)?, completeness, counts.filtered)
+    save(journal, mark, completeness, counts.filtered)
+}
+
+/// What earlier runs had to say.
+fn say_recalled(context: &Context, recalled: Recalled) {
+    let records = |number: u64| if number == 1 { "1 row".to_owned() } else { format!("{number} rows") };
+    if recalled.matched > 0 {
+        context.reporter.say(format!("{} matched by an earlier run", records(recalled.matched)));
+    }
+    if recalled.gone > 0 {
+        context.reporter.say(format!(
+            "{} matched by key: the record that an earlier run made of each is gone",
+            records(recalled.gone)
+        ));
+    }
 }
 
 pub(super) fn save(
@@ -309,9 +343,14 @@ fn possible(stream: &Stream, asked: Option<Mode>, keys: &[Vec<FieldRef>], by_id:
     Ok(Mode::Create)
 }
 
-/// Nothing that another run has sent may become visible after the target was read.
-fn wait_for_open_intents(context: &Context, prepared: &Prepared<'_>, job: &Job) -> Result<()> {
-    let open = prepared.others.open()?;
+/// Nothing that another run has sent may become visible after a stream was read: that is certain from `ripe` on.
+pub(super) fn wait_for_open_intents(
+    context: &Context,
+    others: &OtherRuns,
+    ripe: Instant,
+    job: &Job,
+) -> Result<()> {
+    let open = others.open()?;
     if open.is_empty() {
         return Ok(());
     }
@@ -319,14 +358,13 @@ fn wait_for_open_intents(context: &Context, prepared: &Prepared<'_>, job: &Job) 
     if job.load.dry_run && !job.keeps_plan() {
         return Ok(());
     }
-    let ripe = prepared.locked + prepared.stream.settle;
     if context.stop.wait(ripe.saturating_duration_since(Instant::now())) {
         return Err(Error::stopped("stopped before the plan was made"));
     }
     Ok(())
 }
 
-type TargetRead = (Staging, Census, Option<Timestamp>);
+pub(super) type TargetRead = (Staging, Census, Option<Timestamp>);
 
 fn read_target(
     context: &Context,
@@ -335,32 +373,46 @@ fn read_target(
     prepared: &Prepared<'_>,
     search: Option<(&Search, &Matching)>,
 ) -> Result<(TargetRead, Completeness)> {
-    let source = &prepared.stream.source;
-    let mut staging = Staging::restart(folder.path(), TARGET)?;
-    let began = prepared.stream.client.server_now();
     if !prepared.stream.target()?.lists() {
         // There is nothing to read, and no row needs it: each creates a record.
+        let mut staging = Staging::restart(folder.path(), TARGET)?;
+        let began = prepared.stream.client.server_now();
         staging.finish(&Completeness::Complete)?;
         return Ok(((staging, Census::default(), Some(began)), Completeness::Complete));
     }
     let selection = Selection { expect: job.load.expect, ..Selection::default() };
+    read_stream(context, folder, TARGET, prepared.stream, &selection, search)
+}
+
+/// Reads a stream for a plan: whole, unless what rows can match is searched for.
+pub(super) fn read_stream(
+    context: &Context,
+    folder: &RunFolder,
+    stage: &str,
+    stream: &Stream,
+    selection: &Selection,
+    search: Option<(&Search, &Matching)>,
+) -> Result<(TargetRead, Completeness)> {
+    let mut staging = Staging::restart(folder.path(), stage)?;
+    let began = stream.client.server_now();
     let completeness = match search {
-        Some((search, matching)) => search.read(context, prepared.stream, matching, &mut staging)?,
-        None => watched::extract(context, prepared.stream, &selection, &mut staging)?,
+        Some((search, matching)) => search.read(context, stream, matching, &mut staging)?,
+        None => watched::extract(context, stream, selection, &mut staging)?,
     };
     staging.finish(&completeness)?;
-    say_completeness(context, source.name(), &completeness);
+    say_completeness(context, stream.source.name(), &completeness);
     let census = staging.census().clone();
     Ok(((staging, census, Some(began)), completeness))
 }
 
-fn mark(target: &mut Staging, prepared: &Prepared<'_>, began: Option<Timestamp>) -> Result<ReadMark> {
-    let noted = target.note("first_reply")?.as_deref().and_then(instant::parse);
-    let newest = target.newest_created()?.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+/// Where a read began and ended.
+pub(super) fn mark(read: &mut TargetRead, stream: &Stream) -> Result<ReadMark> {
+    let noted = read.0.note("first_reply")?.as_deref().and_then(instant::parse);
+    let newest = read.0.newest_created()?.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     Ok(ReadMark {
-        first_reply: noted.or(began),
+        first_reply: noted.or(read.2),
         newest_created: newest,
-        settle_ms: u64::try_from(prepared.stream.settle.as_millis()).unwrap_or(u64::MAX),
+        settle_ms: u64::try_from(stream.settle.as_millis()).unwrap_or(u64::MAX),
     })
 }
 

@@ -26,6 +26,12 @@ pub fn of_draft(draft: &Draft, fields: &[TargetField], alternative: &[FieldRef])
     }))
 }
 
+/// Several folded values as one composite key.
+#[must_use]
+pub fn joined(values: &[&str]) -> String {
+    values.join("\u{1f}")
+}
+
 /// The values of a place in a record, folded for matching.
 fn values_at(record: &Record, place: &FieldRef) -> Vec<String> {
     let head = match place.name.as_str() {

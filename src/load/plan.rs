@@ -6,15 +6,16 @@
 use super::current::Current;
 use super::journal::{Journal, Outcome, PlannedRow};
 use super::keys;
+use super::links::{Links, Resolved};
 use super::marker::Marker;
-use super::target::{OperationKind, RowToPlan, Target};
+use super::target::{OperationKind, Planned, RowToPlan, Target};
 use crate::error::Result;
 use crate::extract::staging::StagedRows;
 use crate::extract::{Completeness, Decode};
 use crate::record::census::Census;
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{Record, instant, to_text};
-use crate::transform::draft::{Draft, TargetField};
+use crate::transform::draft::{Draft, Reject, TargetField};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -66,6 +67,35 @@ pub struct Materials<'a> {
     pub marker: Option<&'a Marker>,
 }
 
+/// What rows are matched and linked with.
+pub struct Known<'a> {
+    /// The target's records.
+    pub current: &'a Current,
+    /// The records that rows link to.
+    pub links: &'a Links<'a>,
+    /// The record that an earlier run made of a record of the source, by its id there.
+    pub earlier: &'a dyn Fn(&str) -> Result<Option<String>>,
+}
+
+/// What earlier runs had to say about the rows of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recalled {
+    /// Rows matched with the record that an earlier run made of them.
+    pub matched: u64,
+    /// Rows whose record of an earlier run is gone.
+    pub gone: u64,
+}
+
+/// A row on its way through the plan.
+struct Way {
+    row: u64,
+    draft: Draft,
+    matched: Matched,
+    links: Resolved,
+    /// What earlier runs say of it.
+    recalled: Option<String>,
+}
+
 /// A row with its match, before the comparison.
 enum Matched {
     Create(Option<String>),
@@ -79,36 +109,91 @@ enum Matched {
 /// When the disk fails.
 pub fn plan(
     materials: &Materials<'_>,
-    current: &Current,
+    known: &Known<'_>,
     mut drafts: StagedRows,
     journal: &mut Journal,
-) -> Result<()> {
+) -> Result<Recalled> {
+    let mut recalled = Recalled::default();
     while let Some(rows) = drafts.next_rows()? {
-        current.begin()?;
-        let mut matched = Vec::with_capacity(rows.len());
+        known.current.begin()?;
+        known.links.book.begin()?;
+        let mut ways = Vec::with_capacity(rows.len());
         for staged in &rows {
             let draft: Draft = serde_json::from_str(&staged.record.raw).map_err(|cause| {
                 crate::error::Error::stopped("the run's transform parts are damaged").because(cause)
             })?;
-            let found = match_row(materials, current, staged.row, &draft)?;
-            matched.push((staged.row, draft, found));
+            ways.push(way(materials, known, staged.row, draft, &mut recalled)?);
         }
-        current.settle()?;
-        let planned: Vec<_> = matched
-            .into_par_iter()
-            .map(|(row, draft, found)| plan_row(materials, row, &draft, found))
-            .collect();
-        journal.transaction(|journal| planned.iter().try_for_each(|row| journal.add(row)))?;
+        known.current.settle()?;
+        known.links.book.settle()?;
+        let planned: Vec<_> = ways.into_par_iter().map(|way| plan_row(materials, way)).collect();
+        journal.transaction(|journal| {
+            for (row, links, source_id) in &planned {
+                journal.add(row)?;
+                if row.outcome.is_none() || !links.rejects.is_empty() {
+                    journal.note_links(row.row, &links.notes)?;
+                }
+                source_id.iter().try_for_each(|id| journal.note_source(row.row, id))?;
+            }
+            Ok(())
+        })?;
     }
-    Ok(())
+    Ok(recalled)
 }
 
-fn match_row(materials: &Materials<'_>, current: &Current, row: u64, draft: &Draft) -> Result<Matched> {
-    let matching = materials.matching;
-    let by_id = id_of(draft, materials.fields);
-    if let Some(id) = by_id {
-        return existing(materials, current, row, &id, true);
+/// Matches a row and finds what it links to. Links that a mapping asks for come first, for keys may be made of
+/// them; those that the service makes by itself depend on what the record holds.
+fn way(
+    materials: &Materials<'_>,
+    known: &Known<'_>,
+    row: u64,
+    mut draft: Draft,
+    recalled: &mut Recalled,
+) -> Result<Way> {
+    let mut links = Resolved::default();
+    known.links.resolve(&mut draft, false, None, &mut links)?;
+    let (matched, said) = match_row(materials, known, row, &draft, recalled)?;
+    let record = match &matched {
+        Matched::Create(_) => None,
+        Matched::Existing(record) => Some(&**record),
+        Matched::Settled(..) => {
+            return Ok(Way { row, draft, matched, links: Resolved::default(), recalled: said });
+        }
+    };
+    known.links.resolve(&mut draft, true, record, &mut links)?;
+    Ok(Way { row, draft, matched, links, recalled: said })
+}
+
+fn match_row(
+    materials: &Materials<'_>,
+    known: &Known<'_>,
+    row: u64,
+    draft: &Draft,
+    recalled: &mut Recalled,
+) -> Result<(Matched, Option<String>)> {
+    let current = known.current;
+    if let Some(id) = id_of(draft, materials.fields) {
+        return Ok((existing(materials, current, row, &id, true)?, None));
     }
+    let earlier = draft.source_id.as_deref().map(known.earlier).transpose()?.flatten();
+    let Some(id) = earlier else { return Ok((by_key(materials, current, row, draft)?, None)) };
+    if current.by_id(&id, materials.decode)?.is_none() {
+        recalled.gone += 1;
+        let said = format!("record {id}, which an earlier run made of it, is gone");
+        return Ok((by_key(materials, current, row, draft)?, Some(said)));
+    }
+    // Its keys are taken all the same: a later row that has one of them is for the same record.
+    for (alternative, places) in materials.matching.keys.iter().enumerate() {
+        let keys = keys::of_draft(draft, materials.fields, places);
+        current.take(alternative, &keys, row)?;
+    }
+    recalled.matched += 1;
+    let matched = existing(materials, current, row, &id, false)?;
+    Ok((matched, Some("matched by an earlier run".to_owned())))
+}
+
+fn by_key(materials: &Materials<'_>, current: &Current, row: u64, draft: &Draft) -> Result<Matched> {
+    let matching = materials.matching;
     let mut class = None;
     let mut blank = true;
     for (alternative, places) in matching.keys.iter().enumerate() {
@@ -186,7 +271,11 @@ fn existing(
     Ok(Matched::Existing(Box::new(known.record)))
 }
 
-fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched) -> PlannedRow {
+type PlannedWay = (PlannedRow, Resolved, Option<String>);
+
+fn plan_row(materials: &Materials<'_>, way: Way) -> PlannedWay {
+    let Way { row, draft, matched, links, recalled } = way;
+    let source_id = draft.source_id.clone();
     let mut planned = PlannedRow {
         row,
         id: None,
@@ -194,13 +283,14 @@ fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched
         outcome: None,
         field: None,
         value: None,
-        reason: None,
-        planned: super::target::Planned::default(),
+        reason: recalled,
+        planned: Planned::default(),
         extra: draft.extra,
     };
     let current = match matched {
         Matched::Settled(outcome, field, reason) => {
-            return PlannedRow { outcome: Some(outcome), field, reason: Some(reason), ..planned };
+            let planned = PlannedRow { outcome: Some(outcome), field, reason: Some(reason), ..planned };
+            return (planned, links, source_id);
         }
         Matched::Create(class) => {
             planned.class = class;
@@ -211,21 +301,11 @@ fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched
             Some(record)
         }
     };
-    let marker = materials.marker.filter(|_| current.is_none());
-    let marked = marker.map(|marker| marker.marked(row, draft));
-    let to_plan = RowToPlan {
-        fields: marker.map_or(materials.fields, Marker::fields),
-        draft: marked.as_ref().unwrap_or(draft),
-        current: current.as_deref(),
-        schema: materials.schema,
-        census: materials.census,
-        time_zone: draft.time_zone.as_deref().unwrap_or(materials.time_zone),
+    let work = match links.rejects.is_empty() {
+        true => operations(materials, row, &draft, &links.later, current.as_deref()),
+        false => Err(links.rejects.clone()),
     };
-    let finished = |mut work| match marker {
-        Some(marker) => marker.finish(materials.target, &to_plan, row, &mut work).map(|()| work),
-        None => Ok(work),
-    };
-    match materials.target.plan(&to_plan).and_then(finished) {
+    match work {
         Err(rejects) => {
             let first = rejects.first().cloned();
             let reasons: Vec<_> = rejects.into_iter().map(|reject| reject.reason).collect();
@@ -234,9 +314,13 @@ fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched
             planned.value = first.and_then(|reject| reject.value);
             planned.reason = Some(reasons.join("; "));
         }
-        Ok(work) if work.operations.is_empty() => planned.outcome = Some(Outcome::Unchanged),
+        Ok(work) if work.operations.is_empty() => {
+            planned.outcome = Some(Outcome::Unchanged);
+            planned.extra += work.extra;
+        }
         Ok(work) => {
-            if let Some(reason) = current.as_deref().and_then(|record| newer(materials, draft, record)) {
+            planned.extra += work.extra;
+            if let Some(reason) = current.as_deref().and_then(|record| newer(materials, &draft, record)) {
                 planned.field = work.changes.first().map(|change| change.field.clone());
                 planned.outcome = Some(Outcome::Conflict);
                 planned.reason = Some(reason);
@@ -252,7 +336,52 @@ fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched
             }
         }
     }
+    (planned, links, source_id)
+}
+
+/// What has to be sent for a row. What links to other rows of the file is an operation of its own, the last.
+fn operations(
+    materials: &Materials<'_>,
+    row: u64,
+    draft: &Draft,
+    later: &[usize],
+    current: Option<&Record>,
+) -> Result<Planned, Vec<Reject>> {
+    let plan = |draft: &Draft, current: Option<&Record>| {
+        let marker = materials.marker.filter(|_| current.is_none());
+        let marked = marker.map(|marker| marker.marked(row, draft));
+        let to_plan = RowToPlan {
+            fields: marker.map_or(materials.fields, Marker::fields),
+            draft: marked.as_ref().unwrap_or(draft),
+            current,
+            schema: materials.schema,
+            census: materials.census,
+            time_zone: draft.time_zone.as_deref().unwrap_or(materials.time_zone),
+        };
+        let mut work = materials.target.plan(&to_plan)?;
+        if let Some(marker) = marker {
+            marker.finish(materials.target, &to_plan, row, &mut work)?;
+        }
+        Ok(work)
+    };
+    if later.is_empty() {
+        return plan(draft, current);
+    }
+    let only = |which: fn(bool) -> bool| {
+        let values = draft.values.iter().enumerate();
+        let values = values.map(|(at, values)| values.clone().filter(|_| which(later.contains(&at))));
+        Draft { values: values.collect(), ..draft.clone() }
+    };
+    let mut planned = plan(&only(|later| !later), current)?;
+    let made = Record::default();
+    let linked = plan(&only(|later| later), Some(current.unwrap_or(&made)))?;
+    let operations = linked.operations.into_iter();
     planned
+        .operations
+        .extend(operations.map(|linked| super::target::Operation { kind: OperationKind::Link, ..linked }));
+    planned.changes.extend(linked.changes);
+    planned.extra += linked.extra;
+    Ok(planned)
 }
 
 /// Why an unmapped row must not overwrite a record: it changed after the sheet was made (design 9.8).

@@ -55,6 +55,17 @@ pub trait Target: Send + Sync {
     /// type or name missing. The row is then rejected before anything is sent.
     fn plan(&self, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>>;
 
+    /// The field whose values name other records of this stream, so that the service itself makes those that are
+    /// missing (design 9.1); none where there is no such field.
+    fn named_link(&self) -> Option<NamedLink> {
+        None
+    }
+
+    /// The type that a record made from this draft would have, where a stream has several. Pure.
+    fn new_kind(&self, _fields: &[TargetField], _draft: &Draft) -> Option<String> {
+        None
+    }
+
     /// Sends one operation; `id` is the record it is for, `None` for creates.
     fn send(&self, operation: &Operation, id: Option<&str>) -> Sent;
 
@@ -208,6 +219,17 @@ pub struct RowToPlan<'a> {
     pub time_zone: &'a str,
 }
 
+/// A field that names records of its own stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedLink {
+    /// The field: `parent company`.
+    pub field: &'static str,
+    /// The field of the records meant that holds the name, compared without case: `company name`.
+    pub by: &'static str,
+    /// Their type: `company`.
+    pub kind: &'static str,
+}
+
 /// The operations of a row, and how they look to people.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Planned {
@@ -215,6 +237,9 @@ pub struct Planned {
     pub operations: Vec<Operation>,
     /// Differences field by field.
     pub changes: Vec<Change>,
+    /// Values left out because their place holds one and has one, or takes only the first (`on_extra = "first"`).
+    #[serde(default)]
+    pub extra: u64,
 }
 
 /// One request that a load has to make for a record.
@@ -236,6 +261,9 @@ pub enum OperationKind {
     Create,
     /// Changes fields of a record.
     Update,
+    /// Changes only fields that link records, once the records of all rows are there (design 9.5); sent as an
+    /// update is.
+    Link,
     /// Sets all tags of a record.
     Tags,
     /// Takes a record away; sent by [`Target::delete`], with others where the service lets it.

@@ -308,7 +308,7 @@ fn hindrance(hangs: &[Attached], stays: &dyn Fn(&str) -> Result<bool>) -> Result
 fn delete_of(raw: &RawRecord, record: &Record) -> Planned {
     let body = json!({"_id": raw.id});
     let operation = Operation { kind: OperationKind::Delete, body, before: state_of(raw) };
-    Planned { operations: vec![operation], changes: shown(record) }
+    Planned { operations: vec![operation], changes: shown(record), extra: 0 }
 }
 
 /// Differences as a sentence.

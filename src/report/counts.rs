@@ -135,7 +135,7 @@ pub(super) mod sample {
             field: None,
             value: None,
             reason: None,
-            planned: Planned { operations: vec![operation], changes },
+            planned: Planned { operations: vec![operation], changes, extra: 0 },
             ..settled(row, Outcome::Unchanged)
         }
     }

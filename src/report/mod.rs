@@ -15,6 +15,7 @@ pub mod differences;
 mod ends;
 pub mod figures;
 pub mod html;
+pub mod links;
 pub mod plan;
 pub mod progress;
 pub mod rejects;

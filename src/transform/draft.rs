@@ -59,6 +59,9 @@ pub struct Draft {
     /// IANA name of this record's time zone, where the mapping takes it from a field (`time_zone_from`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+    /// The record's id at the service that it comes from; none for rows of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
 }
 
 /// Why a row has no draft. Becomes one line of `rejected.csv`.

@@ -37,7 +37,8 @@ pub(super) struct Action {
 pub(super) fn action(field: Difference<'_>) -> Option<Action> {
     let Difference { held, wanted, multi, listed, write } = field;
     if wanted.is_empty() {
-        let clear = write == Write::Replace && !held.is_empty();
+        // A row that clears a field means it, but one that only fills has nothing to fill in.
+        let clear = write != Write::Fill && !held.is_empty();
         return clear.then(|| Action { body: json!({"overwrite": true}), after: Vec::new() });
     }
     match (write, multi) {
@@ -157,7 +158,8 @@ mod tests {
             (json!(["a", "b"]), json!(["b", "c"]), true, Add, json!({"overwrite": false, "add": ["c"]})),
             (json!([]), json!(["c"]), true, Add, json!({"overwrite": false, "add": ["c"]})),
             (json!(["a", "b"]), json!(["b"]), true, Add, none.clone()),
-            (json!(["a"]), json!([]), true, Add, none.clone()),
+            (json!(["a"]), json!([]), true, Add, json!({"overwrite": true})),
+            (json!(["a"]), json!([]), true, Fill, none.clone()),
             (json!(["a"]), json!(["b"]), true, Fill, none.clone()),
             (json!([]), json!(["b"]), true, Fill, json!({"overwrite": true, "add": ["b"]})),
             // A field that the mapping calls single but that holds two values gets one.

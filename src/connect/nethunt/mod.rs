@@ -36,6 +36,8 @@ mod records;
 mod rows;
 mod select;
 mod send;
+#[cfg(test)]
+mod settled;
 mod since;
 #[cfg(test)]
 mod since_model;

@@ -128,7 +128,7 @@ fn create(stream: Stream, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
     };
     let changes = body.iter().map(change).collect();
     let operation = Operation { kind: OperationKind::Create, body: Value::Object(body), before: Value::Null };
-    Ok(Planned { operations: vec![operation], changes })
+    Ok(Planned { operations: vec![operation], changes, extra: 0 })
 }
 
 /// The first value of each column that the row has something in.

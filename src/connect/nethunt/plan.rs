@@ -20,11 +20,10 @@ use serde_json::{Map, Value, json};
 /// # Errors
 /// Every reason why it cannot be written.
 pub(super) fn plan(row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
-    let mut rejects = Vec::new();
-    let mut parts = Vec::new();
+    let (mut rejects, mut parts, mut extra) = (Vec::new(), Vec::new(), 0);
     for (field, values) in row.fields.iter().zip(&row.draft.values) {
         let Some(values) = values else { continue };
-        match part(row, field, values) {
+        match part(row, field, values, &mut extra) {
             Ok(None) => {}
             Ok(Some(part)) => parts.push(part),
             Err(reject) => rejects.push(reject),
@@ -33,10 +32,11 @@ pub(super) fn plan(row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
     if !rejects.is_empty() {
         return Err(rejects);
     }
-    match row.current {
-        None => create(row, parts),
-        Some(_) => Ok(update(parts)),
-    }
+    let planned = match row.current {
+        None => create(row, parts)?,
+        Some(_) => update(parts),
+    };
+    Ok(Planned { extra, ..planned })
 }
 
 /// A field that differs.
@@ -53,6 +53,7 @@ fn part<'a>(
     row: &RowToPlan<'a>,
     field: &'a TargetField,
     values: &[Value],
+    extra: &mut u64,
 ) -> Result<Option<Part<'a>>, Reject> {
     let column = field.place.name.as_str();
     if let Some(known) = own_column(row.current, column) {
@@ -71,10 +72,12 @@ fn part<'a>(
         .filter(|value| !is_blank(value))
         .cloned()
         .collect();
-    let wanted = wanted(field, values, tally, &held, multi)?;
-    if field.write == Write::Add && !multi && field.on_extra == OnExtra::Reject {
+    let (wanted, dropped) = wanted(field, values, tally, &held, multi)?;
+    *extra += dropped;
+    if field.write == Write::Add && !multi {
         let full = held.first().zip(wanted.first()).filter(|(one, other)| !same(one, other));
-        if let Some((held, wanted)) = full {
+        *extra += u64::from(full.is_some());
+        if let (Some((held, wanted)), OnExtra::Reject) = (full, field.on_extra) {
             let reason = format!("the field holds one value and has `{}` already", to_text(held));
             return Err(refuse(column, Some(wanted), reason));
         }
@@ -92,14 +95,14 @@ fn part<'a>(
     Ok(Some(Part { service, change, before, action, multi }))
 }
 
-/// The values as the field takes them, without blanks and doubles.
+/// The values as the field takes them, without blanks and doubles, and how many it has no room for.
 fn wanted(
     field: &TargetField,
     values: &[Value],
     tally: Option<&Tally>,
     held: &[Value],
     multi: bool,
-) -> Result<Vec<Value>, Reject> {
+) -> Result<(Vec<Value>, u64), Reject> {
     let column = field.place.name.as_str();
     let mut wanted = Vec::with_capacity(values.len());
     for value in values.iter().filter(|value| !is_blank(value)) {
@@ -118,9 +121,11 @@ fn wanted(
             let reason = format!("{} values for a field that holds one", wanted.len());
             return Err(refuse(column, wanted.get(1), reason));
         }
+        let dropped = wanted.len() as u64 - 1;
         wanted.truncate(1);
+        return Ok((wanted, dropped));
     }
-    Ok(wanted)
+    Ok((wanted, 0))
 }
 
 fn create(row: &RowToPlan<'_>, parts: Vec<Part<'_>>) -> Result<Planned, Vec<Reject>> {
@@ -138,7 +143,7 @@ fn create(row: &RowToPlan<'_>, parts: Vec<Part<'_>>) -> Result<Planned, Vec<Reje
     }
     let body = json!({"timeZone": time_zone(row.time_zone), "fields": fields});
     let operations = vec![Operation { kind: OperationKind::Create, body, before: Value::Null }];
-    Ok(Planned { operations, changes })
+    Ok(Planned { operations, changes, extra: 0 })
 }
 
 fn update(parts: Vec<Part<'_>>) -> Planned {
@@ -153,7 +158,7 @@ fn update(parts: Vec<Part<'_>>) -> Planned {
     }
     let body = json!({"fieldActions": actions});
     let operations = vec![Operation { kind: OperationKind::Update, body, before: Value::Object(before) }];
-    Planned { operations, changes }
+    Planned { operations, changes, extra: 0 }
 }
 
 /// The zone under a name that older zone data knows: `Europe/Kyiv` came with 2022b (NetHunt facts, section 7).

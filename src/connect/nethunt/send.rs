@@ -19,12 +19,14 @@ pub(super) fn send(api: &Api, folder: &str, operation: &Operation, id: Option<&s
             let answer = api.write(&["actions", "create-record", folder], &[], Some(&operation.body));
             answer.map_or_else(create_failed, |answer| created(&answer.body))
         }
-        (OperationKind::Update, Some(id)) => {
+        (OperationKind::Update | OperationKind::Link, Some(id)) => {
             let path = ["actions", "update-record", id];
             let answer = api.write(&path, &[("overwrite", "false")], Some(&operation.body));
             answer.map_or_else(update_failed, |answer| updated(&answer.body, id))
         }
-        (OperationKind::Update, None) => Sent::Refused("an update needs a record's id".to_owned()),
+        (OperationKind::Update | OperationKind::Link, None) => {
+            Sent::Refused("an update needs a record's id".to_owned())
+        }
         (OperationKind::Delete, _) => Sent::Refused("a delete is sent with others, by ids".to_owned()),
         (OperationKind::Tags, _) => {
             Sent::Refused("NetHunt has no tags of its own, only fields that hold several values".to_owned())

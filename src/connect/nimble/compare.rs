@@ -49,7 +49,7 @@ pub(super) fn update_state(schema: &Schema, operation: &Operation, record: &Reco
         OperationKind::Tags => tags_of(record) == sent_tags(what),
         // The record is there.
         OperationKind::Delete => false,
-        OperationKind::Update => {
+        OperationKind::Update | OperationKind::Link => {
             let avatar = what.get("avatar_url").is_none_or(|url| {
                 let now = record.values("_avatar", "").next().map(canonical::value).unwrap_or_default();
                 now == canonical::value(url)

@@ -13,12 +13,12 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Failure;
 use crate::load::target::{
-    Attached, Candidate, Difference, Inverse, LastChange, Operation, Planned, ReadMark, RowToPlan, Sent,
-    Target, UpdateState,
+    Attached, Candidate, Difference, Inverse, LastChange, NamedLink, Operation, Planned, ReadMark, RowToPlan,
+    Sent, Target, UpdateState,
 };
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record, to_text};
-use crate::transform::draft::Reject;
+use crate::transform::draft::{Draft, Reject, TargetField};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -161,6 +161,14 @@ impl Target for Contacts {
 
     fn plan(&self, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
         plan::plan(row)
+    }
+
+    fn named_link(&self) -> Option<NamedLink> {
+        Some(NamedLink { field: "parent company", by: "company name", kind: "company" })
+    }
+
+    fn new_kind(&self, fields: &[TargetField], draft: &Draft) -> Option<String> {
+        Some(plan::new_kind(fields, draft))
     }
 
     fn send(&self, operation: &Operation, id: Option<&str>) -> Sent {

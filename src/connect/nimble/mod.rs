@@ -31,6 +31,8 @@ mod refusal;
 mod schema;
 mod select;
 mod send;
+#[cfg(test)]
+mod settled;
 mod sweep;
 mod tag_list;
 mod tags;

@@ -11,20 +11,40 @@ use super::{checks, read_only, tags};
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
 use crate::record::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Modifier};
 use crate::record::{is_empty, service_name, to_text};
-use crate::transform::draft::{OnExtra, Reject, TargetField, Write};
+use crate::transform::draft::{Draft, OnExtra, Reject, TargetField, Write};
 use serde_json::{Map, Value, json};
 
 /// The operations of a row.
 pub(super) fn plan(row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
-    let mut work = Work { row, rejects: Vec::new(), slots: Vec::new(), kind: None, tags: None, avatar: None };
+    let mut work =
+        Work { row, rejects: Vec::new(), slots: Vec::new(), kind: None, tags: None, avatar: None, extra: 0 };
     for (field, values) in row.fields.iter().zip(&row.draft.values) {
         if let Some(values) = values {
             work.sort_in(field, values);
         }
     }
     let outcomes = work.outcomes();
-    let planned = work.operations(&outcomes);
+    let planned = Planned { extra: work.extra, ..work.operations(&outcomes) };
     if work.rejects.is_empty() { Ok(planned) } else { Err(work.rejects) }
+}
+
+/// The type of a contact made from a draft: as said, else by the name it has.
+pub(super) fn new_kind(fields: &[TargetField], draft: &Draft) -> String {
+    let values = |name: &str| {
+        let mut of = fields.iter().zip(&draft.values).filter(|(field, _)| field.place.name == name);
+        of.find_map(|(_, values)| values.as_deref().map(filled)).unwrap_or_default()
+    };
+    match values("_type").first() {
+        Some(kind) => to_text(kind).trim().to_lowercase(),
+        None => {
+            let person = ["first name", "last name"].iter().any(|name| !values(name).is_empty());
+            kind_by_name(person, !values("company name").is_empty())
+        }
+    }
+}
+
+fn kind_by_name(person: bool, company: bool) -> String {
+    if !person && company { "company".to_owned() } else { "person".to_owned() }
 }
 
 /// A row on its way to operations.
@@ -35,6 +55,8 @@ struct Work<'a> {
     kind: Option<String>,
     tags: Option<(&'a TargetField, Vec<Value>)>,
     avatar: Option<(&'a TargetField, Vec<Value>)>,
+    /// Values that there is no room for.
+    extra: u64,
 }
 
 /// A field of the service under one modifier, with what the draft says of it.
@@ -121,7 +143,7 @@ impl<'a> Work<'a> {
         values.filter(|value| !is_empty(value)).cloned().collect()
     }
 
-    fn plain(&self, slot: &Slot<'_>, now: &[Value]) -> Result<Vec<Value>, String> {
+    fn plain(&mut self, slot: &Slot<'_>, now: &[Value]) -> Result<Vec<Value>, String> {
         let mut new: Vec<_> = slot.parts.iter().flat_map(|part| filled(part.values)).collect();
         let name = &slot.target.place.name;
         // A field that holds several values somewhere can, whatever the metadata says.
@@ -132,11 +154,26 @@ impl<'a> Work<'a> {
         });
         if !several && new.len() > 1 {
             match slot.target.on_extra {
-                OnExtra::First => new.truncate(1),
+                OnExtra::First => {
+                    self.extra += new.len() as u64 - 1;
+                    new.truncate(1);
+                }
                 OnExtra::Reject => {
                     return Err(format!("{} values for a field that holds one", new.len()));
                 }
             }
+        }
+        // What is filled has no room for what would be added.
+        let full = |new: &[Value]| {
+            let other = now.first().zip(new.first());
+            other.is_some_and(|(held, new)| exact(slot.spec, held) != exact(slot.spec, new))
+        };
+        if !several && slot.target.write == Write::Add && full(&new) {
+            if slot.target.on_extra == OnExtra::Reject {
+                return Err(format!("the field holds one value and has `{}` already", to_text(&now[0])));
+            }
+            self.extra += 1;
+            return Ok(now.to_vec());
         }
         let kind = self.row.current.and_then(|record| record.kind.as_deref()).or(self.kind.as_deref());
         // What is there already stands, however it came to be.
@@ -199,7 +236,7 @@ impl<'a> Work<'a> {
         };
         let (now, mut then) = (text(&self.now("_tags", "")), text(new));
         match target.write {
-            Write::Fill if !now.is_empty() && !then.is_empty() => return None,
+            Write::Fill if !now.is_empty() => return None,
             Write::Add if !then.is_empty() => {
                 let added: Vec<_> = then.into_iter().filter(|tag| !now.contains(tag)).collect();
                 then = now.iter().cloned().chain(added).collect();
@@ -240,9 +277,7 @@ impl<'a> Work<'a> {
         let has =
             |name: &str| outcomes.iter().any(|o| o.slot.target.place.name == name && !o.then.is_empty());
         let person = has("first name") || has("last name");
-        let kind = self.kind.clone().unwrap_or_else(|| {
-            if !person && has("company name") { "company".to_owned() } else { "person".to_owned() }
-        });
+        let kind = self.kind.clone().unwrap_or_else(|| kind_by_name(person, has("company name")));
         let place = |name: &str| FieldRef { name: name.to_owned(), modifier: Modifier::Any, part: None };
         match kind.as_str() {
             "person" if !person => self.reject_named("first name", "a person needs a first or a last name"),

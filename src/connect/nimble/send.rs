@@ -16,7 +16,7 @@ pub(super) fn send(api: &Api, operation: &Operation, id: Option<&str>) -> Sent {
         (OperationKind::Create, _) => {
             ("cannot create contacts in Nimble", api.write("POST", "/contact", &Query::default(), body))
         }
-        (OperationKind::Update, Some(id)) => (
+        (OperationKind::Update | OperationKind::Link, Some(id)) => (
             "cannot update contacts in Nimble",
             api.write("PUT", &format!("/contact/{}", escaped(id)), &merge, body),
         ),

@@ -120,7 +120,7 @@ fn plan(row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {
     let texts = [("subject", &subject), ("notes", &notes), ("due_date", &due)];
     changes.extend(texts.into_iter().filter_map(|(name, text)| change(name, "", text)));
     let create = Operation { kind: OperationKind::Create, body: Value::Object(body), before: Value::Null };
-    work.settle(Planned { operations: vec![create], changes })
+    work.settle(Planned { operations: vec![create], changes, extra: 0 })
 }
 
 /// A due date as the service takes it, `YYYY-MM-DDTHH:MM:SS` in UTC; empty for none, `None` for what is no date.

@@ -50,10 +50,11 @@ pub(super) fn same(spec: Option<&FieldSpec>, one: &[Value], other: &[Value]) -> 
     sorted(one) == sorted(other)
 }
 
-/// What a plain field's place will hold. `new` has no empty values; none at all clears the place.
+/// What a plain field's place will hold. `new` has no empty values; none at all clears the place, unless it would
+/// only be filled.
 pub(super) fn merged(spec: Option<&FieldSpec>, now: &[Value], new: Vec<Value>, write: Write) -> Vec<Value> {
     if new.is_empty() {
-        return new;
+        return if write == Write::Fill { now.to_vec() } else { new };
     }
     match write {
         Write::Replace => new,

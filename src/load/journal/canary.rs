@@ -27,7 +27,8 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn planned_rows(&self, until: u64) -> Result<u64> {
-        let sql = "SELECT count(DISTINCT row) FROM load_op WHERE row <= ?";
+        let sql = "SELECT count(DISTINCT row) FROM load_op WHERE row <= ?
+                   AND row NOT IN (SELECT row FROM load_op WHERE state = 'later')";
         Ok(self.db().query_row(sql, [until], |row| row.get(0))?)
     }
 
@@ -65,7 +66,7 @@ impl Journal {
         let Some(last) = last.flatten() else { return Ok((None, Vec::new())) };
         let mut query = self.db().prepare_cached(
             "SELECT o.row, o.seq, o.kind, b.body, b.before, r.id, r.class
-             FROM load_op o JOIN load_body b USING(row, seq) JOIN load_row r USING(row)
+             FROM load_op o JOIN load_sent b USING(row, seq) JOIN load_row r USING(row)
              WHERE o.row > ? AND o.row <= ? AND o.state = 'done' AND r.outcome IN ('created', 'updated')
              ORDER BY o.row, o.seq",
         )?;

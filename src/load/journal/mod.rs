@@ -1,19 +1,22 @@
 //! The load's tables in the checkpoint: every row with its outcome, every operation with its intent and its
 //! answer (design section 9.2).
 //!
-//! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`;
-//! or `already`, where a last look has shown that it is not needed.
+//! An operation is `planned` (`later` where it waits for a record, see `links`), then `intent` (committed before
+//! it is sent), then `done`, `refused` or `doubt`; or `already`, where a last look has shown that it is not needed.
 //! After a crash whatever is still `intent` is in doubt. What is sent never changes, so it stands apart from the
 //! state: a state is then written in a few bytes.
 
 mod canary;
 mod deletions;
+mod links;
 mod looks;
 mod totals;
 mod undo;
 mod verify;
 
+pub use super::links::LinkState;
 pub use super::outcome::Outcome;
+pub use links::{LinkCount, LinkRow};
 pub use totals::ToDo;
 pub use undo::Written;
 pub use verify::{CarriedOut, Checked, NotedDifference, Unchecked};
@@ -78,6 +81,8 @@ pub struct Doubtful {
 /// The load's part of a run's checkpoint.
 pub struct Journal {
     db: Connection,
+    /// The database and the table of the ids that the plan's read saw.
+    seen: (&'static str, String),
 }
 
 const TABLES: &str = "
@@ -103,7 +108,8 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn new(db: Connection) -> Result<Self> {
         db.execute_batch(TABLES)?;
-        Ok(Self { db })
+        db.execute_batch(links::TABLES)?;
+        Ok(Self { db, seen: ("main", "target_seen".to_owned()) })
     }
 
     /// Runs `work` in one transaction.
@@ -130,6 +136,7 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn clear(&self) -> Result<()> {
         let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_body; DELETE FROM load_also; DELETE FROM load_fact;";
+        self.db.execute_batch(links::CLEAR)?;
         Ok(self.db.execute_batch(sql)?)
     }
 
@@ -138,7 +145,10 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn has_begun(&self) -> Result<bool> {
-        Ok(self.db.prepare_cached("SELECT 1 FROM load_op WHERE state <> 'planned'")?.exists([])?)
+        Ok(self
+            .db
+            .prepare_cached("SELECT 1 FROM load_op WHERE state NOT IN ('planned', 'later')")?
+            .exists([])?)
     }
 
     /// A fact that was noted.
@@ -193,8 +203,10 @@ impl Journal {
     }
 
     fn add_operation(&self, row: u64, seq: i64, operation: &Operation) -> Result<()> {
-        let mut insert = self.db.prepare_cached("INSERT INTO load_op(row, seq, kind) VALUES(?, ?, ?)")?;
-        insert.execute(params![row, seq, kind_word(operation.kind)])?;
+        let mut insert =
+            self.db.prepare_cached("INSERT INTO load_op(row, seq, kind, state) VALUES(?, ?, ?, ?)")?;
+        let state = if operation.kind == OperationKind::Link { "later" } else { "planned" };
+        insert.execute(params![row, seq, kind_word(operation.kind), state])?;
         let sql = "INSERT INTO load_body(row, seq, body, before) VALUES(?, ?, ?, ?)";
         let (body, before) = (operation.body.to_string(), operation.before.to_string());
         self.db.prepare_cached(sql)?.execute(params![row, seq, body, before])?;
@@ -213,7 +225,7 @@ impl Journal {
                  WHERE o.state = 'planned' AND o.row > ? AND r.outcome IS NULL
                    AND NOT EXISTS (SELECT 1 FROM load_op d WHERE d.row = o.row AND d.state IN ('intent', 'doubt'))
                  GROUP BY o.row ORDER BY o.row LIMIT ?) p
-             JOIN load_body b ON b.row = p.row AND b.seq = p.seq ORDER BY p.row",
+             JOIN load_sent b ON b.row = p.row AND b.seq = p.seq ORDER BY p.row",
         )?;
         let rows = query.query_map(params![after, most as i64], pending)?;
         rows.map(|row| row.map_err(Error::from).and_then(|pending| pending)).collect()
@@ -226,7 +238,7 @@ impl Journal {
     pub fn following(&self, row: u64, seq: u32) -> Result<Option<Pending>> {
         let mut query = self.db.prepare_cached(
             "SELECT o.row, o.seq, o.kind, b.body, b.before, r.id, r.class
-             FROM load_op o JOIN load_body b USING(row, seq) JOIN load_row r USING(row)
+             FROM load_op o JOIN load_sent b USING(row, seq) JOIN load_row r USING(row)
              WHERE o.row = ? AND o.seq > ? AND o.state = 'planned' ORDER BY o.seq LIMIT 1",
         )?;
         query.query_row(params![row, seq], pending).optional()?.transpose()
@@ -372,7 +384,7 @@ impl Journal {
         let mut query = self.db.prepare_cached(
             "SELECT o.row, o.seq, o.kind, b.body, b.before, r.id, r.class, o.misses, o.server_error,
                     coalesce(o.sent_ms, 0), coalesce(o.answer, '')
-             FROM load_op o JOIN load_body b USING(row, seq) JOIN load_row r USING(row) WHERE o.state = 'doubt' AND r.outcome IS NULL ORDER BY o.row",
+             FROM load_op o JOIN load_sent b USING(row, seq) JOIN load_row r USING(row) WHERE o.state = 'doubt' AND r.outcome IS NULL ORDER BY o.row",
         )?;
         let rows = query.query_map([], |row| {
             let (misses, server_error, sent_ms, answer) =
@@ -406,8 +418,11 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn was_read(&self, id: &str) -> Result<bool> {
-        self.db.execute_batch("CREATE INDEX IF NOT EXISTS target_seen_id ON target_seen(id)")?;
-        Ok(self.db.prepare_cached("SELECT 1 FROM target_seen WHERE id = ?")?.exists([id])?)
+        let (database, table) = &self.seen;
+        let index = format!("CREATE INDEX IF NOT EXISTS {database}.{table}_id ON {table}(id)");
+        self.db.execute_batch(&index)?;
+        let sql = format!("SELECT 1 FROM {database}.{table} WHERE id = ?");
+        Ok(self.db.prepare_cached(&sql)?.exists([id])?)
     }
 
     /// The connection, for the report's own queries.
@@ -433,6 +448,7 @@ fn kind_word(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Create => "create",
         OperationKind::Update => "update",
+        OperationKind::Link => "link",
         OperationKind::Tags => "tags",
         OperationKind::Delete => "delete",
     }
@@ -442,6 +458,7 @@ fn kind_of(word: &str) -> OperationKind {
     match word {
         "create" => OperationKind::Create,
         "update" => OperationKind::Update,
+        "link" => OperationKind::Link,
         "delete" => OperationKind::Delete,
         _ => OperationKind::Tags,
     }

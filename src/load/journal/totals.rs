@@ -61,7 +61,7 @@ impl Journal {
     /// When the checkpoint cannot be used.
     pub fn open_operations(&self) -> Result<u64> {
         let sql = "SELECT count(*) FROM load_op o JOIN load_row r USING(row)
-                   WHERE r.outcome IS NULL AND o.state IN ('planned', 'intent', 'doubt')";
+                   WHERE r.outcome IS NULL AND o.state IN ('planned', 'later', 'intent', 'doubt')";
         Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 

@@ -101,7 +101,7 @@ impl Journal {
     pub fn carried_out(&self, row: u64) -> Result<CarriedOut> {
         let mut query = self.db.prepare_cached(
             "SELECT o.kind, b.body, b.before, coalesce(o.sent_ms, 0), o.state = 'done'
-             FROM load_op o JOIN load_body b USING(row, seq)
+             FROM load_op o JOIN load_sent b USING(row, seq)
              WHERE o.row = ? AND o.state IN ('done', 'already') ORDER BY o.seq",
         )?;
         let mut rows = query.query([row])?;

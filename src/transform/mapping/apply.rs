@@ -1,7 +1,8 @@
 //! Applying: one record in, a draft or the reasons against it out. Pure.
 //!
 //! For each field: the values are gathered (trimmed, blank ones left out), some are taken, each goes through
-//! the operations, they are joined, and take their type; `default` fills what is left empty. A value that an
+//! the operations, they are joined, and take their type; `default` fills what is left empty. The text `#N/A` as the
+//! source's only value clears the place, and nothing else becomes of it. A value that an
 //! operation cannot read never clears a place at the target, even with `blank = "clear"`.
 
 use super::bind::{Bound, Place, Surroundings};
@@ -13,6 +14,7 @@ use crate::record::{Field, Record, instant, is_empty, list_cell, to_text};
 use crate::transform::draft::{Draft, OnExtra, Reject};
 use crate::transform::ops::text::{nth, unique};
 use crate::transform::ops::{OnError, Problem, zone};
+use crate::transform::plain::CLEAR;
 use serde_json::Value;
 
 /// The most of a value that a message repeats.
@@ -24,6 +26,8 @@ struct Made {
     extra: u64,
     /// A value was there but could not be used.
     dropped: bool,
+    /// The source says that nothing is to be there.
+    cleared: bool,
 }
 
 /// A record and what surrounds it.
@@ -73,7 +77,7 @@ impl Bound {
             let made = self.values(rule, *several, row, &mut rejects, watch);
             draft.extra += made.extra;
             let values = match made.values.is_empty() {
-                true if rule.clear && !made.dropped => Some(Vec::new()),
+                true if made.cleared || (rule.clear && !made.dropped) => Some(Vec::new()),
                 true => None,
                 false => Some(made.values),
             };
@@ -113,7 +117,7 @@ impl Bound {
         rejects: &mut Vec<Reject>,
         watch: &mut W,
     ) -> Made {
-        let mut made = Made { values: Vec::new(), extra: 0, dropped: false };
+        let mut made = Made { values: Vec::new(), extra: 0, dropped: false, cleared: false };
         let mut failed = |problem, step: &Step<Place>, piece: &mut Piece, made: &mut Made| {
             made.dropped = true;
             piece.pieces = Some(Vec::new());
@@ -123,7 +127,14 @@ impl Bound {
             }
         };
         let whole = |original: Value| Piece { pieces: None, original, kept: false };
-        let mut pieces: Vec<_> = self.taken(rule, row, watch).into_iter().map(whole).collect();
+        let mut taken = self.taken(rule, row, watch);
+        if matches!(rule.origin, Origin::Fields(_)) && taken.iter().any(is_mark) {
+            taken.retain(|value| !is_mark(value));
+            if taken.is_empty() {
+                return Made { cleared: true, ..made };
+            }
+        }
+        let mut pieces: Vec<_> = taken.into_iter().map(whole).collect();
         for step in &rule.steps {
             if step.operation.is_together() {
                 pieces = together(step, pieces, watch);
@@ -287,6 +298,11 @@ impl Bound {
         );
         Reject { field: Some(rule.to.field.to_string()), value: Some(to_text(original)), reason }
     }
+}
+
+/// Whether a value is the mark that clears.
+fn is_mark(value: &Value) -> bool {
+    value.as_str() == Some(CLEAR)
 }
 
 /// All pieces as those of one value, after an operation that works on all of them.

@@ -28,7 +28,7 @@ pub(super) fn send(api: &Api, operation: &Operation, id: Option<&str>) -> Sent {
     let body = &operation.body;
     let sent = match (operation.kind, id) {
         (OperationKind::Create, _) => sending.create(body),
-        (OperationKind::Update, Some(id)) => match sending.catalog.entry(id) {
+        (OperationKind::Update | OperationKind::Link, Some(id)) => match sending.catalog.entry(id) {
             Some(entry) if body.get("choice").is_some() => sending.choice(entry, &body["choice"]),
             Some(entry) => sending.change(entry, body),
             None => Err(Sent::Refused(format!("gone: there is no field `{id}`"))),

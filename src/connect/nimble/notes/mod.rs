@@ -133,7 +133,7 @@ impl Target for Notes {
                 Ok(answer) => created(&answer),
                 Err(failure) => not_done("cannot create notes in Nimble", failure),
             },
-            (OperationKind::Update, Some(id)) => {
+            (OperationKind::Update | OperationKind::Link, Some(id)) => {
                 match write("PUT", &format!("/contacts/notes/{}", escaped(id))) {
                     Ok(_) => Sent::Done { id: id.to_owned(), also: Vec::new() },
                     Err(failure) => not_done("cannot change notes in Nimble", failure),

@@ -105,13 +105,13 @@ pub(in crate::transform::mapping) const FIELD: &[Argument] = &[
     may("blank", Kind::Choice(&["keep", "clear"]), "as in [mapping]", "for this field alone"),
     may("on_error", Kind::Choice(&["reject", "blank", "keep"]), "as in [mapping]", "for this field alone"),
     may("trim", Kind::Flag, "as in [mapping]", "for this field alone"),
-    may("link", Kind::Link, "", "the value names a record of another stream; for moves of several streams"),
+    may("link", Kind::Link, "", "the value names a record, see [Links](#links)"),
 ];
 
 /// Keys of `link`.
 pub(in crate::transform::mapping) const LINK: &[Argument] = &[
     must("stream", Kind::Text, "the stream, such as `crm:Companies`"),
-    must("by", Kind::Text, "its field that holds the value"),
+    must("by", Kind::Text, "its field that holds the value, or `_source_id`"),
     may(
         "missing",
         Kind::Choice(&["reject", "create", "blank"]),
