@@ -9,6 +9,7 @@ mod delete;
 mod demo;
 mod look;
 mod mapping;
+mod retry;
 mod runs;
 mod select;
 mod sim;
@@ -107,6 +108,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Go on with a run that was stopped or killed
     Resume(runs::ResumeArgs),
+    /// Try failed and rejected rows of a run again, as they were or repaired
+    Retry(retry::RetryArgs),
     /// Log in to a service with a browser, where it offers that
     #[command(
         subcommand,
@@ -185,6 +188,7 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Load(args) => work::load(context, args),
         Command::Runs(args) => runs::runs(context, &args),
         Command::Resume(args) => runs::resume(context, &args),
+        Command::Retry(args) => retry::retry(context, &args),
         Command::Auth(command) => auth::run(context, &command),
         Command::Config(command) => config::run(context, &command),
         Command::Sim(args) => {
@@ -251,6 +255,7 @@ impl Command {
                 | Self::Transform(_)
                 | Self::Load(_)
                 | Self::Resume(_)
+                | Self::Retry(_)
         )
     }
 
@@ -267,6 +272,7 @@ impl Command {
             Self::Load(_) => "load",
             Self::Runs(_) => "runs",
             Self::Resume(_) => "resume",
+            Self::Retry(_) => "retry",
             Self::Auth(_) => "auth",
             Self::Config(_) => "config",
             Self::Sim(_) => "sim",

@@ -282,6 +282,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
         mapping,
         load: LoadOptions::default(),
         delete: None,
+        retry: None,
     })
 }
 

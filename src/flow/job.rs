@@ -43,6 +43,20 @@ pub struct Job {
     /// The records that the source names are deleted at the target, if they are no more than so many.
     #[serde(default)]
     pub delete: Option<u64>,
+    /// Only rows that an earlier run left failed or rejected.
+    #[serde(default)]
+    pub retry: Option<Retry>,
+}
+
+/// Whose rows a retry takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// The run that read the rows first; all of its retries name it, and rows keep the number that they have there.
+    pub first: String,
+    /// The run whose rows are taken: that one or a retry of it.
+    pub of: String,
+    /// Whether the job's source is a repaired file; otherwise rows are taken as they were read.
+    pub repaired: bool,
 }
 
 /// An end of the way of the data.

@@ -18,6 +18,7 @@ mod output;
 mod planning;
 mod results;
 pub mod resume;
+pub mod retry;
 mod since;
 mod watched;
 
@@ -110,6 +111,8 @@ fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job
 }
 
 fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    let retried = job.retry.as_ref().map(|retry| retry::gather(context, folder, job, retry));
+    let _held = retried.transpose()?;
     match (&job.target, job.delete) {
         (None, _) => extract(context, folder, job, summary)?,
         (Some(Place::File { endpoint, .. }), _) => export::run(context, folder, job, endpoint, summary)?,

@@ -4,7 +4,7 @@
 //! is rejected depends on it; the comparison of a row with its record is pure and runs on all cores.
 
 use super::current::Current;
-use super::journal::{Journal, Outcome, PlannedRow};
+use super::journal::{Earlier, Journal, Outcome, PlannedRow};
 use super::keys;
 use super::target::{OperationKind, RowToPlan, Target};
 use crate::error::Result;
@@ -80,6 +80,7 @@ pub fn plan(
     mut drafts: StagedRows,
     journal: &mut Journal,
 ) -> Result<()> {
+    let is_retry = journal.is_retry()?;
     while let Some(rows) = drafts.next_rows()? {
         current.begin()?;
         let mut matched = Vec::with_capacity(rows.len());
@@ -87,7 +88,12 @@ pub fn plan(
             let draft: Draft = serde_json::from_str(&staged.record.raw).map_err(|cause| {
                 crate::error::Error::stopped("the run's transform parts are damaged").because(cause)
             })?;
-            let found = match_row(materials, current, staged.row, &draft)?;
+            let earlier = if is_retry { journal.earlier(staged.row)? } else { None };
+            let found = match earlier {
+                None => match_row(materials, current, staged.row, &draft)?,
+                Some(Earlier::Made(id)) => outstanding(materials, current, staged.row, &id)?,
+                Some(Earlier::Settled(outcome, why)) => Matched::Settled(outcome, None, why),
+            };
             matched.push((staged.row, draft, found));
         }
         current.settle()?;
@@ -181,6 +187,30 @@ fn existing(
         return Ok(Matched::Settled(Outcome::Skipped, None, why));
     }
     Ok(Matched::Existing(Box::new(known.record)))
+}
+
+/// The record that an earlier run made for a row and did not complete, whatever the mode and the key say.
+fn outstanding(materials: &Materials<'_>, current: &Current, row: u64, id: &str) -> Result<Matched> {
+    let gone = || {
+        let why = format!("record {id}, which was made for this row, is gone; it is not made again");
+        Ok(Matched::Settled(Outcome::Conflict, Some("_id".into()), why))
+    };
+    let known = match current.by_id(id, materials.decode)? {
+        Some(known) => known.record,
+        // Made a moment ago, it need not be listed yet.
+        None => match materials.target.read(&[id.to_owned()])?.first() {
+            Some(raw) => match materials.decode.decode(&raw.raw) {
+                Ok(record) => record,
+                Err(_) => return gone(),
+            },
+            None => return gone(),
+        },
+    };
+    if let Some(earlier) = current.take_record(id, row)? {
+        let why = format!("row {earlier} of the file is for the same record {id}");
+        return Ok(Matched::Settled(Outcome::Rejected, None, why));
+    }
+    Ok(Matched::Existing(Box::new(known)))
 }
 
 fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched) -> PlannedRow {

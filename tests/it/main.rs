@@ -25,6 +25,7 @@ mod nimble_streams;
 mod oauth;
 mod pace;
 mod resume;
+mod retry;
 mod round_trip;
 mod samples;
 mod sheet;

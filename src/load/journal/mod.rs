@@ -6,9 +6,11 @@
 //! state: a state is then written in a few bytes.
 
 mod deletions;
+mod earlier;
 mod totals;
 
 pub use super::outcome::Outcome;
+pub use earlier::{Earlier, Standing};
 pub use totals::ToDo;
 
 use super::target::{Change, Operation, OperationKind, Planned};
