@@ -7,12 +7,15 @@ mod config;
 mod create_fields;
 mod delete;
 mod demo;
+mod explain;
 mod look;
 mod mapping;
+mod plan;
 mod retry;
 mod runs;
 mod select;
 mod sim;
+mod tolerance;
 mod work;
 
 use crate::config::{Connections, Overrides, duration};
@@ -42,7 +45,7 @@ const AFTER: &str = "Examples:
   ferry demo                                            the whole story on the built-in simulator
   ferry export nimble:contacts -o people.csv            everything out
   ferry import people.csv nimble:contacts               the edited sheet back in
-  ferry import leads.csv nethunt:Contacts -m leads.toml -n    what would happen
+  ferry plan leads.csv nethunt:Contacts -m leads.toml   what would happen; `ferry apply` does just that
 
 Exit codes: 0 done · 1 done, but rows were left behind · 2 command, mapping or input wrong, nothing written
             3 stopped, `ferry resume` goes on · 4 a check did not hold · 5 credentials refused";
@@ -96,6 +99,10 @@ enum Command {
     Export(work::ExportArgs),
     /// Bring a file's rows into a stream: planned, shown, confirmed, sent, accounted for
     Import(work::ImportArgs),
+    /// Save a plan of an import as a run, and send nothing
+    Plan(plan::PlanArgs),
+    /// Carry out a saved plan exactly as it was shown
+    Apply(plan::ApplyArgs),
     /// Delete the records that a file lists by `_id`; what goes is exported first
     Delete(delete::DeleteArgs),
     /// Read a stream or a file into a run's folder, and no more
@@ -110,6 +117,8 @@ enum Command {
     Resume(runs::ResumeArgs),
     /// Try failed and rejected rows of a run again, as they were or repaired
     Retry(retry::RetryArgs),
+    /// Show one record's whole way through a run: source row, requests, answers, later edits
+    Explain(explain::ExplainArgs),
     /// Log in to a service with a browser, where it offers that
     #[command(
         subcommand,
@@ -182,6 +191,8 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Discover(args) => look::discover(context, &args),
         Command::Export(args) => work::export(context, args),
         Command::Import(args) => work::import(context, args),
+        Command::Plan(args) => plan::plan(context, args),
+        Command::Apply(args) => plan::apply(context, &args),
         Command::Delete(args) => delete::delete(context, args),
         Command::Extract(args) => work::extract(context, args),
         Command::Transform(args) => work::transform(context, &args),
@@ -189,6 +200,7 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Runs(args) => runs::runs(context, &args),
         Command::Resume(args) => runs::resume(context, &args),
         Command::Retry(args) => retry::retry(context, &args),
+        Command::Explain(args) => explain::explain(context, &args),
         Command::Auth(command) => auth::run(context, &command),
         Command::Config(command) => config::run(context, &command),
         Command::Sim(args) => {
@@ -250,6 +262,8 @@ impl Command {
             self,
             Self::Export(_)
                 | Self::Import(_)
+                | Self::Plan(_)
+                | Self::Apply(_)
                 | Self::Delete(_)
                 | Self::Extract(_)
                 | Self::Transform(_)
@@ -266,6 +280,8 @@ impl Command {
             Self::Discover(_) => "discover",
             Self::Export(_) => "export",
             Self::Import(_) => "import",
+            Self::Plan(_) => "plan",
+            Self::Apply(_) => "apply",
             Self::Delete(_) => "delete",
             Self::Extract(_) => "extract",
             Self::Transform(_) => "transform",
@@ -273,6 +289,7 @@ impl Command {
             Self::Runs(_) => "runs",
             Self::Resume(_) => "resume",
             Self::Retry(_) => "retry",
+            Self::Explain(_) => "explain",
             Self::Auth(_) => "auth",
             Self::Config(_) => "config",
             Self::Sim(_) => "sim",

@@ -1,6 +1,8 @@
 //! `export`, `import` and the stages alone: what was typed becomes a job with its run.
 
+use super::plan::LimitArgs;
 use super::select::SelectArgs;
+use super::tolerance::ToleranceArgs;
 use crate::connect::Endpoint;
 use crate::connect::files::{ReadOptions, WriteOptions};
 use crate::error::{Error, Result};
@@ -95,7 +97,7 @@ pub(crate) struct ImportArgs {
 }
 
 #[derive(Debug, clap::Args)]
-struct IntoArgs {
+pub(super) struct IntoArgs {
     /// What may be done
     #[arg(long, value_enum)]
     mode: Option<ModeArg>,
@@ -117,6 +119,17 @@ struct IntoArgs {
     /// Do not read back what was written
     #[arg(long)]
     no_verify: bool,
+    /// Write which run and row it is of into this field of each created record: what was made is then found for
+    /// certain after a lost answer
+    #[arg(long, value_name = "FIELD")]
+    marker_field: Option<String>,
+    /// Clear the marks again, with a request for each created record
+    #[arg(long, requires = "marker_field")]
+    clear_marker: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    tolerance: ToleranceArgs,
 }
 
 /// Read a stream or a file into a run's folder, and no more
@@ -226,7 +239,7 @@ pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
 }
 
 impl IntoArgs {
-    fn options(self) -> LoadOptions {
+    pub(super) fn options(self) -> LoadOptions {
         let mode = self.mode.map(|mode| match mode {
             ModeArg::Create => "create",
             ModeArg::Update => "update",
@@ -239,6 +252,12 @@ impl IntoArgs {
             allow_incomplete: self.allow_incomplete,
             expect: self.expect_count,
             lock_wait: self.lock_wait,
+            tolerance: self.tolerance.tolerance(),
+            max_changes: self.limits.max_changes,
+            max_deletes: self.limits.max_deletes,
+            canary: self.limits.canary,
+            marker_field: self.marker_field,
+            clear_marker: self.clear_marker,
         }
     }
 }

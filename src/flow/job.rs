@@ -1,10 +1,16 @@
 //! What was asked of a run: everything that `resume` needs, and no secret. Kept as `run.json`.
 
+use super::tolerance::Tolerance;
 use crate::account::Account;
 use crate::connect::files::{FileEndpoint, ReadOptions, WriteOptions};
 use crate::extract::Selection;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// The command of a run that makes a plan, and of the same run once the plan is carried out.
+pub const PLAN: &str = "plan";
+/// See [`PLAN`].
+pub const APPLY: &str = "apply";
 
 /// What was asked of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,9 +111,39 @@ pub struct LoadOptions {
     pub expect: Option<u64>,
     /// Wait so many seconds for another writer to end.
     pub lock_wait: u64,
+    /// How many bad rows are borne.
+    #[serde(default)]
+    pub tolerance: Tolerance,
+    /// Refuse a plan that changes more records than this.
+    #[serde(default)]
+    pub max_changes: Option<u64>,
+    /// Refuse a plan that deletes more records than this.
+    #[serde(default)]
+    pub max_deletes: Option<u64>,
+    /// Do so many rows first and look at what came of them.
+    #[serde(default)]
+    pub canary: Option<u64>,
+    /// Mark each created record in this field.
+    #[serde(default)]
+    pub marker_field: Option<String>,
+    /// Clear the marks in the end.
+    #[serde(default)]
+    pub clear_marker: bool,
 }
 
 impl Job {
+    /// Whether the run ends with a plan that is kept to be carried out by `ferry apply`.
+    #[must_use]
+    pub fn keeps_plan(&self) -> bool {
+        self.command == PLAN && self.load.dry_run
+    }
+
+    /// Whether the run carries out a plan that was kept.
+    #[must_use]
+    pub fn applies_plan(&self) -> bool {
+        self.command == APPLY
+    }
+
     /// The readable middle of a run's name.
     #[must_use]
     pub fn subject(&self) -> String {

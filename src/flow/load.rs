@@ -1,17 +1,20 @@
 //! `import` and `load`: rows into a service, planned, confirmed, sent, accounted for.
 
+use super::apply;
+use super::canary;
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{read_input, results};
+use super::{read_input, results, tolerance};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
 use crate::load::journal::{Journal, Pending};
 use crate::load::keys;
+use crate::load::limit::FailureLimit;
 use crate::record::schema::FieldRef;
 use crate::report::counts::{load_counts, planned_counts};
 use crate::report::plan::plan_view;
@@ -32,7 +35,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };
     let stream = context.reopen(target)?;
     let account = stream.target()?.account().clone();
-    let _writer = match job.load.dry_run {
+    let _writer = match job.load.dry_run && !job.keeps_plan() {
         true => None,
         false => {
             let patience = Duration::from_secs(job.load.lock_wait);
@@ -53,16 +56,36 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         summary.rejected = rejects.count().unwrap_or(0);
         summary.rest_is_pending();
     })?;
+    apply::refuse_unsettled(job, &journal, &others)?;
     planning::note_target(summary, &saved);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
+    if let Err(over) = apply::keep_limits(job, &journal) {
+        summary.take_load(&load_counts(&journal, &mut rejects)?);
+        return Err(over);
+    }
+    let borne =
+        if job.load.dry_run { Ok(()) } else { tolerance::check(folder, job, &saved, &journal, summary) };
+    if let Err(over) = borne {
+        summary.take_load(&load_counts(&journal, &mut rejects)?);
+        results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
+        return Err(over);
+    }
     if job.load.dry_run {
         results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
         summary.status = Status::Planned;
         return Ok(());
     }
-    let sent = send(context, &prepared, job, &saved, &mut journal);
+    let sent = send(
+        context,
+        folder.name(),
+        &prepared,
+        job,
+        &saved,
+        &mut journal,
+        &job.load.tolerance.failures(summary),
+    );
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     sent?;
@@ -72,10 +95,12 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
 
 fn send(
     context: &Context,
+    run: &str,
     prepared: &Prepared<'_>,
     job: &Job,
     saved: &Saved,
     journal: &mut Journal,
+    failures: &FailureLimit,
 ) -> Result<()> {
     let open = journal.open_operations()?;
     if open == 0 {
@@ -84,6 +109,7 @@ fn send(
     if !context.yes && !context.reporter.confirm("Carry out this plan?")? {
         return Err(Error::stopped("nothing was sent: the plan was not confirmed"));
     }
+    apply::note_confirmed(journal)?;
     let stream = prepared.stream;
     let others = prepared.others;
     let keys = planning::keys(prepared, job)?;
@@ -93,7 +119,9 @@ fn send(
     let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
     let progress = context.reporter.progress("send", Some(rows), Some(budget));
-    let apply = Apply {
+    let canary = canary::until(job, journal)?;
+    let marker = planning::marker(run, prepared, job)?;
+    let mut apply = Apply {
         target: &**stream.target()?,
         decode: &*decode,
         keys: &keys,
@@ -102,13 +130,23 @@ fn send(
         stop: &context.stop,
         server_now: &|| stream.client.server_now(),
         made_elsewhere: &|id| others.made(id),
-        look_again: saved.made.is_none_or(|made| made.elapsed() > FRESH),
+        fresh_until: saved.made.map_or_else(Instant::now, |made| made + FRESH),
+        every: stream.client.pace().rate().time_for(1).unwrap_or_default(),
+        failures,
+        until_row: canary.unwrap_or(u64::MAX),
+        marker: marker.as_ref(),
         look_first: unproven.then_some(&look),
         progress: &|rows| progress.add(rows),
     };
-    let sent = apply.run(journal);
+    let mut sent = apply.run(journal);
+    if let (Some(until), Ok(())) = (canary, &sent) {
+        canary::pass(context, stream, journal, until)?;
+        apply.until_row = u64::MAX;
+        sent = apply.run(journal);
+    }
     progress.finish();
-    sent
+    // The last row that failed stops nothing.
+    if failures.is_over() && journal.open_operations()? == 0 { Ok(()) } else { sent }
 }
 
 /// The record that already has a create's key, although the plan's read, which is not proven to be complete,

@@ -3,10 +3,13 @@
 //! A command becomes a [`Job`], noted in the run's folder before the first request. [`execute`]
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
+pub mod apply;
+mod canary;
 pub mod context;
 mod delete;
 mod direct;
 pub mod discover;
+pub mod explain;
 mod export;
 pub mod fields;
 pub mod input;
@@ -19,7 +22,10 @@ mod planning;
 mod results;
 pub mod resume;
 pub mod retry;
+mod searching;
+pub mod shown;
 mod since;
+pub mod tolerance;
 mod watched;
 
 use crate::error::{Error, Result};

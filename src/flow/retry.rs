@@ -10,6 +10,7 @@
 use super::context::Context;
 use super::input::{self, Reads, hash_file};
 use super::job::{Job, Place, Retry};
+use super::tolerance::Tolerance;
 use crate::connect::files::{self, FileEndpoint, Row, RowDecoder};
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -57,6 +58,7 @@ pub fn ask(context: &Context, part: &str, repaired: Option<Place>) -> Result<Job
     job.asked = jiff::Timestamp::now().to_string();
     job.selection = crate::extract::Selection::default();
     job.since_last = false;
+    job.load.tolerance = Tolerance::default();
     job.retry = Some(retry);
     if let Some(file) = repaired {
         job.source = file;

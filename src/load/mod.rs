@@ -6,6 +6,12 @@ pub mod delete;
 pub mod in_doubt;
 pub mod journal;
 pub mod keys;
+pub mod limit;
+pub mod look;
+pub mod marker;
 mod outcome;
 pub mod plan;
 pub mod target;
+
+#[cfg(test)]
+mod protocol_model;

@@ -59,6 +59,20 @@ pub trait Target: Send + Sync {
     /// As reads in general.
     fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>>;
 
+    /// How many records one request of [`Target::read`] shows.
+    fn looks_at_once(&self) -> usize {
+        30
+    }
+
+    /// Which records have changed since a moment of the server's clock; `None` where the service does not tell
+    /// for sure: records are then read before they are changed.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn edited_since(&self, _from: Timestamp) -> Result<Option<Changed>> {
+        Ok(None)
+    }
+
     /// Every record created since the plan's read began, for the sweeps of design section 9.3: records that
     /// were there before may be among them.
     ///
@@ -81,6 +95,20 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// As reads in general.
     fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>>;
+
+    /// Whether the service's search for a place finds every record that holds a value there: hits that do not are
+    /// no harm, as they are verified.
+    fn finds(&self, _place: &FieldRef) -> bool {
+        false
+    }
+
+    /// How many requests it takes to list all records, about; `None` where nobody can tell beforehand.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn listing_takes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
 
     /// Whether `record` holds everything that the create `operation` sent, in canonical form.
     fn holds(&self, operation: &Operation, record: &Record) -> bool;
@@ -197,6 +225,15 @@ pub struct Candidate {
     pub by_other: bool,
     /// Records that the service made on the side of this one.
     pub also: Vec<String>,
+}
+
+/// What has changed at a service since it was asked last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The records.
+    pub ids: Vec<String>,
+    /// From where to ask the next time, by the server's clock.
+    pub until: Timestamp,
 }
 
 /// How a record stands to an update that is in doubt.

@@ -19,6 +19,7 @@ pub mod progress;
 pub mod rejects;
 pub mod reporter;
 pub mod results;
+pub mod rows;
 pub mod settings;
 pub mod summary;
 pub mod table;

@@ -5,7 +5,7 @@
 
 use super::counts::LoadCounts;
 use super::figures::{count, counted, duration, tame};
-use crate::error::{Class, Error, IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::extract::Completeness;
 use crate::run::folder::RunFolder;
 use serde::de::Error as _;
@@ -145,10 +145,7 @@ impl Status {
     /// How a run ended that an error ended.
     #[must_use]
     pub fn after(error: &Error) -> Self {
-        match error.class() {
-            Class::Stopped | Class::Credentials => Self::Stopped,
-            _ => Self::Failed,
-        }
+        if error.is_resumable() { Self::Stopped } else { Self::Failed }
     }
 
     /// The word of design section 4.

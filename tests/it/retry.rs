@@ -227,3 +227,49 @@ fn a_row_of_another_number_is_rejected_and_keeps_its_cells() {
     assert_eq!((rejected[0]["_ferry_row"].as_str(), rejected[0]["name"].as_str()), ("99", "Zoe"));
     assert!(rejected[0]["_ferry_reason"].contains("no failed or rejected row"), "{rejected:?}");
 }
+
+#[test]
+fn rejected_rows_may_stop_a_load_before_its_first_write_and_resuming_goes_on_without_them() {
+    for limit in [["--on-reject", "stop"], ["--max-errors", "2"], ["--max-errors", "49%"]] {
+        let rehearsal = Rehearsal::new("");
+        rehearsal.file("rows.csv", ROWS);
+        rehearsal.file("map.toml", NETHUNT);
+        rehearsal.file("countries.csv", "long,short\nNorway,NO\n");
+        let base = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"];
+        let out = rehearsal.json(base.into_iter().chain(limit)).expect(2);
+        assert_balanced(&out);
+        assert_eq!((out.count("rejected"), out.count("pending")), (3, 3), "{}", out.transcript());
+        assert_eq!((out.summary()["status"].as_str(), rehearsal.effects("create")), (Some("failed"), 0));
+        assert_eq!(result_rows(&run_of(&rehearsal, &out), "rejected.csv").len(), 3);
+        let out = rehearsal.json(["resume", &run_name(&out), "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("rejected"), out.count("created")), (3, 3), "{}", out.transcript());
+    }
+    let rehearsal = Rehearsal::new("");
+    let out = import(&rehearsal).expect(1);
+    let again = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes", "--max-errors", "50%"];
+    assert_eq!(rehearsal.json(again).expect(1).count("rejected"), out.count("rejected"));
+}
+
+#[test]
+fn rows_that_the_service_refuses_may_stop_a_load_and_resuming_goes_on() {
+    let rehearsal = Rehearsal::new("[nethunt]\nunique_fields = [\"Name\"]\n");
+    rehearsal.file("map.toml", "[mapping]\nmode = \"create\"\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n");
+    let text: String = (0..40).map(|row| format!("{}\n", if row % 8 == 1 { 0 } else { row })).collect();
+    rehearsal.file("rows.csv", format!("name\n{text}"));
+    let base = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes", "--concurrency", "1"];
+    let out = rehearsal.json(base.into_iter().chain(["--max-errors", "2"])).expect(3);
+    assert_balanced(&out);
+    assert_eq!(out.count("failed"), 3, "{}", out.transcript());
+    assert!(
+        out.count("pending") > 10 && out.stderr.contains("the service refused 3 rows"),
+        "{}",
+        out.transcript()
+    );
+    let run = run_of(&rehearsal, &out);
+    assert_eq!(result_rows(&run, "rejected.csv").len(), 3);
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(1);
+    assert_balanced(&out);
+    assert_eq!((out.count("failed"), out.count("created")), (5, 35), "{}", out.transcript());
+    assert_every_row_has_one_result(&run, 40);
+}

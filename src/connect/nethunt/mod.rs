@@ -11,6 +11,7 @@
 
 mod actions;
 mod api;
+mod changed;
 mod children;
 mod compare;
 mod decode;

@@ -8,12 +8,14 @@ use super::reading::Reading;
 use super::rows::Parsed;
 use super::select::{self, Only, Term, Way};
 use super::stream::Stream;
-use super::{compare, decode, folders, keep, look_up, plan, send, since, sweep};
+use super::{changed, compare, decode, folders, keep, look_up, plan, send, since, sweep};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source, WATERMARK};
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
+use crate::load::target::{
+    Candidate, Changed, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
+};
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record, instant};
 use crate::transform::draft::Reject;
@@ -178,6 +180,14 @@ impl Target for Records {
 
     fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>> {
         look_up::by_ids(&self.api, self.folder(), ids, self.opened - keep::OLD_MS)
+    }
+
+    fn looks_at_once(&self) -> usize {
+        1
+    }
+
+    fn edited_since(&self, from: Timestamp) -> Result<Option<Changed>> {
+        changed::since_then(&self.api, self.folder(), from)
     }
 
     fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {

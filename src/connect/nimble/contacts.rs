@@ -177,6 +177,14 @@ impl Target for Contacts {
         sweep::look_up(&self.reader(), place, schema.field(&place.name), value)
     }
 
+    fn finds(&self, place: &FieldRef) -> bool {
+        sweep::finds(place)
+    }
+
+    fn listing_takes(&self) -> Result<Option<u64>> {
+        sweep::listing_takes(&self.reader())
+    }
+
     fn holds(&self, operation: &Operation, record: &Record) -> bool {
         compare::holds(&self.known_schema(), operation, record)
     }

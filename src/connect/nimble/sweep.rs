@@ -87,6 +87,18 @@ pub(super) fn look_up(
     search(reader, Query::default().with("keyword", to_text(value).trim())).map_err(read_failed)
 }
 
+/// Whether a search finds every contact with a value in `place`: e-mail addresses alone are both searched for as
+/// wholes, in any case, and compared as wholes by keys (facts, section 6).
+pub(super) fn finds(place: &FieldRef) -> bool {
+    place.name == "email" && place.part.is_none()
+}
+
+/// Requests that it takes to list all contacts, about: the pages, and one past their end.
+pub(super) fn listing_takes(reader: &Reader<'_>) -> Result<Option<u64>> {
+    let first = reader.page(1, 1, Order::Any).map_err(read_failed)?;
+    Ok(first.meta.total.map(|total| total.div_ceil(u64::from(PER_PAGE)) + 1))
+}
+
 /// Records by id, in batches.
 pub(super) fn read(reader: &Reader<'_>, ids: &[String]) -> Result<Vec<RawRecord>> {
     let mut records = Vec::new();

@@ -1,16 +1,21 @@
 //! The load's tables in the checkpoint: every row with its outcome, every operation with its intent and its
 //! answer (design section 9.2).
 //!
-//! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`.
+//! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`;
+//! or `already`, where a last look has shown that it is not needed.
 //! After a crash whatever is still `intent` is in doubt. What is sent never changes, so it stands apart from the
 //! state: a state is then written in a few bytes.
 
+mod canary;
 mod deletions;
 mod earlier;
+mod looks;
+mod story;
 mod totals;
 
 pub use super::outcome::Outcome;
 pub use earlier::{Earlier, Standing};
+pub use story::{Request, Story};
 pub use totals::ToDo;
 
 use super::target::{Change, Operation, OperationKind, Planned};
@@ -266,7 +271,7 @@ impl Journal {
                 .execute(params![id, pending.row])?;
         }
         self.note_also(also)?;
-        let open = "SELECT 1 FROM load_op WHERE row = ? AND state <> 'done'";
+        let open = "SELECT 1 FROM load_op WHERE row = ? AND state NOT IN ('done', 'already')";
         if !self.db.prepare_cached(open)?.exists([pending.row])? {
             let created = "SELECT 1 FROM load_op WHERE row = ? AND made IS NOT NULL";
             let created = self.db.prepare_cached(created)?.exists([pending.row])?;
