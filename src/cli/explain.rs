@@ -1,10 +1,10 @@
 //! `explain`: one record's whole way through a run, as people read it.
 
+use super::mapping::push_field;
 use crate::error::Result;
 use crate::flow::context::Context;
 use crate::flow::explain::{self as story, Explanation, RequestMade};
 use crate::report::figures::tame;
-use serde_json::Value;
 
 /// Show one record's whole way through a run: source row, requests, answers, later edits
 #[derive(Debug, clap::Args)]
@@ -59,15 +59,13 @@ fn text(told: &Explanation) -> String {
         );
         lines.extend(told.raw.as_ref().map(|raw| format!("  {raw}")));
     }
-    if !told.mapped.is_empty() {
+    if let Some(trace) = &told.mapping {
+        let mut text = String::new();
+        let name = told.mapping_file.as_deref().unwrap_or_default();
+        trace.fields.iter().for_each(|field| push_field(&mut text, field, name));
         lines.push("mapping".to_owned());
-        for mapped in &told.mapped {
-            let values = mapped.values.as_ref().map(|values| match values.as_slice() {
-                [] => "(cleared)".to_owned(),
-                values => values.iter().map(plain).collect::<Vec<_>>().join("; "),
-            });
-            lines.push(field(&mapped.to, &values.unwrap_or_else(|| "(left alone)".to_owned())));
-        }
+        lines.extend(text.lines().filter(|line| !line.is_empty()).map(|line| format!("  {line}")));
+        lines.extend(trace.reasons.iter().map(|reason| format!("  rejected: {reason}")));
     }
     if told.known_by.is_some() || !told.changes.is_empty() {
         lines.push("plan".to_owned());
@@ -86,6 +84,9 @@ fn text(told: &Explanation) -> String {
             if as_meant { "as meant" } else { "not as meant, see differences.csv" }
         ));
     }
+    lines.extend(told.differences.iter().map(|other| {
+        field(&other.field, &format!("meant {}, found {}", values(&other.before), values(&other.after)))
+    }));
     if let Some(now) = &told.now {
         let updated = now.updated.as_deref().map(|at| format!(" (last changed {at})")).unwrap_or_default();
         lines.push(format!("now: {}{updated}", now.state));
@@ -110,17 +111,13 @@ fn request_lines(request: &RequestMade) -> Vec<String> {
         (state, _) => state.to_owned(),
     };
     let mut lines = vec![format!("  {}{sent}: {came}", kind.trim_matches('"'))];
+    lines.extend(request.request.as_ref().map(|line| format!("    {line}")));
     lines.push(format!("    {}", request.body));
     lines.extend(request.answer.as_ref().map(|answer| format!("    {answer}")));
     if request.misses > 0 {
         lines.push(format!("    looked for and not found {} times", request.misses));
     }
     lines
-}
-
-/// Text as it is, anything else as JSON.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn field(name: &str, text: &str) -> String {

@@ -16,6 +16,7 @@ mod runs;
 mod select;
 mod sim;
 mod tolerance;
+mod undo;
 mod work;
 
 use crate::config::{Connections, Overrides, duration};
@@ -45,7 +46,7 @@ const AFTER: &str = "Examples:
   ferry demo                                            the whole story on the built-in simulator
   ferry export nimble:contacts -o people.csv            everything out
   ferry import people.csv nimble:contacts               the edited sheet back in
-  ferry plan leads.csv nethunt:Contacts -m leads.toml   what would happen; `ferry apply` does just that
+  ferry plan leads.csv nethunt:Contacts -m leads.toml   what would happen; `ferry apply` does it
 
 Exit codes: 0 done · 1 done, but rows were left behind · 2 command, mapping or input wrong, nothing written
             3 stopped, `ferry resume` goes on · 4 a check did not hold · 5 credentials refused";
@@ -117,6 +118,8 @@ enum Command {
     Resume(runs::ResumeArgs),
     /// Try failed and rejected rows of a run again, as they were or repaired
     Retry(retry::RetryArgs),
+    /// Take a run back: what it created is deleted, what it changed is restored
+    Undo(undo::UndoArgs),
     /// Show one record's whole way through a run: source row, requests, answers, later edits
     Explain(explain::ExplainArgs),
     /// Log in to a service with a browser, where it offers that
@@ -138,10 +141,11 @@ enum Command {
     Config(config::ConfigCommand),
     /// Run the simulator of both CRMs, in the foreground
     Sim(sim::SimArgs),
-    /// Check and test mapping files
+    /// Draft, check, test and try mapping files
     #[command(
         subcommand,
         after_help = "Examples:
+  ferry mapping new leads.csv nethunt:Contacts -o leads.toml    a draft, and how sure it is
   ferry mapping check leads.toml      names, operations, arguments: everything wrong at once
   ferry mapping test mappings/*.toml  the examples in the files"
     )]
@@ -201,15 +205,13 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Resume(args) => runs::resume(context, &args),
         Command::Retry(args) => retry::retry(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
+        Command::Undo(args) => undo::undo(context, &args),
         Command::Auth(command) => auth::run(context, &command),
         Command::Config(command) => config::run(context, &command),
         Command::Sim(args) => {
             sim::run(args, json, &mut context.reporter.data()).map(|()| 0).map_err(Error::input)
         }
-        Command::Mapping(command) => {
-            let known = |endpoint: &str| look::schema(context, endpoint);
-            mapping::run(&command, &known, json, &mut context.reporter.data()).map(|good| u8::from(!good))
-        }
+        Command::Mapping(command) => mapping::run(context, &command),
     }
 }
 
@@ -270,6 +272,7 @@ impl Command {
                 | Self::Load(_)
                 | Self::Resume(_)
                 | Self::Retry(_)
+                | Self::Undo(_)
         )
     }
 
@@ -290,6 +293,7 @@ impl Command {
             Self::Resume(_) => "resume",
             Self::Retry(_) => "retry",
             Self::Explain(_) => "explain",
+            Self::Undo(_) => "undo",
             Self::Auth(_) => "auth",
             Self::Config(_) => "config",
             Self::Sim(_) => "sim",

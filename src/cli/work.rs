@@ -258,6 +258,7 @@ impl IntoArgs {
             canary: self.limits.canary,
             marker_field: self.marker_field,
             clear_marker: self.clear_marker,
+            no_verify: self.no_verify,
         }
     }
 }
@@ -302,6 +303,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
         load: LoadOptions::default(),
         delete: None,
         retry: None,
+        undo: None,
     })
 }
 

@@ -7,7 +7,8 @@ use super::context::Context;
 use super::input::{self, Input};
 use super::job::{Job, Place};
 use super::mapped;
-use super::output;
+use crate::account::Account;
+use crate::connect;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::load::journal::{Journal, Outcome, Request, Story};
@@ -18,7 +19,7 @@ use crate::report::Rejects;
 use crate::run::checkpoint;
 use crate::run::folder::RunEntry;
 use crate::run::parts::StagedRow;
-use crate::transform::draft::Draft;
+use crate::transform::mapping::Trace;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -43,8 +44,10 @@ pub struct Explanation {
     pub cells: Vec<Cell>,
     /// The row word for word, where it has no cells to show.
     pub raw: Option<String>,
-    /// What the mapping made of it, target field by target field.
-    pub mapped: Vec<Mapped>,
+    /// Each step of the mapping, with the tables that it names as they are now.
+    pub mapping: Option<Trace>,
+    /// The mapping's file.
+    pub mapping_file: Option<String>,
     /// What became of it; nothing while it is open.
     pub outcome: Option<&'static str>,
     /// Its record at the target.
@@ -61,6 +64,8 @@ pub struct Explanation {
     pub requests: Vec<RequestMade>,
     /// Whether it was read back as meant; nothing where it was not.
     pub verified: Option<bool>,
+    /// Fields that were read back otherwise than meant: what was meant, and what was found.
+    pub differences: Vec<Change>,
     /// What the service holds now, where it was asked.
     pub now: Option<Now>,
     /// Retries that have taken the row since.
@@ -76,20 +81,13 @@ pub struct Cell {
     pub text: String,
 }
 
-/// What a mapping gives a field.
-#[derive(Debug, Serialize)]
-pub struct Mapped {
-    /// The target field.
-    pub to: String,
-    /// Its values; nothing leaves the field alone, an empty list clears it.
-    pub values: Option<Vec<Value>>,
-}
-
 /// A request of the row.
 #[derive(Debug, Serialize)]
 pub struct RequestMade {
     /// `create`, `update`, `tags`, `delete`.
     pub kind: OperationKind,
+    /// Method and path below the service's root, where it is told.
+    pub request: Option<String>,
     /// `planned`, `intent`, `done`, `refused` or `doubt`.
     pub state: String,
     /// When it was last sent, by the server's clock.
@@ -159,9 +157,9 @@ fn explain_row(
     let story = journal.story(row)?;
     let rejected = rejected(entry, row)?;
     let staged = staged(entry, input::STAGE, row)?;
-    let (cells, mapped) = match &staged {
+    let (cells, mapping) = match &staged {
         Some(staged) => read(context, entry, job, staged)?,
-        None => (Vec::new(), Vec::new()),
+        None => (Vec::new(), None),
     };
     let now = match &story {
         Some(story) if !offline => now(context, job, story)?,
@@ -176,7 +174,8 @@ fn explain_row(
         source: job.source.name(),
         cells,
         raw,
-        mapped,
+        mapping,
+        mapping_file: job.mapping.as_ref().map(|mapping| mapping.path.display().to_string()),
         outcome: None,
         id: None,
         field: None,
@@ -185,6 +184,7 @@ fn explain_row(
         changes: Vec::new(),
         requests: Vec::new(),
         verified: None,
+        differences: Vec::new(),
         now,
         retried_in: retried_in(context, entry, job, row)?,
     };
@@ -192,7 +192,11 @@ fn explain_row(
         told.outcome = story.outcome.map(Outcome::word);
         (told.id, told.field, told.reason) = (story.id, story.field, story.reason);
         (told.known_by, told.changes, told.verified) = (story.class, story.changes, story.as_meant);
-        told.requests = story.requests.into_iter().map(request).collect();
+        told.differences = story.differences;
+        let account = job.target.as_ref().and_then(Place::account);
+        let id = told.id.clone();
+        told.requests =
+            story.requests.into_iter().map(|made| request(account, id.as_deref(), made)).collect();
     }
     if let Some(rejected) = rejected {
         told.outcome = Some(Outcome::Rejected.word());
@@ -203,11 +207,12 @@ fn explain_row(
     Ok(told)
 }
 
-fn request(request: Request) -> RequestMade {
+fn request(account: Option<&Account>, id: Option<&str>, request: Request) -> RequestMade {
     let Request { operation, state, sent_ms, answer, misses, made, adopted } = request;
     let sent = sent_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).map(instant::print);
     let (kind, body, before) = (operation.kind, operation.body, operation.before);
-    RequestMade { kind, state, sent, body, before, answer, misses, made, adopted }
+    let line = account.and_then(|account| connect::request_line(account, kind, id));
+    RequestMade { kind, request: line, state, sent, body, before, answer, misses, made, adopted }
 }
 
 fn journal_of(entry: &RunEntry) -> Result<Journal> {
@@ -237,29 +242,26 @@ fn rejected(entry: &RunEntry, row: u64) -> Result<Option<crate::report::Rejected
     Ok(found.into_iter().find(|rejected| rejected.row == row))
 }
 
-/// The cells of a row, and what the mapping made of them. Records of a service need its schema to be taken apart, and
-/// are shown as they were read.
+/// The cells of a row, and each step that the mapping takes with them. Records of a service need its schema to be
+/// taken apart, and are shown as they were read.
 fn read(
     context: &Context,
     entry: &RunEntry,
     job: &Job,
-    staged_row: &StagedRow,
-) -> Result<(Vec<Cell>, Vec<Mapped>)> {
+    staged: &StagedRow,
+) -> Result<(Vec<Cell>, Option<Trace>)> {
     if !matches!(job.source, Place::File { .. }) {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok((Vec::new(), None));
     }
     let input = Input::of_finished(entry, job)?;
-    let texts = input.reads().cells(staged_row, &[], job.read.list_separator);
+    let texts = input.reads().cells(staged, &[], job.read.list_separator);
     let cells = input.headers().into_iter().zip(texts);
     let cells = cells.map(|(column, text)| Cell { column, text }).collect();
-    let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok((cells, Vec::new())) };
-    let Some(drafted) = staged(entry, output::STAGE, staged_row.row)? else { return Ok((cells, Vec::new())) };
-    let damaged = |cause| Error::stopped("the run's transform parts are damaged").because(cause);
-    let draft: Draft = serde_json::from_str(&drafted.record.raw).map_err(damaged)?;
+    let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok((cells, None)) };
+    let Ok(record) = input.reads().decode(staged) else { return Ok((cells, None)) };
     let mapping = mapped::mapping(context, text, &mapped::endpoint(&job.source), &mapped::endpoint(target))?;
     let bound = mapped::bind(mapping, &input, job, None)?;
-    let places = bound.targets().iter().map(|target| target.place.to_string());
-    Ok((cells, places.zip(draft.values).map(|(to, values)| Mapped { to, values }).collect()))
+    Ok((cells, Some(bound.trace(&record, staged.row))))
 }
 
 /// What the service holds of a row's record now.

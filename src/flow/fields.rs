@@ -90,6 +90,7 @@ pub fn create(
         load: LoadOptions { mode: Some("create".to_owned()), dry_run, ..LoadOptions::default() },
         delete: None,
         retry: None,
+        undo: None,
     };
     let folder = context.runs.create(&job.command, FIELDS, &job)?;
     context.reporter.note(format!("run {}", folder.name()));

@@ -52,6 +52,9 @@ pub struct Job {
     /// Only rows that an earlier run left failed or rejected.
     #[serde(default)]
     pub retry: Option<Retry>,
+    /// The run that is taken back.
+    #[serde(default)]
+    pub undo: Option<Undo>,
 }
 
 /// Whose rows a retry takes.
@@ -63,6 +66,15 @@ pub struct Retry {
     pub of: String,
     /// Whether the job's source is a repaired file; otherwise rows are taken as they were read.
     pub repaired: bool,
+}
+
+/// What is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The run's name.
+    pub run: String,
+    /// Whether records go, too, that were found after their answer was lost and whose maker is not known.
+    pub adopted: bool,
 }
 
 /// An end of the way of the data.
@@ -129,6 +141,9 @@ pub struct LoadOptions {
     /// Clear the marks in the end.
     #[serde(default)]
     pub clear_marker: bool,
+    /// Do not read back what was written.
+    #[serde(default)]
+    pub no_verify: bool,
 }
 
 impl Job {

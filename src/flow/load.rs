@@ -5,9 +5,10 @@ use super::canary;
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
+use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{read_input, results, tolerance};
+use super::{read_input, results, tolerance, verify};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -60,6 +61,9 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     planning::note_target(summary, &saved);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
+    if let Some(bound) = &prepared.bound {
+        loss::tell(context, &input, bound, &*stream.source.schema()?)?;
+    }
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
     if let Err(over) = apply::keep_limits(job, &journal) {
         summary.take_load(&load_counts(&journal, &mut rejects)?);
@@ -89,6 +93,9 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     sent?;
+    if !job.load.no_verify {
+        verify::run(context, folder, &stream, &saved.mark, &mut journal, summary)?;
+    }
     summary.conclude();
     Ok(())
 }

@@ -5,27 +5,34 @@
 
 pub mod apply;
 mod canary;
+pub mod checking;
 pub mod context;
 mod delete;
 mod direct;
 pub mod discover;
+pub mod drafting;
 pub mod explain;
 mod export;
 pub mod fields;
 pub mod input;
 pub mod job;
 mod load;
+pub mod loss;
 mod mapped;
 mod others;
 mod output;
 mod planning;
+pub mod records;
 mod results;
 pub mod resume;
 pub mod retry;
+pub mod schemas;
 mod searching;
 pub mod shown;
 mod since;
 pub mod tolerance;
+pub mod undo;
+mod verify;
 mod watched;
 
 use crate::error::{Error, Result};
@@ -73,8 +80,8 @@ pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
 /// # Errors
 /// When it has (class `Input`), or the folder cannot be used.
 pub fn ask_anew(folder: &RunFolder, job: &Job) -> Result<()> {
-    if job.delete.is_some() {
-        return Err(Error::input(format!("run `{}` deletes, it has nothing to load", folder.name())));
+    if job.delete.is_some() || job.undo.is_some() {
+        return Err(Error::input(format!("run `{}` takes away, it has nothing to load", folder.name())));
     }
     planning::forget(folder)?;
     folder.write_job(job)
@@ -117,6 +124,9 @@ fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job
 }
 
 fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    if let (Some(target), Some(asked)) = (&job.target, &job.undo) {
+        return undo::run(context, folder, job, target, asked, summary);
+    }
     let retried = job.retry.as_ref().map(|retry| retry::gather(context, folder, job, retry));
     let _held = retried.transpose()?;
     match (&job.target, job.delete) {

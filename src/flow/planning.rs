@@ -35,6 +35,7 @@ const TARGET: &str = "target";
 const PLANNED: &str = "planned";
 const MARK: &str = "mark";
 const COMPLETENESS: &str = "completeness";
+const KEYS: &str = "keys";
 
 /// What is known of a load before its plan.
 pub(super) struct Prepared<'a> {
@@ -71,6 +72,13 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
         filtered: fact("filtered")?.parse().unwrap_or(0),
         made: None,
     }))
+}
+
+/// The key alternatives that a saved plan was made with.
+pub(super) fn saved_keys(journal: &Journal) -> Result<Vec<Vec<FieldRef>>> {
+    let Some(keys) = journal.fact(KEYS)? else { return Ok(Vec::new()) };
+    serde_json::from_str(&keys)
+        .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))
 }
 
 /// Makes room for another plan of the same extracted records: one that was saved is forgotten, for it was made
@@ -208,10 +216,17 @@ pub(super) fn make(
         let read = (target.0.count()?, requests);
         journal.set_fact(MATCHED_WITH, &matched_with(read, counts.mapped, &matching, search.is_some()))?;
     }
+    let keys = serde_json::to_string(&matching.keys);
+    journal.set_fact(KEYS, &keys.map_err(|cause| Error::stopped("cannot save the plan").because(cause))?)?;
     save(journal, mark(&mut target.0, prepared, target.2)?, completeness, counts.filtered)
 }
 
-fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filtered: u64) -> Result<Saved> {
+pub(super) fn save(
+    journal: &mut Journal,
+    mark: ReadMark,
+    completeness: Completeness,
+    filtered: u64,
+) -> Result<Saved> {
     let failed = |cause| Error::stopped("cannot save the plan").because(cause);
     let facts = [
         (MARK, serde_json::to_string(&mark).map_err(failed)?),

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::job::{Job, Place};
+use super::undo::refuse_undone;
 use super::{Ended, execute};
 use crate::error::{Error, Result};
 use crate::report::Summary;
@@ -28,6 +29,7 @@ pub fn resume(context: &Context, part: Option<&str>) -> Result<Ended> {
 pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
     let folder = context.runs.open(entry)?;
     let job: Job = folder.job()?;
+    refuse_undone(&entry)?;
     if let Some(summary) = Summary::stored(&entry.path)?
         && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
     {
@@ -67,7 +69,7 @@ fn last(context: &Context) -> Result<RunEntry> {
     let mut finished = None;
     for entry in context.runs.list()?.into_iter().rev() {
         let Ok(job) = entry.job::<Job>() else { continue };
-        if job.load.dry_run {
+        if job.load.dry_run || refuse_undone(&entry).is_err() {
             continue;
         }
         match Summary::stored(&entry.path)?.map(|summary| summary.status) {

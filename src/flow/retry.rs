@@ -11,6 +11,7 @@ use super::context::Context;
 use super::input::{self, Reads, hash_file};
 use super::job::{Job, Place, Retry};
 use super::tolerance::Tolerance;
+use super::undo::refuse_undone;
 use crate::connect::files::{self, FileEndpoint, Row, RowDecoder};
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -38,7 +39,7 @@ pub fn ask(context: &Context, part: &str, repaired: Option<Place>) -> Result<Job
     let entry = context.runs.find(part)?;
     let known: Job = entry.job()?;
     let name = &entry.name;
-    if known.delete.is_some() || !matches!(known.target, Some(Place::Stream { .. })) {
+    if known.delete.is_some() || known.undo.is_some() || !matches!(known.target, Some(Place::Stream { .. })) {
         return Err(Error::input(format!(
             "run `{name}` has not loaded anything, so nothing can be tried again"
         ))
@@ -81,7 +82,7 @@ pub(super) fn gather(context: &Context, folder: &RunFolder, job: &Job, retry: &R
     let held = context.runs.open(first.ok_or_else(gone)?)?;
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     for entry in &entries {
-        refuse_undone(entry, &journal_of(entry)?)?;
+        refuse_undone(entry)?;
     }
     if super::planning::saved(&journal)?.is_some() {
         return Ok(held);
@@ -124,20 +125,12 @@ fn journal_of(entry: &RunEntry) -> Result<Journal> {
 
 /// A row without an outcome may still be sent by its own run, and by that one alone.
 fn refuse_unsettled(entry: &RunEntry, journal: &Journal) -> Result<()> {
-    refuse_undone(entry, journal)?;
+    refuse_undone(entry)?;
     if journal.counts()?.get(&None).is_none_or(|open| *open == 0) {
         return Ok(());
     }
     Err(Error::input(format!("run `{}` is not finished: rows of it are still to be sent", entry.name))
         .hint(format!("go on with `ferry resume {}` first", entry.name)))
-}
-
-fn refuse_undone(entry: &RunEntry, journal: &Journal) -> Result<()> {
-    match journal.fact("undone by")? {
-        None => Ok(()),
-        Some(by) => Err(Error::input(format!("run `{}` was taken back by run `{by}`", entry.name))
-            .hint("import the rows anew")),
-    }
 }
 
 /// Copies how the rows of a run stood.

@@ -12,6 +12,8 @@ pub mod marker;
 mod outcome;
 pub mod plan;
 pub mod target;
+pub mod undo;
+pub mod verify;
 
 #[cfg(test)]
 mod protocol_model;

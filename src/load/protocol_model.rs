@@ -441,20 +441,20 @@ fn many(schedules: u64, others: Others, settle: i64) -> Tally {
 #[test]
 fn within_the_settle_time_no_row_is_made_twice_and_none_is_lost() {
     for others in [Others::None, Others::Known] {
-        let tally = many(120, others, LATE + LAG + 1);
-        assert!(tally.deaths > 50, "{tally:?}");
+        let tally = many(60, others, LATE + LAG + 1);
+        assert!(tally.deaths > 20, "{tally:?}");
         assert_eq!(tally.in_doubt, 0, "nothing speaks against any row: {tally:?}");
     }
 }
 
 #[test]
 fn records_that_match_no_row_leave_rows_in_doubt_and_double_none() {
-    let tally = many(120, Others::Stray, LATE + LAG + 1);
+    let tally = many(60, Others::Stray, LATE + LAG + 1);
     assert!(tally.in_doubt > 0, "{tally:?}");
 }
 
 #[test]
 fn a_settle_time_that_is_too_short_is_found_out() {
-    let tally = many(60, Others::None, LATE / 10);
+    let tally = many(40, Others::None, LATE / 10);
     assert!(tally.doubled > 0, "the model does not see what it is for: {tally:?}");
 }

@@ -1,5 +1,9 @@
 //! What the load stage asks of a service that can be written to. Nothing here sends; connectors do.
 
+mod back;
+
+pub use back::{Attached, Difference, Inverse, LastChange};
+
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::Source;
@@ -10,6 +14,7 @@ use crate::transform::draft::{Draft, Reject, TargetField};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// A stream of a service that can be written to.
 pub trait Target: Send + Sync {
@@ -118,7 +123,73 @@ pub trait Target: Send + Sync {
 
     /// Whether an update's fields in `record` are as it meant them, as they were before, or neither.
     fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState;
+
+    /// How many records [`Target::read`] is best asked for at a time.
+    fn reads_at_once(&self) -> usize {
+        30
+    }
+
+    /// Hands over every record that changed since `from`, where the service shows them in one answer; false where
+    /// it does not, and records are read by id. A record may come twice, in different versions.
+    ///
+    /// # Errors
+    /// As reads in general, besides those of `take`.
+    fn changed_since(&self, _from: Timestamp, _take: &mut TakeRecord<'_>) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// How `record` differs from what the operations of a row, in the order of their sending, meant it to hold
+    /// once the service has tidied it: a later operation stands for an earlier one where both touch a field.
+    /// Nothing when it is as meant, whatever else it holds. Pure.
+    fn differences(&self, operations: &[Operation], record: &Record) -> Vec<Difference> {
+        let as_meant = operations.iter().all(|operation| match operation.kind {
+            OperationKind::Create => self.holds(operation, record),
+            _ => self.update_state(operation, record) == UpdateState::AsMeant,
+        });
+        if as_meant { Vec::new() } else { vec![Difference::whole()] }
+    }
+
+    /// What a record that the operations of a row made holds beyond what they wrote and what the service fills in
+    /// by itself. Pure.
+    fn beyond(&self, _operations: &[Operation], _record: &Record) -> Vec<Difference> {
+        Vec::new()
+    }
+
+    /// What takes an operation on an existing record back, now that the record is like this. Pure.
+    fn inverse(&self, operation: &Operation, record: &Record) -> Inverse {
+        Inverse::of_whole(operation, self.update_state(operation, record))
+    }
+
+    /// Whether a record holds nothing but what the service itself gives one that it makes on the side of another.
+    fn is_bare(&self, _record: &Record) -> bool {
+        false
+    }
+
+    /// What was attached to records since `since`, or hangs on them now where the service does not tell when:
+    /// whoever deletes them would lose it.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn attached(&self, _records: &[Record], _since: Timestamp) -> Result<Vec<Attached>> {
+        Ok(Vec::new())
+    }
+
+    /// The ids of those records that are known to have been created by this login.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn own(&self, _records: &[RawRecord], _since: Timestamp) -> Result<HashSet<String>> {
+        Ok(HashSet::new())
+    }
+
+    /// The last change of a record since `since`, as far as the service tells; asked for a few records only.
+    fn last_change(&self, record: &RawRecord, _since: Timestamp) -> LastChange {
+        LastChange { at: record.updated.clone(), by_other: None }
+    }
 }
+
+/// Takes records one by one.
+pub type TakeRecord<'a> = dyn FnMut(RawRecord) -> Result<()> + Send + 'a;
 
 /// A row, and what a plan needs to know about its target.
 #[derive(Clone, Copy)]

@@ -11,6 +11,7 @@
 //! - [`table`] and [`figures`] are how lists, numbers and times look.
 
 pub mod counts;
+pub mod differences;
 mod ends;
 pub mod figures;
 pub mod html;

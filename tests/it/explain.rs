@@ -40,9 +40,11 @@ fn a_row_is_told_from_its_cells_to_what_the_service_holds_now() {
         (&json!("created"), &json!(2), &json!("as written"))
     );
     assert_eq!(ada["cells"][1], json!({"column": "email", "text": "Ada@X.example"}));
-    assert_eq!(ada["mapped"][0]["to"], "Name");
+    assert_eq!(ada["mapping"]["fields"][0]["to"], "Name");
     assert_eq!(ada["requests"][0]["kind"], "create");
     assert_eq!(ada["requests"][0]["made"], ada["id"]);
+    let sent = &rehearsal.writes_since(0)[0];
+    assert_eq!(ada["requests"][0]["request"], format!("{} {}", sent.method, sent.path));
     assert_eq!(ada["requests"][0]["body"]["fields"]["Name"], "Ada");
 
     let bob = explained(&rehearsal, &[&name, "2", "--offline"]);
@@ -54,7 +56,7 @@ fn a_row_is_told_from_its_cells_to_what_the_service_holds_now() {
     // Somebody edits the record: it is found by its id, and the edit told.
     let id = ada["id"].as_str().unwrap();
     let path = format!("/zapier/actions/update-record/{id}?overwrite=true");
-    let edit = json!({"fieldActions": {"Name": {"overwrite": true, "add": ["Countess"]}}});
+    let edit = json!({"fieldActions": {"Name": {"overwrite": true, "add": "Countess"}}});
     rehearsal.service("POST", &path, &edit);
     let ada = explained(&rehearsal, &[&name, id]);
     assert_eq!((&ada["row"], &ada["now"]["state"]), (&json!(1), &json!("changed since")));

@@ -23,7 +23,7 @@ pub(super) enum Round {
 /// What a worker is given.
 enum Work {
     /// An operation, and until when the look at its record is good.
-    Send(Pending, Option<Instant>),
+    Send(Box<Pending>, Option<Instant>),
     Ask(Question),
 }
 
@@ -123,7 +123,7 @@ impl Apply<'_> {
             let came = match work {
                 Work::Send(pending, until) => {
                     let came = self.send_one(&pending, until);
-                    Answer::Sent(pending, came)
+                    Answer::Sent(*pending, came)
                 }
                 Work::Ask(question) => self.ask(question),
             };
@@ -205,7 +205,7 @@ impl Apply<'_> {
                     hands.outstanding += group.len() + usize::from(question.is_some());
                     group
                         .into_iter()
-                        .try_for_each(|(pending, until)| hand_out(Work::Send(pending, until)))?;
+                        .try_for_each(|(pending, until)| hand_out(Work::Send(Box::new(pending), until)))?;
                     question.map_or(Ok(()), |question| hand_out(Work::Ask(question)))?;
                     continue;
                 }

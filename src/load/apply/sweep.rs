@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 impl Apply<'_> {
     /// Finds out what the service holds of what is in doubt.
-    pub(super) fn sweep(&self, journal: &mut Journal, doubts: &[Doubtful]) -> Result<()> {
+    pub(in crate::load) fn sweep(&self, journal: &mut Journal, doubts: &[Doubtful]) -> Result<()> {
         let (creates, updates): (Vec<_>, Vec<_>) =
             doubts.iter().partition(|doubtful| doubtful.pending.operation.kind == OperationKind::Create);
         if !creates.is_empty() && !self.target.lists() {

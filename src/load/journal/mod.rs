@@ -12,11 +12,15 @@ mod earlier;
 mod looks;
 mod story;
 mod totals;
+mod undo;
+mod verify;
 
 pub use super::outcome::Outcome;
 pub use earlier::{Earlier, Standing};
 pub use story::{Request, Story};
 pub use totals::ToDo;
+pub use undo::Written;
+pub use verify::{Checked, NotedDifference, Unchecked};
 
 use super::target::{Change, Operation, OperationKind, Planned};
 use crate::error::{Error, Result};
@@ -438,20 +442,24 @@ fn kind_word(kind: OperationKind) -> &'static str {
     }
 }
 
+fn kind_of(word: &str) -> OperationKind {
+    match word {
+        "create" => OperationKind::Create,
+        "update" => OperationKind::Update,
+        "delete" => OperationKind::Delete,
+        _ => OperationKind::Tags,
+    }
+}
+
+fn parsed(text: &str) -> Result<serde_json::Value> {
+    serde_json::from_str(text).map_err(|cause| Error::stopped("the checkpoint is damaged").because(cause))
+}
+
 fn pending(row: &Row<'_>) -> rusqlite::Result<Result<Pending>> {
     let kind: String = row.get(2)?;
     let (body, before): (String, String) = (row.get(3)?, row.get(4)?);
-    let parse = |text: &str| {
-        serde_json::from_str(text).map_err(|cause| Error::stopped("the checkpoint is damaged").because(cause))
-    };
     let operation = || -> Result<Operation> {
-        let kind = match kind.as_str() {
-            "create" => OperationKind::Create,
-            "update" => OperationKind::Update,
-            "delete" => OperationKind::Delete,
-            _ => OperationKind::Tags,
-        };
-        Ok(Operation { kind, body: parse(&body)?, before: parse(&before)? })
+        Ok(Operation { kind: kind_of(&kind), body: parsed(&body)?, before: parsed(&before)? })
     };
     let (row_number, seq, id, class) = (row.get(0)?, row.get(1)?, row.get(5)?, row.get(6)?);
     Ok(operation().map(|operation| Pending { row: row_number, seq, operation, id, class }))

@@ -29,6 +29,8 @@ pub struct Story {
     pub requests: Vec<Request>,
     /// Whether it was read back as meant; `None` where it was not read back.
     pub as_meant: Option<bool>,
+    /// Fields that were read back otherwise: what was meant, and what was found.
+    pub differences: Vec<Change>,
 }
 
 /// A request of a row.
@@ -71,13 +73,17 @@ impl Journal {
                 changes: Vec::new(),
                 requests: Vec::new(),
                 as_meant: None,
+                differences: Vec::new(),
             };
             Ok((story, noted))
         });
         let Some((mut story, noted)) = found.optional()? else { return Ok(None) };
         story.changes = noted.as_deref().map(changes).transpose()?.unwrap_or_default();
         story.requests = self.requests(row)?;
-        story.as_meant = self.check_of(row)?;
+        if self.was_checked()? {
+            story.as_meant = self.check_of(row)?;
+            story.differences = self.differences_of(row)?;
+        }
         Ok(Some(story))
     }
 
@@ -115,13 +121,23 @@ impl Journal {
         rows.map(|row| row.map_err(Error::from).and_then(|request| request)).collect()
     }
 
-    /// What a verification said of a row, in a run that has one.
+    /// Whether the run has read back what it wrote.
+    fn was_checked(&self) -> Result<bool> {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'load_check'";
+        Ok(self.db.prepare_cached(sql)?.exists([])?)
+    }
+
     fn check_of(&self, row: u64) -> Result<Option<bool>> {
-        let verified = "SELECT 1 FROM sqlite_schema WHERE name = 'load_check'";
-        if !self.db.prepare_cached(verified)?.exists([])? {
-            return Ok(None);
-        }
         let mut query = self.db.prepare_cached("SELECT as_meant FROM load_check WHERE row = ?")?;
         Ok(query.query_row([row], |row| row.get(0)).optional()?)
+    }
+
+    fn differences_of(&self, row: u64) -> Result<Vec<Change>> {
+        let sql = "SELECT field, meant, found FROM load_difference WHERE row = ? ORDER BY rowid";
+        let mut query = self.db.prepare_cached(sql)?;
+        let found = query.query_map([row], |found| {
+            Ok(Change { field: found.get(0)?, before: vec![found.get(1)?], after: vec![found.get(2)?] })
+        })?;
+        Ok(found.collect::<Result<_, _>>()?)
     }
 }
