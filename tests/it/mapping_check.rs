@@ -62,7 +62,7 @@ fn columns_that_may_be_missing_are_blank_and_named() {
     let mapping = |absent: &str| {
         format!(
             "[mapping]\nsource = \"s.csv\"\ntarget = \"nethunt:Contacts\"\nkey = [\"Email\"]\n{absent}\
-             [[field]]\nto = \"Name\"\nfrom = [\"name\", \"full name\"]\n[[field]]\nto = \"Email\"\nfrom = \"mail\"\n"
+             [[field]]\nto = \"Name\"\nfrom = [\"name\", \"full name\"]\n[[field]]\nto = \"Email\"\nfrom = \"mail\"\nmulti = true\n"
         )
     };
     let out = checked(&rehearsal, &mapping(""), &[]).expect(2);

@@ -97,7 +97,10 @@ fn odd_headers_and_values_make_no_broken_draft() {
     let sheet = "\"a \"\"quoted\"\" name\",x,x,,back\\slash,\"two\nlines\",_row\n\"v \"\"1\"\"\",1,2,3,c:\\d,\"e\nf\",9\n";
     drafted(&rehearsal, sheet, "nethunt:Contacts");
     drafted(&rehearsal, sheet, "out.csv");
-    drafted(&rehearsal, "Name\n", "nethunt:Contacts");
+    // A header alone makes a draft without examples.
+    rehearsal.file("sheet.csv", "Name\n");
+    rehearsal.ferry(["mapping", "new", "sheet.csv", "nethunt:Contacts", "-o", "h.toml"]).expect(0);
+    rehearsal.ferry(["mapping", "check", "h.toml"]).expect(0);
 }
 
 #[test]

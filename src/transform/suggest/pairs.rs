@@ -99,7 +99,8 @@ pub(super) fn plan(samples: &Samples, target: &Schema, customs: &Customs) -> Pla
     let mut found: Vec<(usize, Pair)> = by_place.into_iter().collect();
     found.sort_by_key(|(at, _)| *at);
     for (at, mut pair) in found {
-        finish(&mut pair, &places[at], samples, country_column, customs);
+        let lists = holds_lists(&places[at], target);
+        finish(&mut pair, &places[at], lists, samples, country_column, customs);
         plan.pairs.push(pair);
     }
     person_names(&names, &places, &mut plan);
@@ -171,9 +172,10 @@ fn places(target: &Schema) -> Vec<Place<'_>> {
     places
 }
 
-/// NetHunt and the like do not say which fields hold several values.
+/// A service without modifiers does not say which of its fields hold several values, and refuses one value where it
+/// wants a list: those that usually do are written as lists.
 fn holds_lists(place: &Place<'_>, target: &Schema) -> bool {
-    let usual = ["email", "phone", "mobile", "website", "tags"];
+    let usual = ["email", "phone", "mobile", "tags"];
     !target.has_modifiers && place.meaning.is_some_and(|found| usual.contains(&found.concept))
 }
 
@@ -223,7 +225,7 @@ fn by_meaning(meant: Meaning, places: &[Place<'_>]) -> Option<usize> {
         (!PREFERRED.contains(&place.written.as_str()), order)
     };
     let mut found: Vec<(usize, &Place<'_>)> =
-        places.iter().enumerate().filter(|(_, place)| fits(&place)).collect();
+        places.iter().enumerate().filter(|(_, place)| fits(place)).collect();
     found.sort_by_key(|(at, place)| (rank(place), *at));
     found.first().map(|(at, _)| *at)
 }
@@ -245,6 +247,7 @@ fn english(concept: &str) -> &str {
 fn finish(
     pair: &mut Pair,
     place: &Place<'_>,
+    lists: bool,
     samples: &Samples,
     country_column: Option<&str>,
     customs: &Customs,
@@ -270,7 +273,7 @@ fn finish(
             }
             steps.push(format!("{{ split = {{ on = \"{found}\" }} }}"));
         }
-        (None, _) if pair.from.len() > 1 || columns.iter().any(|column| column.several) => {
+        (None, _) if lists || pair.from.len() > 1 || columns.iter().any(|column| column.several) => {
             pair.lines.push("take = \"all\"".to_owned());
         }
         (None, _) => {}
