@@ -7,12 +7,15 @@ mod config;
 mod create_fields;
 mod delete;
 mod demo;
+mod explain;
 mod look;
 mod mapping;
 mod plan;
+mod retry;
 mod runs;
 mod select;
 mod sim;
+mod tolerance;
 mod undo;
 mod work;
 
@@ -113,8 +116,12 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Go on with a run that was stopped or killed
     Resume(runs::ResumeArgs),
+    /// Try failed and rejected rows of a run again, as they were or repaired
+    Retry(retry::RetryArgs),
     /// Take a run back: what it created is deleted, what it changed is restored
     Undo(undo::UndoArgs),
+    /// Show one record's whole way through a run: source row, requests, answers, later edits
+    Explain(explain::ExplainArgs),
     /// Log in to a service with a browser, where it offers that
     #[command(
         subcommand,
@@ -196,6 +203,8 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Load(args) => work::load(context, args),
         Command::Runs(args) => runs::runs(context, &args),
         Command::Resume(args) => runs::resume(context, &args),
+        Command::Retry(args) => retry::retry(context, &args),
+        Command::Explain(args) => explain::explain(context, &args),
         Command::Undo(args) => undo::undo(context, &args),
         Command::Auth(command) => auth::run(context, &command),
         Command::Config(command) => config::run(context, &command),
@@ -262,6 +271,7 @@ impl Command {
                 | Self::Transform(_)
                 | Self::Load(_)
                 | Self::Resume(_)
+                | Self::Retry(_)
                 | Self::Undo(_)
         )
     }
@@ -281,6 +291,8 @@ impl Command {
             Self::Load(_) => "load",
             Self::Runs(_) => "runs",
             Self::Resume(_) => "resume",
+            Self::Retry(_) => "retry",
+            Self::Explain(_) => "explain",
             Self::Undo(_) => "undo",
             Self::Auth(_) => "auth",
             Self::Config(_) => "config",

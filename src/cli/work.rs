@@ -2,6 +2,7 @@
 
 use super::plan::LimitArgs;
 use super::select::SelectArgs;
+use super::tolerance::ToleranceArgs;
 use crate::connect::Endpoint;
 use crate::connect::files::{ReadOptions, WriteOptions};
 use crate::error::{Error, Result};
@@ -127,6 +128,8 @@ pub(super) struct IntoArgs {
     clear_marker: bool,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    tolerance: ToleranceArgs,
 }
 
 /// Read a stream or a file into a run's folder, and no more
@@ -249,6 +252,7 @@ impl IntoArgs {
             allow_incomplete: self.allow_incomplete,
             expect: self.expect_count,
             lock_wait: self.lock_wait,
+            tolerance: self.tolerance.tolerance(),
             max_changes: self.limits.max_changes,
             max_deletes: self.limits.max_deletes,
             canary: self.limits.canary,
@@ -298,6 +302,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
         mapping,
         load: LoadOptions::default(),
         delete: None,
+        retry: None,
         undo: None,
     })
 }

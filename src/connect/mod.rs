@@ -8,13 +8,14 @@ pub mod nimble;
 mod services;
 mod session;
 
+use crate::account::Account;
 use crate::config::{Connection, Service, budget_file};
 use crate::error::{Error, Result, nearest};
 use crate::extract::Source;
 use crate::http::Client;
 use crate::http::authorize::{Authorize, Fixed};
 use crate::http::pace::Pace;
-use crate::load::target::Target;
+use crate::load::target::{OperationKind, Target};
 use crate::record::customs::{Customs, Needed};
 use crate::record::schema::Schema;
 use crate::stop::Stop;
@@ -123,6 +124,16 @@ pub fn customs(service: &Service, stream: &str) -> Customs {
             Customs { needed: &[Needed { any_of: &["Name"], required: false }], ..Customs::default() }
         }
         _ => Customs::default(),
+    }
+}
+
+/// Method and path of the request that carries out an operation, below the service's root, for people; nothing for
+/// streams that go about it another way.
+#[must_use]
+pub fn request_line(account: &Account, kind: OperationKind, id: Option<&str>) -> Option<String> {
+    match account.service.as_str() {
+        "nimble" => nimble::request_line(&account.stream, kind, id),
+        _ => nethunt::request_line(&account.stream, kind, id),
     }
 }
 

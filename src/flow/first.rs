@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
 use crate::load::journal::{Journal, Outcome, Pending};
+use crate::load::limit::FailureLimit;
 use crate::load::target::ReadMark;
 use crate::record::schema::FieldRef;
 use crate::report::links::{link_table, missing_line, write_links};
@@ -95,6 +96,7 @@ impl LinkedTo {
             made_elsewhere: &|id| self.others.made(id),
             fresh_until,
             every: stream.client.pace().rate().time_for(1).unwrap_or_default(),
+            failures: &FailureLimit::default(),
             marker: None,
             until_row: u64::MAX,
             look_first: unproven.then_some(&look),

@@ -13,7 +13,7 @@ use crate::record::columns::{self, Coding, Column};
 use crate::record::schema::{Kind, Schema};
 use crate::record::{RawRecord, Record};
 use crate::report::{RejectedRow, Rejects};
-use crate::run::folder::RunFolder;
+use crate::run::folder::{RunEntry, RunFolder};
 use crate::run::parts::StagedRow;
 use crate::transform::mapping::SourceSide;
 use sha2::{Digest, Sha256};
@@ -95,6 +95,18 @@ impl Input {
             }
             Place::File { endpoint, sha256 } => open_file(context, folder, endpoint, sha256.as_deref(), job),
         }
+    }
+
+    /// The input of a run whose file was read to its end, to look at: nothing is opened but the run's folder.
+    ///
+    /// # Errors
+    /// When it was not, or the checkpoint cannot be used.
+    pub(super) fn of_finished(entry: &RunEntry, job: &Job) -> Result<Self> {
+        let not_yet = || Error::input(format!("run `{}` has not read its file to the end", entry.name));
+        let Place::File { endpoint, .. } = &job.source else { return Err(not_yet()) };
+        let staging = Staging::open(&entry.path, STAGE)?;
+        staging.finished()?.ok_or_else(not_yet)?;
+        finished_file(staging, endpoint, job)
     }
 
     /// Its fields.
@@ -229,13 +241,7 @@ fn open_file(
     let counts_text = job.only_filled;
     let staging = Staging::open(folder.path(), STAGE)?;
     if staging.finished()?.is_some() {
-        let damaged = |cause| Error::stopped("the run's checkpoint is damaged").because(cause);
-        let note = |key| -> Result<String> { Ok(staging.note(key)?.unwrap_or_default()) };
-        let schema: Schema = serde_json::from_str(&note("schema")?).map_err(damaged)?;
-        let doubled = serde_json::from_str(&note("doubled")?).map_err(damaged)?;
-        let reads = Reads::File(RowDecoder::new(endpoint.format, &schema, options));
-        let kind = Source::File { endpoint: endpoint.clone(), reader: None };
-        return Ok(Input { schema: Arc::new(schema), doubled, kind, reads, staging, counts_text });
+        return finished_file(staging, endpoint, job);
     }
     drop(staging);
     if let Some(expected) = sha256
@@ -260,6 +266,17 @@ fn open_file(
     let reads = Reads::File(RowDecoder::new(endpoint.format, &schema, options));
     let kind = Source::File { endpoint: endpoint.clone(), reader: Some(reader) };
     Ok(Input { schema: Arc::new(schema), doubled, kind, reads, staging, counts_text })
+}
+
+/// A file that was read to its end: all that is known of it stands in the checkpoint.
+fn finished_file(staging: Staging, endpoint: &FileEndpoint, job: &Job) -> Result<Input> {
+    let damaged = |cause| Error::stopped("the run's checkpoint is damaged").because(cause);
+    let note = |key| -> Result<String> { Ok(staging.note(key)?.unwrap_or_default()) };
+    let schema: Schema = serde_json::from_str(&note("schema")?).map_err(damaged)?;
+    let doubled = serde_json::from_str(&note("doubled")?).map_err(damaged)?;
+    let reads = Reads::File(RowDecoder::new(endpoint.format, &schema, &job.read));
+    let kind = Source::File { endpoint: endpoint.clone(), reader: None };
+    Ok(Input { schema: Arc::new(schema), doubled, kind, reads, staging, counts_text: job.only_filled })
 }
 
 fn read_file(

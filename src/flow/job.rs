@@ -1,5 +1,6 @@
 //! What was asked of a run: everything that `resume` needs, and no secret. Kept as `run.json`.
 
+use super::tolerance::Tolerance;
 use crate::account::Account;
 use crate::connect::files::{FileEndpoint, ReadOptions, WriteOptions};
 use crate::extract::Selection;
@@ -48,9 +49,23 @@ pub struct Job {
     /// The records that the source names are deleted at the target, if they are no more than so many.
     #[serde(default)]
     pub delete: Option<u64>,
+    /// Only rows that an earlier run left failed or rejected.
+    #[serde(default)]
+    pub retry: Option<Retry>,
     /// The run that is taken back.
     #[serde(default)]
     pub undo: Option<Undo>,
+}
+
+/// Whose rows a retry takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// The run that read the rows first; all of its retries name it, and rows keep the number that they have there.
+    pub first: String,
+    /// The run whose rows are taken: that one or a retry of it.
+    pub of: String,
+    /// Whether the job's source is a repaired file; otherwise rows are taken as they were read.
+    pub repaired: bool,
 }
 
 /// What is taken back.
@@ -108,6 +123,9 @@ pub struct LoadOptions {
     pub expect: Option<u64>,
     /// Wait so many seconds for another writer to end.
     pub lock_wait: u64,
+    /// How many bad rows are borne.
+    #[serde(default)]
+    pub tolerance: Tolerance,
     /// Refuse a plan that changes more records than this.
     #[serde(default)]
     pub max_changes: Option<u64>,

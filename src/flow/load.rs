@@ -9,13 +9,14 @@ use super::links::Linked;
 use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{read_input, results, verify};
+use super::{read_input, results, tolerance, verify};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
 use crate::load::journal::{Journal, Pending};
 use crate::load::keys;
+use crate::load::limit::FailureLimit;
 use crate::record::schema::FieldRef;
 use crate::report::counts::{load_counts, planned_counts};
 use crate::report::plan::plan_view;
@@ -72,12 +73,27 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         summary.take_load(&load_counts(&journal, &mut rejects)?);
         return Err(over);
     }
+    let borne =
+        if job.load.dry_run { Ok(()) } else { tolerance::check(folder, job, &saved, &journal, summary) };
+    if let Err(over) = borne {
+        summary.take_load(&load_counts(&journal, &mut rejects)?);
+        results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
+        return Err(over);
+    }
     if job.load.dry_run {
         results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
         summary.status = Status::Planned;
         return Ok(());
     }
-    let sent = send(context, folder.name(), &prepared, job, &saved, &mut journal);
+    let sent = send(
+        context,
+        folder.name(),
+        &prepared,
+        job,
+        &saved,
+        &mut journal,
+        &job.load.tolerance.failures(summary),
+    );
     prepared.linked.learn(folder, &journal)?;
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
@@ -96,6 +112,7 @@ fn send(
     job: &Job,
     saved: &Saved,
     journal: &mut Journal,
+    failures: &FailureLimit,
 ) -> Result<()> {
     let open = journal.open_operations()?;
     if open == 0 {
@@ -129,6 +146,7 @@ fn send(
         made_elsewhere: &|id| others.made(id),
         fresh_until,
         every: stream.client.pace().rate().time_for(1).unwrap_or_default(),
+        failures,
         until_row: canary.unwrap_or(u64::MAX),
         marker: marker.as_ref(),
         look_first: unproven.then_some(&look),
@@ -147,7 +165,8 @@ fn send(
         sent = apply.run(journal);
     }
     progress.finish();
-    sent
+    // The last row that failed stops nothing.
+    if failures.is_over() && journal.open_operations()? == 0 { Ok(()) } else { sent }
 }
 
 /// The record that already has a create's key, although the plan's read, which is not proven to be complete,

@@ -11,6 +11,7 @@ mod delete;
 mod direct;
 pub mod discover;
 pub mod drafting;
+pub mod explain;
 mod export;
 pub mod fields;
 mod first;
@@ -27,10 +28,12 @@ mod planning;
 pub mod records;
 mod results;
 pub mod resume;
+pub mod retry;
 pub mod schemas;
 mod searching;
 pub mod shown;
 mod since;
+pub mod tolerance;
 pub mod undo;
 mod verify;
 mod watched;
@@ -127,6 +130,8 @@ fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Sum
     if let (Some(target), Some(asked)) = (&job.target, &job.undo) {
         return undo::run(context, folder, job, target, asked, summary);
     }
+    let retried = job.retry.as_ref().map(|retry| retry::gather(context, folder, job, retry));
+    let _held = retried.transpose()?;
     match (&job.target, job.delete) {
         (None, _) => extract(context, folder, job, summary)?,
         (Some(Place::File { endpoint, .. }), _) => export::run(context, folder, job, endpoint, summary)?,

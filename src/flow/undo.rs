@@ -17,6 +17,7 @@ use crate::extract::staging::Staging;
 use crate::load::apply::Apply;
 use crate::load::delete::Removal;
 use crate::load::journal::Journal;
+use crate::load::limit::FailureLimit;
 use crate::load::target::ReadMark;
 use crate::load::undo::TakeBack;
 use crate::record::census::Census;
@@ -73,6 +74,7 @@ pub fn job(context: &Context, part: &str, adopted: bool, load: LoadOptions) -> R
         since_last: false,
         mapping: None,
         load,
+        retry: None,
         undo: Some(Undo { run: entry.name, adopted }),
         ..undone
     })
@@ -212,6 +214,7 @@ impl Work<'_> {
             // Nothing is sent here: what was sent is looked for.
             fresh_until: Instant::now(),
             every: Duration::ZERO,
+            failures: &FailureLimit::default(),
             marker: None,
             until_row: u64::MAX,
             look_first: None,

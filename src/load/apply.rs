@@ -12,6 +12,7 @@ mod sweep;
 
 use super::journal::{Journal, Pending};
 use super::keys;
+use super::limit::FailureLimit;
 use super::marker::Marker;
 use super::target::{ReadMark, Target};
 use crate::error::{Error, Result};
@@ -48,6 +49,8 @@ pub struct Apply<'a> {
     pub every: Duration,
     /// How created records are marked, if they are.
     pub marker: Option<&'a Marker>,
+    /// How many rows may fail.
+    pub failures: &'a FailureLimit,
     /// Rows after this one are left for later.
     pub until_row: u64,
     /// Asked before each create of a plan made on an unproven read: the record that already has its key.

@@ -8,6 +8,7 @@ pub mod idmap;
 pub mod in_doubt;
 pub mod journal;
 pub mod keys;
+pub mod limit;
 pub mod links;
 pub mod look;
 pub mod marker;
@@ -17,3 +18,6 @@ pub mod side;
 pub mod target;
 pub mod undo;
 pub mod verify;
+
+#[cfg(test)]
+mod protocol_model;

@@ -4,7 +4,7 @@
 //! is rejected depends on it; the comparison of a row with its record is pure and runs on all cores.
 
 use super::current::Current;
-use super::journal::{Journal, Outcome, PlannedRow};
+use super::journal::{Earlier, Journal, Outcome, PlannedRow};
 use super::keys;
 use super::links::{Links, Resolved};
 use super::marker::Marker;
@@ -114,6 +114,7 @@ pub fn plan(
     journal: &mut Journal,
 ) -> Result<Recalled> {
     let mut recalled = Recalled::default();
+    let is_retry = journal.is_retry()?;
     while let Some(rows) = drafts.next_rows()? {
         known.current.begin()?;
         known.links.book.begin()?;
@@ -122,7 +123,8 @@ pub fn plan(
             let draft: Draft = serde_json::from_str(&staged.record.raw).map_err(|cause| {
                 crate::error::Error::stopped("the run's transform parts are damaged").because(cause)
             })?;
-            ways.push(way(materials, known, staged.row, draft, &mut recalled)?);
+            let earlier = if is_retry { journal.earlier(staged.row)? } else { None };
+            ways.push(way(materials, known, staged.row, draft, earlier, &mut recalled)?);
         }
         known.current.settle()?;
         known.links.book.settle()?;
@@ -148,11 +150,16 @@ fn way(
     known: &Known<'_>,
     row: u64,
     mut draft: Draft,
+    earlier: Option<Earlier>,
     recalled: &mut Recalled,
 ) -> Result<Way> {
     let mut links = Resolved::default();
     known.links.resolve(&mut draft, false, None, &mut links)?;
-    let (matched, said) = match_row(materials, known, row, &draft, recalled)?;
+    let (matched, said) = match earlier {
+        None => match_row(materials, known, row, &draft, recalled)?,
+        Some(Earlier::Made(id)) => (outstanding(materials, known.current, row, &id)?, None),
+        Some(Earlier::Settled(outcome, why)) => (Matched::Settled(outcome, None, why), None),
+    };
     let record = match &matched {
         Matched::Create(_) => None,
         Matched::Existing(record) => Some(&**record),
@@ -269,6 +276,30 @@ fn existing(
         return Ok(Matched::Settled(Outcome::Skipped, None, why));
     }
     Ok(Matched::Existing(Box::new(known.record)))
+}
+
+/// The record that an earlier run made for a row and did not complete, whatever the mode and the key say.
+fn outstanding(materials: &Materials<'_>, current: &Current, row: u64, id: &str) -> Result<Matched> {
+    let gone = || {
+        let why = format!("record {id}, which was made for this row, is gone; it is not made again");
+        Ok(Matched::Settled(Outcome::Conflict, Some("_id".into()), why))
+    };
+    let known = match current.by_id(id, materials.decode)? {
+        Some(known) => known.record,
+        // Made a moment ago, it need not be listed yet.
+        None => match materials.target.read(&[id.to_owned()])?.first() {
+            Some(raw) => match materials.decode.decode(&raw.raw) {
+                Ok(record) => record,
+                Err(_) => return gone(),
+            },
+            None => return gone(),
+        },
+    };
+    if let Some(earlier) = current.take_record(id, row)? {
+        let why = format!("row {earlier} of the file is for the same record {id}");
+        return Ok(Matched::Settled(Outcome::Rejected, None, why));
+    }
+    Ok(Matched::Existing(Box::new(known)))
 }
 
 type PlannedWay = (PlannedRow, Resolved, Option<String>);

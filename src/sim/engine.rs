@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -88,8 +88,15 @@ impl Engine {
     /// Unix milliseconds, never going back.
     pub(crate) fn now_ms(&mut self) -> i64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        self.last_ms = self.last_ms.max(i64::try_from(now).unwrap_or(i64::MAX));
+        let now = i64::try_from(now).unwrap_or(i64::MAX).saturating_add(self.scenario.clock_ahead_ms);
+        self.last_ms = self.last_ms.max(now);
         self.last_ms
+    }
+
+    /// The `Date` of an answer, where the services' clock is not ours.
+    pub(crate) fn date(&mut self) -> Option<String> {
+        let now = u64::try_from(self.now_ms()).ok().filter(|_| self.scenario.clock_ahead_ms != 0)?;
+        Some(httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now)))
     }
 
     /// Enters a request into the ledger and judges it; gives its number.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use tokio::net::TcpListener;
@@ -96,7 +96,12 @@ async fn answer(State(engine): State<Shared>, request: axum::extract::Request) -
         return response(Reply::text(404, "no service here"), None);
     };
     let query = head.uri.query().unwrap_or_default().to_owned();
-    disturbed(engine, wire, target, Request { path, ..request }, &query).await
+    let clock = Shared::clone(&engine);
+    let mut response = disturbed(engine, wire, target, Request { path, ..request }, &query).await;
+    if let Some(date) = locked(&clock).date().and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
 }
 
 /// Whom a request is for, and the path as that service sees it. Nimble's OAuth lies beside its API, at the

@@ -87,6 +87,23 @@ fn survive(target: Target<'_>, (mishap, commits): (&str, bool)) {
 }
 
 #[test]
+fn a_service_with_another_clock_and_lists_that_lag_is_settled_by_its_own_time() {
+    for (target, ahead_ms) in TARGETS.into_iter().zip([-7_200_000, 3_600_000]) {
+        let lag = "[nimble]\nindex_delay_ms = 300\n[nethunt]\nvisibility_lag_ms = 300\nindex_lag_ms = 300\n";
+        let mishaps = "[[fault]]\nmethod = \"POST\"\nkind = \"lost_answer\"\nat = [2, 5, 8]\n\
+                       [[fault]]\nmethod = \"POST\"\nkind = \"lost_request\"\nat = [3, 7]\n";
+        let rehearsal = Rehearsal::new(&format!("clock_ahead_ms = {ahead_ms}\n{lag}{mishaps}"));
+        let rehearsal = rehearsal.set("FERRY_SETTLE", "900ms");
+        let out = import(&rehearsal, target, ROWS).expect(0);
+        assert_balanced(&out);
+        assert_eq!(out.count("created"), ROWS as u64, "{ahead_ms}: {}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{ahead_ms}");
+        let sent = rehearsal.ledger().iter().filter(|entry| entry.is_write()).count();
+        assert_eq!(sent, ROWS + 2, "{ahead_ms}: what was done is found, what was not is sent again");
+    }
+}
+
+#[test]
 fn more_new_records_than_rows_leave_the_rows_in_doubt() {
     for target in TARGETS {
         let rehearsal = Rehearsal::new(FIRST_ANSWER_LOST).set("FERRY_SETTLE", "1s");

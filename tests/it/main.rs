@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bad_input;
+mod chaos;
 mod columns;
 mod config;
 mod conformance;
@@ -13,6 +14,7 @@ mod documents;
 mod doubt;
 mod drift;
 mod drift_large;
+mod explain;
 mod files;
 mod habits;
 mod help;
@@ -38,6 +40,7 @@ mod plan_apply;
 mod public_clients;
 mod ready_made;
 mod resume;
+mod retry;
 mod round_trip;
 mod samples;
 mod sheet;

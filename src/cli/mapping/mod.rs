@@ -5,6 +5,8 @@ mod draft;
 mod test;
 mod trial;
 
+pub(super) use trial::push_field;
+
 use crate::error::{IoContext, Result};
 use crate::flow::context::Context;
 use crate::flow::schemas;

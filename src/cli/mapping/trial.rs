@@ -84,7 +84,8 @@ fn shown(source: &str, trial: &Trial) -> String {
     text
 }
 
-fn push_field(text: &mut String, field: &FieldTrace, mapping: &str) {
+/// Adds what happened for one target field.
+pub(in crate::cli) fn push_field(text: &mut String, field: &FieldTrace, mapping: &str) {
     let _ = writeln!(text, "\n{}  ({mapping}:{})", field.to, field.line);
     if let Some(when) = &field.when {
         push_seen(text, when);

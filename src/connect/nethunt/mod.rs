@@ -51,6 +51,7 @@ use super::{Access, Ends};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::http::Client;
+use crate::load::target::OperationKind;
 use api::{Api, failed};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use children::Children;
@@ -186,6 +187,12 @@ impl NetHunt {
         let (url, identity) = (self.api.base().to_owned(), self.login.clone());
         Account { service: "nethunt".to_owned(), url, identity, stream }
     }
+}
+
+/// Method and path of an operation on a folder's record, below the service's root; nothing for other streams.
+#[must_use]
+pub fn request_line(folder: &str, kind: OperationKind, id: Option<&str>) -> Option<String> {
+    if folder.contains('/') { None } else { send::request_line(folder, kind, id) }
 }
 
 /// The `Authorization` header of a login and its API key (NetHunt facts, section 1).

@@ -34,6 +34,19 @@ pub(super) fn send(api: &Api, folder: &str, operation: &Operation, id: Option<&s
     }
 }
 
+/// How [`send`] puts an operation on the wire: method and path below the service's root.
+pub(super) fn request_line(folder: &str, kind: OperationKind, id: Option<&str>) -> Option<String> {
+    match (kind, id) {
+        (OperationKind::Create, _) => Some(format!("POST /actions/create-record/{folder}")),
+        (OperationKind::Update | OperationKind::Link, Some(id)) => {
+            Some(format!("POST /actions/update-record/{id}"))
+        }
+        (OperationKind::Delete | OperationKind::Update | OperationKind::Link | OperationKind::Tags, _) => {
+            None
+        }
+    }
+}
+
 /// Hangs a comment or a call log on a record.
 pub(super) fn note(api: &Api, action: &str, record: &str, body: &Value) -> Sent {
     match api.write(&["actions", action, record], &[], Some(body)) {

@@ -49,7 +49,7 @@ use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::Source;
 use crate::http::Client;
-use crate::load::target::Target;
+use crate::load::target::{OperationKind, Target};
 use crate::record::schema::Schema;
 use crate::record::to_text;
 use api::{Api, Query, failed};
@@ -192,6 +192,12 @@ impl Nimble {
             stream: stream.to_owned(),
         }
     }
+}
+
+/// Method and path of an operation on a contact, below the service's root; nothing for other streams.
+#[must_use]
+pub fn request_line(stream: &str, kind: OperationKind, id: Option<&str>) -> Option<String> {
+    if stream == "contacts" { send::request_line(kind, id) } else { None }
 }
 
 /// The fields that a stream of every account has.

@@ -35,6 +35,19 @@ pub(super) fn send(api: &Api, operation: &Operation, id: Option<&str>) -> Sent {
     }
 }
 
+/// How [`send`] puts an operation on a contact on the wire: method and path below the service's root.
+pub(super) fn request_line(kind: OperationKind, id: Option<&str>) -> Option<String> {
+    let id = id.map(escaped);
+    match (kind, id) {
+        (OperationKind::Create, _) => Some("POST /contact".to_owned()),
+        (OperationKind::Update | OperationKind::Link, Some(id)) => Some(format!("PUT /contact/{id}")),
+        (OperationKind::Tags, Some(id)) => Some(format!("PUT /contacts/{id}/tags")),
+        (OperationKind::Delete | OperationKind::Update | OperationKind::Link | OperationKind::Tags, _) => {
+            None
+        }
+    }
+}
+
 /// A 2xx: its body may be anything for an update, but a create has to tell the new id.
 fn done(kind: OperationKind, answer: &Answer, id: Option<&str>) -> Sent {
     let contact = serde_json::from_slice::<Contact>(&answer.body);

@@ -190,7 +190,8 @@ impl Apply<'_> {
         let hand_out = |work| to_do.send(work).map_err(|_| Error::stopped("the senders are gone"));
         loop {
             let breakdown = hands.doubts_in_a_row >= self.patience();
-            let may_send = hands.blocked.is_none() && !breakdown && !self.stop.is_requested();
+            let ended = breakdown || self.stop.is_requested() || self.failures.is_over();
+            let may_send = hands.blocked.is_none() && !ended;
             if may_send && hands.outstanding <= self.concurrency {
                 if self.refuse_taken_keys(journal, due)? {
                     hands.begin_again();
@@ -218,6 +219,7 @@ impl Apply<'_> {
                 return match hands.blocked.take() {
                     Some(error) => Err(error),
                     None if self.stop.is_requested() => Err(stopped()),
+                    None if self.failures.is_over() => Err(self.failures.stop()),
                     None if breakdown => Ok(Round::Breakdown),
                     None => Ok(Round::AllSent),
                 };
@@ -265,6 +267,9 @@ impl Apply<'_> {
         let found = std::mem::take(&mut hands.found);
         journal.transaction(|journal| {
             for (pending, came) in answers {
+                if matches!(came, Came::Sent(Sent::Refused(_))) {
+                    self.failures.count();
+                }
                 note_answer(journal, hands, pending, came)?;
             }
             for (pending, standing) in found {

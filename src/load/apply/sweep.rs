@@ -56,7 +56,10 @@ impl Apply<'_> {
                         journal.done(pending, &id, also, true)?;
                     }
                     Verdict::Send => journal.missed(row, pending.seq)?,
-                    Verdict::Failed => journal.refuse(row, pending.seq, answer)?,
+                    Verdict::Failed => {
+                        journal.refuse(row, pending.seq, answer)?;
+                        self.failures.count();
+                    }
                     Verdict::Stay(why) => {
                         journal.conclude(row, Outcome::InDoubt, Some(&format!("{answer}; {why}")))?;
                     }
@@ -136,6 +139,7 @@ impl Apply<'_> {
                     Some(UpdateState::AsMeant) => journal.done(pending, id, &[], false)?,
                     Some(UpdateState::AsBefore) if doubtful.server_error && doubtful.misses >= 1 => {
                         journal.refuse(pending.row, pending.seq, &doubtful.answer)?;
+                        self.failures.count();
                     }
                     Some(UpdateState::AsBefore) => journal.missed(pending.row, pending.seq)?,
                     Some(UpdateState::Otherwise) => {
@@ -143,7 +147,10 @@ impl Apply<'_> {
                             format!("{}; the record is now neither as before nor as meant", doubtful.answer);
                         journal.conclude(pending.row, Outcome::Conflict, Some(&why))?;
                     }
-                    None => journal.refuse(pending.row, pending.seq, "the record is gone")?,
+                    None => {
+                        journal.refuse(pending.row, pending.seq, "the record is gone")?;
+                        self.failures.count();
+                    }
                 }
             }
             Ok(())

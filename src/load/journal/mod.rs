@@ -8,15 +8,19 @@
 
 mod canary;
 mod deletions;
+mod earlier;
 mod links;
 mod looks;
+mod story;
 mod totals;
 mod undo;
 mod verify;
 
 pub use super::links::LinkState;
 pub use super::outcome::Outcome;
+pub use earlier::{Earlier, Standing};
 pub use links::{LinkCount, LinkRow};
+pub use story::{Request, Story};
 pub use totals::ToDo;
 pub use undo::Written;
 pub use verify::{CarriedOut, Checked, NotedDifference, Unchecked};

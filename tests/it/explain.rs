@@ -1,0 +1,82 @@
+//! `ferry explain`: one record's whole way through a run.
+
+use serde_json::{Value, json};
+
+use crate::accounts::run_of;
+use crate::support::Rehearsal;
+
+const MAPPING: &str = r#"
+[mapping]
+key = ["Email"]
+[[field]]
+to = "Name"
+from = "name"
+[[field]]
+to = "Email"
+from = "email"
+multi = true
+do = ["email"]
+"#;
+
+fn explained(rehearsal: &Rehearsal, args: &[&str]) -> Value {
+    let out = rehearsal.json([&["explain"], args].concat()).expect(0);
+    let mut told = out.objects();
+    assert_eq!(told.len(), 1, "{}", out.transcript());
+    told.remove(0)
+}
+
+#[test]
+fn a_row_is_told_from_its_cells_to_what_the_service_holds_now() {
+    let rehearsal = Rehearsal::new("[[fault]]\nkind = \"lost_answer\"\nmethod = \"POST\"\nat = [2]\n");
+    rehearsal.file("map.toml", MAPPING);
+    rehearsal.file("rows.csv", "name,email\nAda,Ada@X.example\nBob,bob@x.example\nCy,no address\n");
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes", "--concurrency", "1"];
+    let out = rehearsal.json(import).expect(1);
+    let name = out.summary()["run"].as_str().unwrap().to_owned();
+
+    let ada = explained(&rehearsal, &[&name, "1"]);
+    assert_eq!(
+        (&ada["outcome"], &ada["line"], &ada["now"]["state"]),
+        (&json!("created"), &json!(2), &json!("as written"))
+    );
+    assert_eq!(ada["cells"][1], json!({"column": "email", "text": "Ada@X.example"}));
+    assert_eq!(ada["mapping"]["fields"][0]["to"], "Name");
+    assert_eq!(ada["requests"][0]["kind"], "create");
+    assert_eq!(ada["requests"][0]["made"], ada["id"]);
+    let sent = &rehearsal.writes_since(0)[0];
+    assert_eq!(ada["requests"][0]["request"], format!("{} {}", sent.method, sent.path));
+    assert_eq!(ada["requests"][0]["body"]["fields"]["Name"], "Ada");
+
+    let bob = explained(&rehearsal, &[&name, "2", "--offline"]);
+    assert_eq!((&bob["requests"][0]["adopted"], &bob["now"]), (&json!(true), &Value::Null));
+    let cy = explained(&rehearsal, &[&name, "3"]);
+    assert_eq!((&cy["outcome"], &cy["requests"]), (&json!("rejected"), &json!([])));
+    assert!(cy["reason"].as_str().unwrap().contains("no address"), "{cy}");
+
+    // Somebody edits the record: it is found by its id, and the edit told.
+    let id = ada["id"].as_str().unwrap();
+    let path = format!("/zapier/actions/update-record/{id}?overwrite=true");
+    let edit = json!({"fieldActions": {"Name": {"overwrite": true, "add": "Countess"}}});
+    rehearsal.service("POST", &path, &edit);
+    let ada = explained(&rehearsal, &[&name, id]);
+    assert_eq!((&ada["row"], &ada["now"]["state"]), (&json!(1), &json!("changed since")));
+    let edit = json!({"field": "Name", "before": ["Ada"], "after": ["Countess"]});
+    assert_eq!(ada["now"]["edits"], json!([edit]), "{ada}");
+
+    rehearsal.json(["retry", &name, "--yes"]).expect(1);
+    let retried = explained(&rehearsal, &[&name, "3"]);
+    assert_eq!(retried["retried_in"].as_array().unwrap().len(), 1, "{retried}");
+
+    let seen = rehearsal.requests();
+    let text = rehearsal.ferry(["explain", &name, "2", "--offline"]).expect(0).stdout;
+    for part in
+        ["row 2 of", "line 3: created", "email: bob@x.example", "its answer was lost", "\"Name\":\"Bob\""]
+    {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+    assert!(!text.contains("sim-key"));
+    assert_eq!(rehearsal.requests(), seen, "offline is offline");
+    let none = rehearsal.ferry(["explain", &name, "99"]).expect(2);
+    assert!(none.stderr.contains("neither a row nor a record `99`"), "{}", none.transcript());
+    assert!(run_of(&rehearsal, &out).exists());
+}
