@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::extract::Selection;
 use crate::flow::context::Context;
 use crate::flow::input::hash_file;
-use crate::flow::job::{Job, LoadOptions, MappingText, Place};
+use crate::flow::job::{Job, LoadOptions, MappingText, OnConflict, Place};
 use crate::flow::{self, Ended};
 use crate::run::folder::RunFolder;
 use crate::transform::mapping::Mapping;
@@ -23,6 +23,17 @@ enum ModeArg {
     Update,
     /// Both
     Upsert,
+}
+
+/// What becomes of a cell that was edited on both sides
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ConflictArg {
+    /// Its row is left as a conflict
+    Reject,
+    /// The sheet's value is written
+    Sheet,
+    /// The service's value stays
+    Service,
 }
 
 #[derive(Debug, clap::Args)]
@@ -111,6 +122,10 @@ struct IntoArgs {
     /// How many records the target has, as its web application shows it: a proof of completeness
     #[arg(long, value_name = "N")]
     expect_count: Option<u64>,
+    /// What becomes of a cell that was edited in the sheet and at the service: its row is left as a conflict, or
+    /// one side wins
+    #[arg(long, value_enum, value_name = "SIDE", default_value = "reject")]
+    on_conflict: ConflictArg,
     /// Wait so many seconds for another writer to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "FERRY_LOCK_WAIT")]
     lock_wait: u64,
@@ -239,6 +254,11 @@ impl IntoArgs {
             allow_incomplete: self.allow_incomplete,
             expect: self.expect_count,
             lock_wait: self.lock_wait,
+            on_conflict: match self.on_conflict {
+                ConflictArg::Reject => OnConflict::Reject,
+                ConflictArg::Sheet => OnConflict::Sheet,
+                ConflictArg::Service => OnConflict::Service,
+            },
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What was asked of a run: everything that `resume` needs, and no secret. Kept as `run.json`.
 
+pub use crate::load::merge::OnConflict;
+
 use crate::account::Account;
 use crate::connect::files::{FileEndpoint, ReadOptions, WriteOptions};
 use crate::extract::Selection;
@@ -91,6 +93,9 @@ pub struct LoadOptions {
     pub expect: Option<u64>,
     /// Wait so many seconds for another writer to end.
     pub lock_wait: u64,
+    /// What becomes of a cell that was edited both in the sheet and at the service.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
 }
 
 impl Job {

@@ -5,7 +5,7 @@ use super::input::Input;
 use super::job::Job;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{read_input, results};
+use super::{bases, read_input, results};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -65,6 +65,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let sent = send(context, &prepared, job, &saved, &mut journal);
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
+    bases::remember(context, job, folder.name(), &account, &journal)?;
     sent?;
     summary.conclude();
     Ok(())

@@ -3,6 +3,7 @@
 //! A command becomes a [`Job`], noted in the run's folder before the first request. [`execute`]
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
+mod bases;
 pub mod context;
 mod delete;
 mod direct;
@@ -13,6 +14,7 @@ pub mod input;
 pub mod job;
 mod load;
 mod mapped;
+mod merge;
 mod others;
 mod output;
 mod planning;

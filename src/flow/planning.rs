@@ -5,13 +5,14 @@ use super::input::Input;
 use super::job::Job;
 use super::mapped::{self, Transform};
 use super::others::OtherRuns;
-use super::{say_completeness, watched};
+use super::{merge, say_completeness, watched};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Selection};
 use crate::load::current::{self, Current};
 use crate::load::journal::Journal;
+use crate::load::merge::Merge;
 use crate::load::plan::{Matching, Materials, Mode, plan};
 use crate::load::target::ReadMark;
 use crate::record::census::Census;
@@ -143,6 +144,8 @@ pub(super) fn make(
         context.reporter.warn(format!("{} records of the target cannot be read", current.unreadable()));
     }
     journal.clear()?;
+    let merging = merge::prepare(context, folder, job, prepared.stream, &transform)?;
+    let read = merging.as_ref().map(merge::Merging::read);
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
     let time_zone = time_zone(&transform);
     let materials = Materials {
@@ -154,9 +157,12 @@ pub(super) fn make(
         completeness: &completeness,
         time_zone: &time_zone,
         matching: &matching,
+        merge: read.as_ref().map(|read| Merge::new(transform.targets(), read)),
     };
-    plan(&materials, &current, drafts.read()?, journal)?;
-    drop(current);
+    plan(&materials, &current, merging.as_ref().map(|merging| &merging.bases), drafts.read()?, journal)?;
+    drop((current, materials));
+    drop(read);
+    merging.map_or(Ok(()), |merging| merging.bases.end())?;
     if let Transform::Mapped(bound) = transform {
         prepared.bound = Some(*bound);
     }
@@ -199,6 +205,7 @@ fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Res
         blank_key_creates: bound.is_none_or(|bound| bound.blank_key() == BlankKey::Create),
         guard_newer: bound.is_none(),
         allow_incomplete: job.load.allow_incomplete,
+        on_conflict: job.load.on_conflict,
     })
 }
 

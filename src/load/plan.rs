@@ -3,9 +3,11 @@
 //! Nothing is sent here. Matching goes row by row in file order, because which of two rows with the same key
 //! is rejected depends on it; the comparison of a row with its record is pure and runs on all cores.
 
+use super::bases::{BaseRow, Bases};
 use super::current::Current;
 use super::journal::{Journal, Outcome, PlannedRow};
 use super::keys;
+use super::merge::{Merge, Note, OnConflict};
 use super::target::{OperationKind, RowToPlan, Target};
 use crate::error::Result;
 use crate::extract::staging::StagedRows;
@@ -41,6 +43,8 @@ pub struct Matching {
     pub guard_newer: bool,
     /// Whether updates by `_id` may go on although the target's read is incomplete.
     pub allow_incomplete: bool,
+    /// What becomes of values that were changed on both sides since the sheet was made.
+    pub on_conflict: OnConflict,
 }
 
 /// What a plan is made from.
@@ -61,6 +65,8 @@ pub struct Materials<'a> {
     pub time_zone: &'a str,
     /// How rows are matched.
     pub matching: &'a Matching,
+    /// Merges rows that have a base.
+    pub merge: Option<Merge<'a>>,
 }
 
 /// A row with its match, before the comparison.
@@ -70,13 +76,14 @@ enum Matched {
     Settled(Outcome, Option<String>, String),
 }
 
-/// Plans every row of `drafts` into the journal.
+/// Plans every row of `drafts` into the journal; `bases` are the versions that they were made from, where known.
 ///
 /// # Errors
 /// When the disk fails.
 pub fn plan(
     materials: &Materials<'_>,
     current: &Current,
+    bases: Option<&Bases>,
     mut drafts: StagedRows,
     journal: &mut Journal,
 ) -> Result<()> {
@@ -88,14 +95,23 @@ pub fn plan(
                 crate::error::Error::stopped("the run's transform parts are damaged").because(cause)
             })?;
             let found = match_row(materials, current, staged.row, &draft)?;
-            matched.push((staged.row, draft, found));
+            let base = match (&found, bases) {
+                (Matched::Existing(_), Some(bases)) => bases.of_row(staged.row)?,
+                _ => None,
+            };
+            matched.push((staged.row, draft, found, base));
         }
         current.settle()?;
         let planned: Vec<_> = matched
             .into_par_iter()
-            .map(|(row, draft, found)| plan_row(materials, row, &draft, found))
+            .map(|(row, draft, found, base)| plan_merged(materials, row, &draft, found, base))
             .collect();
-        journal.transaction(|journal| planned.iter().try_for_each(|row| journal.add(row)))?;
+        journal.transaction(|journal| {
+            planned.iter().try_for_each(|(row, note)| {
+                journal.add(row)?;
+                note.iter().try_for_each(|note| journal.note_merge(row.row, note))
+            })
+        })?;
     }
     Ok(())
 }
@@ -183,6 +199,38 @@ fn existing(
     Ok(Matched::Existing(Box::new(known.record)))
 }
 
+/// Plans a row, of which only the edits are left where its base is known (design 9.8).
+fn plan_merged(
+    materials: &Materials<'_>,
+    row: u64,
+    draft: &Draft,
+    matched: Matched,
+    base: Option<BaseRow>,
+) -> (PlannedRow, Option<Note>) {
+    let merged = match (&materials.merge, &matched, base) {
+        (Some(merge), Matched::Existing(record), Some(base)) => {
+            let on_conflict = materials.matching.on_conflict;
+            (merge.read)(&base).map(|read| {
+                let (draft, note) = merge.merge(draft, read, record, materials.schema, on_conflict);
+                (draft, Note { version: base.version, ..note })
+            })
+        }
+        _ => None,
+    };
+    let Some((draft, note)) = merged else { return (plan_row(materials, row, draft, matched), None) };
+    let mut planned = plan_row(materials, row, &draft, matched);
+    if let Some(first) = note.clashes.first()
+        && planned.outcome != Some(Outcome::Rejected)
+    {
+        planned.outcome = Some(Outcome::Conflict);
+        planned.field = Some(first.field.clone());
+        planned.value = Some(first.sheet.clone());
+        planned.reason = Some(super::merge::reason(&note.clashes));
+        planned.planned.operations.clear();
+    }
+    (planned, Some(note))
+}
+
 fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched) -> PlannedRow {
     let mut planned = PlannedRow {
         row,
@@ -229,7 +277,10 @@ fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched
         Ok(work) => {
             if let Some(reason) = current.as_deref().and_then(|record| newer(materials, draft, record)) {
                 planned.field = work.changes.first().map(|change| change.field.clone());
-                planned.outcome = Some(Outcome::Conflict);
+                planned.outcome = Some(match materials.matching.on_conflict {
+                    OnConflict::Service => Outcome::Unchanged,
+                    OnConflict::Reject | OnConflict::Sheet => Outcome::Conflict,
+                });
                 planned.reason = Some(reason);
             }
             let create = work.operations.first().filter(|first| first.kind == OperationKind::Create);
@@ -248,7 +299,7 @@ fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched
 
 /// Why an unmapped row must not overwrite a record: it changed after the sheet was made (design 9.8).
 fn newer(materials: &Materials<'_>, draft: &Draft, record: &Record) -> Option<String> {
-    if !materials.matching.guard_newer {
+    if !materials.matching.guard_newer || materials.matching.on_conflict == OnConflict::Sheet {
         return None;
     }
     let sheet = instant::parse(draft.seen_updated.as_deref()?)?;

@@ -17,6 +17,7 @@ mod help;
 mod kill;
 mod mapping;
 mod mapping_reference;
+mod merge;
 mod nethunt_since;
 mod nethunt_streams;
 mod nimble_fields;

@@ -6,9 +6,12 @@
 //! state: a state is then written in a few bytes.
 
 mod deletions;
+mod merges;
 mod totals;
 
+pub use super::merge::Clash;
 pub use super::outcome::Outcome;
+pub use merges::{Edited, clashes};
 pub use totals::ToDo;
 
 use super::target::{Change, Operation, OperationKind, Planned};
@@ -86,6 +89,7 @@ const TABLES: &str = "
         PRIMARY KEY(row, seq)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS load_op_open ON load_op(state, row, seq) WHERE state IN ('planned', 'intent', 'doubt');
     CREATE INDEX IF NOT EXISTS load_op_made ON load_op(made) WHERE made IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS load_merge(row INTEGER PRIMARY KEY, version INTEGER NOT NULL, edits TEXT NOT NULL, conflicts TEXT);
     CREATE TABLE IF NOT EXISTS load_also(id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS load_fact(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
@@ -122,7 +126,7 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn clear(&self) -> Result<()> {
-        let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_body; DELETE FROM load_also; DELETE FROM load_fact;";
+        let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_body; DELETE FROM load_also; DELETE FROM load_merge; DELETE FROM load_fact;";
         Ok(self.db.execute_batch(sql)?)
     }
 
