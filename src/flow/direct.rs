@@ -175,23 +175,27 @@ impl Work<'_> {
     fn encode(&self, cells: &CellRows) -> Result<Encoded> {
         let mut left: Vec<_> = cells.bad.iter().filter_map(broken).collect();
         let Some(transform) = self.transform else {
-            let chunk = match self.format.encode_cells(cells) {
-                Some(chunk) => chunk,
-                None => {
-                    let records: Vec<_> =
-                        (0..cells.len()).map(|row| self.decoder.of_cells(cells, row)).collect();
-                    self.format.encode(&records)?
-                }
-            };
+            let plain = self.decoder.is_plain().then(|| self.format.encode_cells(cells)).flatten();
+            let records =
+                || (0..cells.len()).map(|row| self.decoder.of_cells(cells, row)).collect::<Vec<_>>();
+            let chunk = plain.map_or_else(|| self.format.encode(&records()), Ok)?;
             return Ok(Encoded { chunk, written: cells.len() as u64, filtered: 0, left });
         };
-        let mut records: Vec<Record> = Vec::with_capacity(cells.len());
-        let mut filtered = 0;
+        // Where each column holds one text, drafts need not become records either.
+        let mut mapped = self.format.takes_cells().then(|| CellRows::with_columns(transform.targets().len()));
+        let mut records: Vec<Record> = Vec::new();
+        let (mut written, mut filtered) = (0, 0);
         for at in 0..cells.len() {
             let (row, line) = cells.place(at);
             match transform.apply(&self.decoder.of_cells(cells, at), row) {
                 Outcome::Filtered => filtered += 1,
-                Outcome::Draft(draft) => records.push(transform.to_record(&draft)),
+                Outcome::Draft(draft) => {
+                    written += 1;
+                    match &mut mapped {
+                        Some(mapped) => mapped.push(row, line, Transform::cells(&draft)),
+                        None => records.push(transform.to_record(&draft)),
+                    }
+                }
                 Outcome::Rejected(reasons) => {
                     let record =
                         RawRecord { id: None, kind: None, created: None, updated: None, raw: cells.raw(at) };
@@ -201,7 +205,9 @@ impl Work<'_> {
             }
         }
         left.sort_by_key(|(rejected, _)| rejected.row);
-        Ok(Encoded { chunk: self.format.encode(&records)?, written: records.len() as u64, filtered, left })
+        let chunk = mapped.and_then(|mapped| self.format.encode_cells(&mapped));
+        let chunk = chunk.map_or_else(|| self.format.encode(&records), Ok)?;
+        Ok(Encoded { chunk, written, filtered, left })
     }
 }
 

@@ -9,11 +9,10 @@ use crate::connect::files::Format;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::extract::staging::Staging;
-use crate::record::RawRecord;
-use crate::record::Record;
 use crate::record::census::Census;
 use crate::record::columns::Column;
 use crate::record::schema::Schema;
+use crate::record::{RawRecord, Record, to_text};
 use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
@@ -21,6 +20,8 @@ use crate::transform::draft::{Draft, TargetField};
 use crate::transform::mapping::{Bound, Mapping, Outcome, Surroundings};
 use crate::transform::plain::Plain;
 use rayon::prelude::*;
+use serde_json::Value;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// What turns a record into a draft. Pure.
@@ -57,6 +58,15 @@ impl Transform {
             Self::Mapped(bound) => bound.columns(),
             Self::Plain(_) => Vec::new(),
         }
+    }
+
+    /// A draft as the cells of such a file, where each of its columns holds one value.
+    pub(super) fn cells(draft: &Draft) -> impl Iterator<Item = Cow<'_, str>> {
+        draft.values.iter().map(|values| match values.as_deref().and_then(<[_]>::first) {
+            None => Cow::Borrowed(""),
+            Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+            Some(other) => Cow::Owned(to_text(other)),
+        })
     }
 
     /// A draft as a record of such a file.

@@ -14,7 +14,9 @@ fn help(args: &[&str]) -> Output {
 /// The commands that a help page lists, without `help` itself.
 fn commands(page: &str) -> Vec<String> {
     let list = page.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let words = list.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    // A line that is deeper goes on with the text of the one above.
+    let lines = list.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    let words = lines.filter_map(|line| line.split_whitespace().next());
     words.filter(|word| *word != "help").map(str::to_owned).collect()
 }
 

@@ -6,6 +6,7 @@
 use super::csv_in::place;
 use super::scan::{Dialect, Extent, Scan, Sink};
 use super::{Row, json_text};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Whole records of a text file, as they stand there.
@@ -129,6 +130,21 @@ impl Block {
 }
 
 impl CellRows {
+    /// No rows yet, of so many columns.
+    #[must_use]
+    pub fn with_columns(columns: usize) -> Self {
+        Self { columns, ..Self::default() }
+    }
+
+    /// Adds a row: record number, physical line, and its cells, one a column.
+    pub fn push<'a>(&mut self, row: u64, line: u64, cells: impl Iterator<Item = Cow<'a, str>>) {
+        for cell in cells.chain(std::iter::repeat(Cow::Borrowed(""))).take(self.columns) {
+            self.text.push_str(&cell);
+            self.ends.push(self.text.len());
+        }
+        self.places.push((row, line));
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -104,8 +104,13 @@ impl TableFormat for CsvFormat {
         Ok(Chunk::bytes(text))
     }
 
+    fn takes_cells(&self) -> bool {
+        let single = |column: &Column| column.coding == Coding::Single;
+        !self.options.spreadsheet_safe && self.columns.iter().all(single)
+    }
+
     fn encode_cells(&self, cells: &CellRows) -> Option<Chunk> {
-        if self.options.spreadsheet_safe || cells.columns() != self.columns.len() {
+        if !self.takes_cells() || cells.columns() != self.columns.len() {
             return None;
         }
         let mut text = Vec::with_capacity(cells.bytes() + cells.len() * self.columns.len() + 64);

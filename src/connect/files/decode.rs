@@ -61,6 +61,12 @@ impl RowDecoder {
         Ok(record)
     }
 
+    /// Whether cells are what they read: no guard has to be taken off.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.guarded
+    }
+
     /// The record of a row of texts, the same that its JSON gives.
     #[must_use]
     pub fn of_cells(&self, cells: &CellRows, row: usize) -> Record {

@@ -69,9 +69,13 @@ impl TableFormat for ParquetFormat {
         Ok(Chunk::batch(batch))
     }
 
-    fn encode_cells(&self, cells: &CellRows) -> Option<Chunk> {
+    fn takes_cells(&self) -> bool {
         let plain = |column: &Column| (column.coding, column.kind) == (Coding::Single, Kind::Text);
-        if cells.columns() != self.columns.len() || !self.columns.iter().all(plain) {
+        self.columns.iter().all(plain)
+    }
+
+    fn encode_cells(&self, cells: &CellRows) -> Option<Chunk> {
+        if !self.takes_cells() || cells.columns() != self.columns.len() {
             return None;
         }
         let arrays = (0..self.columns.len()).map(|column| {

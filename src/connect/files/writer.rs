@@ -30,8 +30,13 @@ pub trait TableFormat: Send + Sync {
     /// When a value cannot stand in a column of that type.
     fn encode(&self, records: &[Record]) -> Result<Chunk>;
 
+    /// Whether [`TableFormat::encode_cells`] takes rows of the file's columns.
+    fn takes_cells(&self) -> bool {
+        false
+    }
+
     /// Encodes rows of texts whose columns are exactly the file's, without making records of them; nothing where
-    /// this format needs records.
+    /// this file needs records.
     fn encode_cells(&self, _cells: &CellRows) -> Option<Chunk> {
         None
     }

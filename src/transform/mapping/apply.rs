@@ -36,7 +36,8 @@ struct Row<'a> {
 /// One value of the source on its way through the operations.
 struct Piece {
     original: Value,
-    pieces: Vec<Value>,
+    /// What the operations have made of it; nothing before the first.
+    pieces: Option<Vec<Value>>,
     /// Whether it was kept as it is (`on_error = "keep"`), so that no further operation touches it.
     kept: bool,
 }
@@ -94,13 +95,13 @@ impl Bound {
         let mut made = Made { values: Vec::new(), extra: 0, dropped: false };
         let mut failed = |problem, step: &Step<Place>, piece: &mut Piece, made: &mut Made| {
             made.dropped = true;
-            piece.pieces.clear();
+            piece.pieces = Some(Vec::new());
             if self.fail(rule, problem, Some(step), &piece.original, rejects) {
-                piece.pieces.push(piece.original.clone());
+                piece.pieces = None;
                 piece.kept = true;
             }
         };
-        let whole = |original: Value| Piece { pieces: vec![original.clone()], original, kept: false };
+        let whole = |original: Value| Piece { pieces: None, original, kept: false };
         let mut pieces: Vec<_> = self.taken(rule, row).into_iter().map(whole).collect();
         for step in &rule.steps {
             if step.operation.is_together() {
@@ -109,15 +110,21 @@ impl Bound {
             }
             let aside = step.aside.as_ref().and_then(|place| row.first(place));
             for piece in pieces.iter_mut().filter(|piece| !piece.kept) {
-                let before = std::mem::take(&mut piece.pieces);
+                let before = piece.pieces.as_deref().unwrap_or(std::slice::from_ref(&piece.original));
                 match step.operation.apply(before, aside.as_deref()) {
-                    Ok(after) => piece.pieces = after,
+                    Ok(after) => piece.pieces = Some(after),
                     Err(problem) => failed(problem, step, piece, &mut made),
                 }
             }
         }
-        let worked = pieces.into_iter().flat_map(|piece| piece.pieces);
-        made.values.extend(worked.filter(|value| !is_empty(value)));
+        for piece in pieces {
+            match piece.pieces {
+                Some(worked) if made.values.is_empty() => made.values = worked,
+                Some(worked) => made.values.extend(worked),
+                None => made.values.push(piece.original),
+            }
+        }
+        made.values.retain(|value| !is_empty(value));
         if rule.take == Some(Take::All) {
             made.values = unique(std::mem::take(&mut made.values));
         }
@@ -178,6 +185,7 @@ impl Bound {
                 let first = |place: &Place| row.gather(place, rule.trim, None).first().map(to_text);
                 return template.fill(first).map(Value::from).into_iter().collect();
             }
+            Origin::Fields(places) if places.len() == 1 => (row.gather(&places[0], rule.trim, list), 1),
             Origin::Fields(places) => {
                 let values = places.iter().flat_map(|place| row.gather(place, rule.trim, list));
                 (values.collect::<Vec<_>>(), places.len())
@@ -244,8 +252,9 @@ impl Bound {
 fn together(step: &Step<Place>, pieces: Vec<Piece>) -> Vec<Piece> {
     let Some(first) = pieces.first() else { return pieces };
     let original = first.original.clone();
-    let all = pieces.into_iter().flat_map(|piece| piece.pieces).filter(|value| !is_empty(value)).collect();
-    vec![Piece { original, pieces: step.operation.together(all), kept: false }]
+    let each = pieces.into_iter().flat_map(|piece| piece.pieces.unwrap_or_else(|| vec![piece.original]));
+    let all = each.filter(|value| !is_empty(value)).collect();
+    vec![Piece { original, pieces: Some(step.operation.together(all)), kept: false }]
 }
 
 impl Row<'_> {
@@ -346,7 +355,7 @@ fn add(value: &Value, trim: bool, list: Option<char>, values: &mut Vec<Value>) {
 fn typed(value: Value, cast: Option<&Step<Place>>, aside: Option<&str>) -> Result<Value, Problem> {
     match cast {
         None => Ok(to_text(&value).into()),
-        Some(step) => step.operation.apply(vec![value], aside)?.pop().ok_or_else(|| Problem::new("is blank")),
+        Some(step) => step.operation.apply(&[value], aside)?.pop().ok_or_else(|| Problem::new("is blank")),
     }
 }
 

@@ -170,18 +170,18 @@ impl Operation {
     ///
     /// # Errors
     /// When a piece cannot be read as what the operation is about.
-    pub fn apply(&self, pieces: Vec<Value>, aside: Option<&str>) -> Result<Vec<Value>, Problem> {
+    pub fn apply(&self, pieces: &[Value], aside: Option<&str>) -> Result<Vec<Value>, Problem> {
         match self {
-            Self::Nth(n) => return Ok(text::nth(pieces, *n).into_iter().collect()),
+            Self::Nth(n) => return Ok(text::nth(pieces.to_vec(), *n).into_iter().collect()),
             Self::Split(on) => {
                 let texts = pieces.iter().flat_map(|piece| text::split(&to_text(piece), on)).collect();
                 return Ok(texts);
             }
-            Self::Join(_) | Self::Unique | Self::Sort { .. } => return Ok(self.together(pieces)),
+            Self::Join(_) | Self::Unique | Self::Sort { .. } => return Ok(self.together(pieces.to_vec())),
             _ => {}
         }
         let mut made = Vec::with_capacity(pieces.len());
-        for piece in &pieces {
+        for piece in pieces {
             let text = match piece {
                 Value::String(text) => Cow::Borrowed(text.as_str()),
                 other => Cow::Owned(to_text(other)),

@@ -69,9 +69,9 @@ fn one_of_each() -> Vec<Operation> {
 
 fn try_all(operations: &[Operation], text: &str) {
     for operation in operations {
-        let made = operation.apply(vec![text.into()], Some(text));
+        let made = operation.apply(&[text.into()], Some(text));
         // What a value becomes depends on it alone.
-        assert_eq!(operation.apply(vec![text.into()], Some(text)), made, "{operation:?}");
+        assert_eq!(operation.apply(&[text.into()], Some(text)), made, "{operation:?}");
         let _ = operation.suggest(text);
     }
 }

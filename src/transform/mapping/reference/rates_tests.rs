@@ -243,7 +243,7 @@ fn mail_addresses_good_and_bad() {
         let (address, category) = (inner("address").unwrap_or_default(), inner("category").unwrap());
         let wanted =
             matches!(category.as_str(), "ISEMAIL_VALID_CATEGORY" | "ISEMAIL_DNSWARN" | "ISEMAIL_RFC5321");
-        let made = Operation::Email(email::Part::Address).apply(vec![address.as_str().into()], None);
+        let made = Operation::Email(email::Part::Address).apply(&[address.as_str().into()], None);
         let taken = made.as_ref().is_ok_and(|made| made.len() == 1);
         match (taken, wanted) {
             (true, true) | (false, false) => count.good += 1,
