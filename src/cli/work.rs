@@ -8,7 +8,7 @@ use crate::extract::Selection;
 use crate::flow::context::Context;
 use crate::flow::input::hash_file;
 use crate::flow::job::{Job, LoadOptions, MappingText, OnConflict, Place};
-use crate::flow::{self, Ended};
+use crate::flow::{self, Ended, missing};
 use crate::run::folder::RunFolder;
 use crate::transform::mapping::Mapping;
 use clap::ValueEnum;
@@ -98,6 +98,13 @@ pub(crate) struct ImportArgs {
     mapping: Option<PathBuf>,
     #[command(flatten)]
     into: IntoArgs,
+    /// Delete the records whose rows were taken out of an exported sheet; the file has to lie where the export wrote
+    /// it, and what goes is copied, shown and asked for on its own
+    #[arg(long)]
+    delete_missing: bool,
+    /// Refuse to delete more missing records than this
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "delete_missing")]
+    max_deletes: u64,
     /// At most so many rows
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -209,6 +216,7 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<u8> {
     job.target = Some(place(target)?);
     job.selection.limit = args.limit;
     job.load = args.into.options();
+    job.load.delete_missing = args.delete_missing.then_some(args.max_deletes);
     begin(context, &job)
 }
 
@@ -254,6 +262,7 @@ impl IntoArgs {
             allow_incomplete: self.allow_incomplete,
             expect: self.expect_count,
             lock_wait: self.lock_wait,
+            delete_missing: None,
             on_conflict: match self.on_conflict {
                 ConflictArg::Reject => OnConflict::Reject,
                 ConflictArg::Sheet => OnConflict::Sheet,
@@ -271,14 +280,20 @@ pub(super) fn begin(context: &Context, job: &Job) -> Result<u8> {
     finish(context, flow::execute(context, &folder, job))
 }
 
-/// Says how a job ended.
+/// Says how a job ended. What has to follow it is carried out first, so that its summary is the last.
 pub(super) fn finish(context: &Context, ended: Ended) -> Result<u8> {
-    let code = ended.exit_code();
-    if let Some(error) = &ended.error {
-        context.reporter.error(error);
+    let further = missing::follow_up(context, &ended)?;
+    let mut codes = Vec::new();
+    for ended in further.iter().chain([&ended]) {
+        if let Some(error) = &ended.error {
+            context.reporter.error(error);
+        }
+        context.reporter.summary(&ended.summary);
+        codes.push(ended.exit_code());
     }
-    context.reporter.summary(&ended.summary);
-    Ok(code)
+    // The heavier one, as where several apply to one run.
+    let heaviest = [5, 2, 3, 4, 1].into_iter().find(|code| codes.contains(code));
+    Ok(heaviest.unwrap_or_default())
 }
 
 pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs) -> Result<Job> {

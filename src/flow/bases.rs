@@ -23,10 +23,12 @@ const FOLDER: &str = "bases";
 /// No more earlier reads than these are looked through, the newest of them.
 const MOST: usize = 100;
 /// The stage that holds what a run has read.
-const STAGE: &str = super::input::STAGE;
+pub(super) const STAGE: &str = super::input::STAGE;
 
 /// An earlier read that rows of a sheet were made from.
 pub(super) struct Export {
+    /// Its run's folder.
+    pub(super) folder: PathBuf,
     /// What was asked of it.
     pub(super) job: Job,
     /// What it read; its rows are taken already.
@@ -52,7 +54,7 @@ pub(super) fn gather(
             continue;
         }
         bases.take(number, read.rows.take())?;
-        exports.push(Export { job: earlier, stored: read });
+        exports.push(Export { folder: entry.path, job: earlier, stored: read });
     }
     let further = path(context, account);
     if let (Some(sheet), true) = (sheet(job), further.is_file()) {
@@ -108,7 +110,7 @@ fn candidates(context: &Context, job: &Job, this: &str, account: &Account) -> Re
 }
 
 /// The file that is imported, by its path.
-fn sheet(job: &Job) -> Option<String> {
+pub(super) fn sheet(job: &Job) -> Option<String> {
     file(&job.source)
 }
 

@@ -96,6 +96,9 @@ pub struct LoadOptions {
     /// What becomes of a cell that was edited both in the sheet and at the service.
     #[serde(default)]
     pub on_conflict: OnConflict,
+    /// Records whose rows were taken out of an exported sheet are deleted, if they are no more than so many.
+    #[serde(default)]
+    pub delete_missing: Option<u64>,
 }
 
 impl Job {

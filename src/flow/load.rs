@@ -5,7 +5,7 @@ use super::input::Input;
 use super::job::Job;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{bases, read_input, results};
+use super::{bases, missing, read_input, results};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 const FRESH: Duration = Duration::from_secs(60);
 
 pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    missing::check(job)?;
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
     let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };

@@ -41,23 +41,26 @@ struct Reading {
     typed: bool,
 }
 
-/// Finds the bases of the rows of an unmapped file; nothing where there can be none.
+/// Finds the bases of the rows of an unmapped file; nothing where there can be none. `judge_missing` is shown them,
+/// and how many rows with an `_id` carry no version.
 pub(super) fn prepare(
     context: &Context,
     folder: &RunFolder,
     job: &Job,
     stream: &Stream,
     transform: &Transform,
+    judge_missing: impl FnOnce(&Bases, &[Export], u64) -> Result<()>,
 ) -> Result<Option<Merging>> {
     let (Transform::Plain(plain), Place::File { endpoint, .. }) = (transform, &job.source) else {
         return Ok(None);
     };
     let bases = Bases::begin(&folder.path().join(index::FILE))?;
-    want(context, folder, plain.targets(), &bases)?;
+    let unversioned = want(context, folder, plain.targets(), &bases)?;
     let exports = match bases.index()? {
         0 => Vec::new(),
         _ => bases::gather(context, job, folder.name(), stream.source.account(), &bases)?,
     };
+    judge_missing(&bases, &exports, unversioned)?;
     if exports.is_empty() {
         bases.end()?;
         return Ok(None);
@@ -112,11 +115,11 @@ impl Reading {
     }
 }
 
-/// Notes the version that each row says it was made from.
-fn want(context: &Context, folder: &RunFolder, fields: &[TargetField], bases: &Bases) -> Result<()> {
+/// Notes the version that each row says it was made from; gives how many rows with an `_id` say none.
+fn want(context: &Context, folder: &RunFolder, fields: &[TargetField], bases: &Bases) -> Result<u64> {
     let at =
         |name: &str| fields.iter().position(|field| field.place.name == name && field.place.part.is_none());
-    let Some(id) = at("_id") else { return Ok(()) };
+    let Some(id) = at("_id") else { return Ok(0) };
     let (updated, created) = (at("_updated"), at("_created"));
     let version = |staged: &StagedRow| -> Option<Wanted> {
         let draft: Draft = serde_json::from_str(&staged.record.raw).ok()?;
@@ -125,21 +128,22 @@ fn want(context: &Context, folder: &RunFolder, fields: &[TargetField], bases: &B
         let id = text(id)?.trim().to_owned();
         let updated_ms = ms(updated);
         // A time that nobody can read is not the same as none.
-        if id.is_empty() || (updated_ms.is_none() && updated.and_then(text).is_some()) {
-            return None;
-        }
-        let wanted = Wanted { row: staged.row, id, updated: updated_ms, created: ms(created) };
-        (wanted.updated.is_some() || wanted.created.is_some()).then_some(wanted)
+        let created = if updated.and_then(text).is_some() { None } else { ms(created) };
+        (!id.is_empty()).then_some(Wanted { row: staged.row, id, updated: updated_ms, created })
     };
+    let mut unversioned = 0;
     let mut rows = Staging::open(folder.path(), super::output::STAGE)?.read()?;
     while let Some(batch) = rows.next_rows()? {
         if context.stop.is_requested() {
             return Err(Error::stopped("stopped before the plan was made"));
         }
-        let wanted: Vec<_> = batch.par_iter().filter_map(version).collect();
+        let mut wanted: Vec<_> = batch.par_iter().filter_map(version).collect();
+        let named = wanted.len();
+        wanted.retain(|wanted| wanted.updated.is_some() || wanted.created.is_some());
+        unversioned += (named - wanted.len()) as u64;
         bases.want(&wanted)?;
     }
-    Ok(())
+    Ok(unversioned)
 }
 
 /// For each of a sheet's columns the one that an export wrote.

@@ -15,6 +15,7 @@ pub mod job;
 mod load;
 mod mapped;
 mod merge;
+pub mod missing;
 mod others;
 mod output;
 mod planning;

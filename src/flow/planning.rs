@@ -5,7 +5,7 @@ use super::input::Input;
 use super::job::Job;
 use super::mapped::{self, Transform};
 use super::others::OtherRuns;
-use super::{merge, say_completeness, watched};
+use super::{merge, missing, say_completeness, watched};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use std::time::Instant;
 
 /// The stage that holds the target's records.
-const TARGET: &str = "target";
+pub(super) const TARGET: &str = "target";
 /// Facts in the journal.
 const PLANNED: &str = "planned";
 const MARK: &str = "mark";
@@ -144,7 +144,14 @@ pub(super) fn make(
         context.reporter.warn(format!("{} records of the target cannot be read", current.unreadable()));
     }
     journal.clear()?;
-    let merging = merge::prepare(context, folder, job, prepared.stream, &transform)?;
+    let rejected = rejects.count()?;
+    let merging =
+        merge::prepare(context, folder, job, prepared.stream, &transform, |bases, exports, unversioned| {
+            let completeness = &completeness;
+            let found =
+                missing::Found { context, folder, job, bases, exports, unversioned, rejected, completeness };
+            missing::note(&found, journal)
+        })?;
     let read = merging.as_ref().map(merge::Merging::read);
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
     let time_zone = time_zone(&transform);

@@ -5,6 +5,7 @@
 //! keep both with every record anyway, so an export pays nothing for being a base one day, and a run whose folder
 //! was removed is simply none. What earlier imports of the same sheet brought to the service lies over it.
 
+use super::journal::Left;
 use crate::error::{Error, IoContext, Result};
 use crate::extract::staging::StagedRows;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -44,6 +45,19 @@ pub struct BaseRow {
     pub raw: String,
     /// Cells that an earlier import of the same sheet brought to the service, as JSON by place.
     pub further: Option<String>,
+}
+
+/// What a sheet leaves out of its export, and the target still has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Records in the export.
+    pub exported: u64,
+    /// Records left out that are as they were exported.
+    pub unchanged: u64,
+    /// Records left out that have changed since.
+    pub changed: u64,
+    /// The first of those that have not.
+    pub rows: Vec<Left>,
 }
 
 impl Bases {
@@ -120,6 +134,60 @@ impl Bases {
     /// When the index cannot be read.
     pub fn missing(&self) -> Result<u64> {
         Ok(self.db.query_row("SELECT count(*) FROM wanted WHERE export IS NULL", [], |row| row.get(0))?)
+    }
+
+    /// Rows whose base is not of this export.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn not_of(&self, export: usize) -> Result<u64> {
+        let sql = "SELECT count(*) FROM wanted WHERE export IS NULL OR export <> ?";
+        Ok(self.db.query_row(sql, [export as i64], |row| row.get(0))?)
+    }
+
+    /// What the rows leave out of an export's records (`stage` of `export`), of those that the target still has
+    /// (`target` of `now`); at most so many are listed.
+    ///
+    /// # Errors
+    /// When a checkpoint cannot be read.
+    pub fn left_out(
+        &self,
+        export: &Path,
+        stage: &str,
+        now: &Path,
+        target: &str,
+        most: u64,
+    ) -> Result<LeftOut> {
+        self.db.execute("ATTACH ? AS other", [export.to_string_lossy()])?;
+        self.db.execute("ATTACH ? AS now", [now.to_string_lossy()])?;
+        let left = self.compare(stage, target, most);
+        self.db.execute_batch("DETACH now; DETACH other")?;
+        left
+    }
+
+    fn compare(&self, stage: &str, target: &str, most: u64) -> Result<LeftOut> {
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM other.{stage}_seen) - (SELECT count(*) FROM other.{stage}_dropped)"
+        );
+        let exported = self.db.query_row(&sql, [], |row| row.get(0))?;
+        self.db.execute_batch(&format!(
+            "CREATE TEMP TABLE left_out AS
+             SELECT was.id AS id, was.updated AS updated, max(was.updated IS here.updated) AS unchanged
+             FROM now.{target}_seen AS here JOIN other.{stage}_seen AS was ON here.id = was.id
+             WHERE was.row NOT IN (SELECT row FROM other.{stage}_dropped)
+               AND here.row NOT IN (SELECT row FROM now.{target}_dropped)
+               AND was.id NOT IN (SELECT id FROM wanted)
+             GROUP BY was.id"
+        ))?;
+        let counted = |unchanged: bool| -> Result<u64> {
+            let sql = "SELECT count(*) FROM left_out WHERE unchanged = ?";
+            Ok(self.db.query_row(sql, [unchanged], |row| row.get(0))?)
+        };
+        let mut query =
+            self.db.prepare("SELECT id, updated FROM left_out WHERE unchanged ORDER BY id LIMIT ?")?;
+        let rows = query.query_map([most], |row| Ok(Left { id: row.get(0)?, updated: row.get(1)? }))?;
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        Ok(LeftOut { exported, unchanged: counted(true)?, changed: counted(false)?, rows })
     }
 
     /// Takes the records of the versions that [`Bases::find`] found in an export.

@@ -11,7 +11,7 @@
 use super::rejects::{RejectedRow, Rejects};
 use crate::error::{Error, IoContext, Result};
 use crate::extract::staging::StagedRows;
-use crate::load::journal::{Clash, Journal, Outcome, clashes};
+use crate::load::journal::{Journal, Outcome, sides};
 use crate::run::parts::StagedRow;
 use rusqlite::params;
 use std::collections::{BTreeMap, VecDeque};
@@ -87,8 +87,7 @@ struct LoadedRow {
     field: Option<String>,
     value: Option<String>,
     reason: Option<String>,
-    /// Where both sides were edited.
-    clashes: Vec<Clash>,
+    sides: [String; 3],
 }
 
 /// Writes the result files of a run into its folder. `journal` is `None` where nothing is loaded: rows that were
@@ -190,13 +189,7 @@ impl Verdict {
     }
 
     fn of_outcome(row: LoadedRow) -> Self {
-        let LoadedRow { id, outcome, field, value, reason, clashes, .. } = row;
-        let side = |of: fn(&Clash) -> &str| {
-            let texts: serde_json::Map<_, _> =
-                clashes.iter().map(|clash| (clash.field.clone(), of(clash).into())).collect();
-            if texts.is_empty() { String::new() } else { serde_json::Value::Object(texts).to_string() }
-        };
-        let sides = [side(|clash| &clash.base), side(|clash| &clash.sheet), side(|clash| &clash.service)];
+        let LoadedRow { id, outcome, field, value, reason, sides, .. } = row;
         Self { action: outcome.word(), id, field, value, reason, sides, ..Self::default() }
     }
 
@@ -315,12 +308,11 @@ fn loaded_after(journal: &Journal, row: u64) -> Result<Vec<LoadedRow>> {
         let (number, id, field, value, reason) =
             (row.get(0)?, row.get(1)?, row.get(3)?, row.get(4)?, row.get(5)?);
         let noted: Option<String> = row.get(6)?;
-        Ok((LoadedRow { row: number, id, outcome, field, value, reason, clashes: Vec::new() }, noted))
+        Ok((LoadedRow { row: number, id, outcome, field, value, reason, sides: Default::default() }, noted))
     })?;
     rows.map(|row| {
         let (row, noted) = row?;
-        let clashes = noted.map_or(Ok(Vec::new()), |text| clashes(&text))?;
-        Ok(LoadedRow { clashes, ..row })
+        Ok(LoadedRow { sides: noted.map_or(Ok(row.sides), |text| sides(&text))?, ..row })
     })
     .collect()
 }
@@ -480,7 +472,7 @@ mod tests {
             ];
             let loaded = numbered().filter_map(|(row, (_, fate))| {
                 let outcome = *outcomes.get(usize::from(*fate))?;
-                Some(Ok(LoadedRow { row, id: None, outcome, field: None, value: None, reason: None, clashes: vec![] }))
+                Some(Ok(LoadedRow { row, id: None, outcome, field: None, value: None, reason: None, sides: Default::default() }))
             });
             let rejected = numbered().filter(|(_, (_, fate))| *fate >= 9).flat_map(|(row, (_, fate))| {
                 ["extract", "transform"].into_iter().take(usize::from(*fate) - 8).map(move |stage| Ok(reject(row, stage)))

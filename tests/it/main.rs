@@ -18,6 +18,7 @@ mod kill;
 mod mapping;
 mod mapping_reference;
 mod merge;
+mod missing;
 mod nethunt_since;
 mod nethunt_streams;
 mod nimble_fields;

@@ -201,14 +201,18 @@ fn rows_of_two_exports_each_have_their_own_base() {
     }
 }
 
+fn forget_runs(rehearsal: &Rehearsal) {
+    for run in rehearsal.runs() {
+        std::fs::remove_dir_all(run).unwrap();
+    }
+}
+
 #[test]
 fn without_its_export_a_blank_cell_keeps_and_a_newer_record_is_a_conflict() {
     for (stream, field) in STREAMS {
         let rehearsal = Rehearsal::generated("", 20);
         let mut sheet = Sheet::with(&rehearsal, stream, field);
-        for run in rehearsal.runs() {
-            std::fs::remove_dir_all(run).unwrap();
-        }
+        forget_runs(&rehearsal);
         let ids: Vec<String> = (0..4).map(|row| sheet.cell(row, "_id").clone()).collect();
         let blank = sheet.cell(0, field).clone();
         sheet.cell(0, field).clear();
@@ -223,6 +227,7 @@ fn without_its_export_a_blank_cell_keeps_and_a_newer_record_is_a_conflict() {
         let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
         let found: Vec<&str> = ids.iter().map(|id| after.of(id, field)).collect();
         assert_eq!(found, [&blank, "Sheet", "", "Service"]);
+        forget_runs(&rehearsal);
         let (out, writes) = import(&rehearsal, stream, &["sheet.csv", "--on-conflict", "service"], 0);
         assert_eq!((out.count("updated"), writes), (0, 0), "{}", out.transcript());
         let (out, writes) = import(&rehearsal, stream, &["sheet.csv", "--on-conflict", "sheet"], 0);

@@ -9,9 +9,8 @@ mod deletions;
 mod merges;
 mod totals;
 
-pub use super::merge::Clash;
 pub use super::outcome::Outcome;
-pub use merges::{Edited, clashes};
+pub use merges::{Edited, Left, sides};
 pub use totals::ToDo;
 
 use super::target::{Change, Operation, OperationKind, Planned};
