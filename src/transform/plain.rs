@@ -2,7 +2,8 @@
 //! (design sections 4 and 6).
 //!
 //! A cell is read as the export wrote it: list columns are split, prose is not, everything else is taken
-//! whole. An empty cell keeps what is there, `#N/A` clears it.
+//! whole. An empty cell asks for nothing by itself, `#N/A` clears; where the version that a row was made from is
+//! known, the load stage sees that a cell was emptied.
 
 use super::draft::{CLEAR, Draft, OnExtra, TargetField, Write};
 use crate::error::{Error, Result};
