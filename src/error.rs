@@ -43,6 +43,7 @@ struct Inner {
     what: String,
     hint: Option<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    resumable: bool,
 }
 
 /// A result whose error is ours.
@@ -51,7 +52,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of the given class; `what` says what could not be done, and on what.
     pub fn new(class: Class, what: impl Into<String>) -> Self {
-        Self(Box::new(Inner { class, what: what.into(), hint: None, cause: None }))
+        Self(Box::new(Inner { class, what: what.into(), hint: None, cause: None, resumable: false }))
     }
 
     /// The command, configuration, mapping or input is wrong: exit 2.
@@ -86,6 +87,19 @@ impl Error {
     pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
         self
+    }
+
+    /// The same error where the run can be gone on with, although a check did not hold.
+    #[must_use]
+    pub fn resumable(mut self) -> Self {
+        self.0.resumable = true;
+        self
+    }
+
+    /// Whether the run can be gone on with.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        self.0.resumable || matches!(self.0.class, Class::Stopped | Class::Credentials)
     }
 
     /// What kind of end this means.

@@ -1,11 +1,10 @@
 //! `check` and `discover`: what a connection is good for, and what it holds.
 
 use super::create_fields::{self, CreateFieldsArgs};
-use crate::connect::{self, Access, Endpoint};
+use crate::connect::{Access, Endpoint};
 use crate::error::{Class, Result};
 use crate::flow::context::Context;
 use crate::flow::discover::{FieldView, count_stream, discover_stream};
-use crate::record::schema::Schema;
 use crate::report::figures::count;
 use crate::report::table::{Align, Table};
 
@@ -60,20 +59,6 @@ pub(crate) fn discover(context: &Context, args: &DiscoverArgs) -> Result<u8> {
         what if args.create.create_fields => create_fields::run(context, what, &args.create),
         Some(stream) if stream.contains(':') => fields(context, stream, args.sample),
         connection => streams(context, connection, args.counts),
-    }
-}
-
-/// The fields behind an endpoint that a mapping names: the service's own where the connection is set up, else
-/// those that every account has.
-pub(super) fn schema(context: &Context, endpoint: &str) -> Option<Schema> {
-    let Ok(Endpoint::Stream { connection, stream }) = Endpoint::parse(endpoint, None) else { return None };
-    let live = context.open(&connection, &stream).and_then(|opened| opened.source.schema());
-    match live {
-        Ok(schema) => Some((*schema).clone()),
-        Err(error) => {
-            context.reporter.note(format!("{endpoint} is not asked for its fields: {error}"));
-            connect::offline_schema(context.connections.service(&connection).ok()?, &stream)
-        }
     }
 }
 

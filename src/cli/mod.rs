@@ -9,9 +9,11 @@ mod delete;
 mod demo;
 mod look;
 mod mapping;
+mod plan;
 mod runs;
 mod select;
 mod sim;
+mod undo;
 mod work;
 
 use crate::config::{Connections, Overrides, duration};
@@ -41,7 +43,7 @@ const AFTER: &str = "Examples:
   ferry demo                                            the whole story on the built-in simulator
   ferry export nimble:contacts -o people.csv            everything out
   ferry import people.csv nimble:contacts               the edited sheet back in
-  ferry import leads.csv nethunt:Contacts -m leads.toml -n    what would happen
+  ferry plan leads.csv nethunt:Contacts -m leads.toml   what would happen; `ferry apply` does just that
 
 Exit codes: 0 done · 1 done, but rows were left behind · 2 command, mapping or input wrong, nothing written
             3 stopped, `ferry resume` goes on · 4 a check did not hold · 5 credentials refused";
@@ -95,6 +97,10 @@ enum Command {
     Export(work::ExportArgs),
     /// Bring a file's rows into a stream: planned, shown, confirmed, sent, accounted for
     Import(work::ImportArgs),
+    /// Save a plan of an import as a run, and send nothing
+    Plan(plan::PlanArgs),
+    /// Carry out a saved plan exactly as it was shown
+    Apply(plan::ApplyArgs),
     /// Delete the records that a file lists by `_id`; what goes is exported first
     Delete(delete::DeleteArgs),
     /// Read a stream or a file into a run's folder, and no more
@@ -107,6 +113,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Go on with a run that was stopped or killed
     Resume(runs::ResumeArgs),
+    /// Take a run back: what it created is deleted, what it changed is restored
+    Undo(undo::UndoArgs),
     /// Log in to a service with a browser, where it offers that
     #[command(
         subcommand,
@@ -126,10 +134,11 @@ enum Command {
     Config(config::ConfigCommand),
     /// Run the simulator of both CRMs, in the foreground
     Sim(sim::SimArgs),
-    /// Check and test mapping files
+    /// Draft, check, test and try mapping files
     #[command(
         subcommand,
         after_help = "Examples:
+  ferry mapping new leads.csv nethunt:Contacts -o leads.toml    a draft, and how sure it is
   ferry mapping check leads.toml      names, operations, arguments: everything wrong at once
   ferry mapping test mappings/*.toml  the examples in the files"
     )]
@@ -179,21 +188,21 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
         Command::Discover(args) => look::discover(context, &args),
         Command::Export(args) => work::export(context, args),
         Command::Import(args) => work::import(context, args),
+        Command::Plan(args) => plan::plan(context, args),
+        Command::Apply(args) => plan::apply(context, &args),
         Command::Delete(args) => delete::delete(context, args),
         Command::Extract(args) => work::extract(context, args),
         Command::Transform(args) => work::transform(context, &args),
         Command::Load(args) => work::load(context, args),
         Command::Runs(args) => runs::runs(context, &args),
         Command::Resume(args) => runs::resume(context, &args),
+        Command::Undo(args) => undo::undo(context, &args),
         Command::Auth(command) => auth::run(context, &command),
         Command::Config(command) => config::run(context, &command),
         Command::Sim(args) => {
             sim::run(args, json, &mut context.reporter.data()).map(|()| 0).map_err(Error::input)
         }
-        Command::Mapping(command) => {
-            let known = |endpoint: &str| look::schema(context, endpoint);
-            mapping::run(&command, &known, json, &mut context.reporter.data()).map(|good| u8::from(!good))
-        }
+        Command::Mapping(command) => mapping::run(context, &command),
     }
 }
 
@@ -246,11 +255,14 @@ impl Command {
             self,
             Self::Export(_)
                 | Self::Import(_)
+                | Self::Plan(_)
+                | Self::Apply(_)
                 | Self::Delete(_)
                 | Self::Extract(_)
                 | Self::Transform(_)
                 | Self::Load(_)
                 | Self::Resume(_)
+                | Self::Undo(_)
         )
     }
 
@@ -261,12 +273,15 @@ impl Command {
             Self::Discover(_) => "discover",
             Self::Export(_) => "export",
             Self::Import(_) => "import",
+            Self::Plan(_) => "plan",
+            Self::Apply(_) => "apply",
             Self::Delete(_) => "delete",
             Self::Extract(_) => "extract",
             Self::Transform(_) => "transform",
             Self::Load(_) => "load",
             Self::Runs(_) => "runs",
             Self::Resume(_) => "resume",
+            Self::Undo(_) => "undo",
             Self::Auth(_) => "auth",
             Self::Config(_) => "config",
             Self::Sim(_) => "sim",

@@ -6,18 +6,23 @@ use crate::flow;
 use crate::flow::context::Context;
 use crate::flow::job::Job;
 use crate::flow::resume::resume as go_on;
+use crate::flow::shown;
 use crate::report::Summary;
 use crate::report::figures::count;
+use crate::report::rows::{ACTIONS, Flat};
 use crate::report::table::{Align, Table};
 use crate::run::folder::RunEntry;
 use clap::Subcommand;
 use serde::Serialize;
+use std::io::BufWriter;
 
 /// List runs, or show one
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ferry runs                        what was done here, and how it ended
-  ferry runs show k3f9 --json       one run's summary")]
+  ferry runs show k3f9              one run: its plan, or what became of it
+  ferry runs show k3f9 --json       the same as objects: the run, then each row of its plan
+  ferry runs show k3f9 --csv --action update,conflict > plan.csv")]
 pub(crate) struct RunsArgs {
     #[command(subcommand)]
     what: Option<What>,
@@ -27,11 +32,21 @@ pub(crate) struct RunsArgs {
 enum What {
     /// List all runs, the oldest first
     List,
-    /// Show one run: what was asked, and what became of it
-    Show {
-        /// The run, by any unique part of its name
-        run: String,
-    },
+    /// Show one run: what was asked, its plan, and what became of it
+    Show(ShowArgs),
+}
+
+/// Show one run: what was asked, its plan, and what became of it
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// The run, by any unique part of its name
+    run: String,
+    /// The rows of its plan as CSV, a line for each difference
+    #[arg(long)]
+    csv: bool,
+    /// Only rows with these actions
+    #[arg(long, value_name = "ACTION,..", value_delimiter = ',', value_parser = ACTIONS)]
+    action: Vec<String>,
 }
 
 /// Go on with a run that was stopped or killed
@@ -68,7 +83,7 @@ struct Listed {
 pub(crate) fn runs(context: &Context, args: &RunsArgs) -> Result<u8> {
     match &args.what {
         None | Some(What::List) => list(context),
-        Some(What::Show { run }) => show(context, &context.runs.find(run)?),
+        Some(What::Show(args)) => show(context, &context.runs.find(&args.run)?, args),
     }
 }
 
@@ -113,11 +128,21 @@ fn list(context: &Context) -> Result<u8> {
     Ok(0)
 }
 
-fn show(context: &Context, entry: &RunEntry) -> Result<u8> {
+fn show(context: &Context, entry: &RunEntry, args: &ShowArgs) -> Result<u8> {
+    if args.csv {
+        let mut flat = Flat::new(BufWriter::new(context.reporter.data()))?;
+        shown::rows(entry, &args.action, &mut |row| flat.write(row))?;
+        flat.finish()?;
+        return Ok(0);
+    }
     let mut listed = listed(entry)?;
     listed.watermark = flow::watermark_of(context, &entry.name)?.map(|watermark| watermark.to_string());
     if context.reporter.is_json() {
         context.reporter.object(&listed);
+        shown::rows(entry, &args.action, &mut |row| {
+            context.reporter.object(row);
+            Ok(())
+        })?;
         return Ok(0);
     }
     let target = listed.target.as_deref().map(|target| format!(" → {target}")).unwrap_or_default();
@@ -129,6 +154,9 @@ fn show(context: &Context, entry: &RunEntry) -> Result<u8> {
         listed.status,
         entry.path.display()
     ));
+    if let Some(plan) = shown::plan(context, entry)? {
+        context.reporter.print(plan.render());
+    }
     if let Some(summary) = &listed.summary {
         context.reporter.print(summary.render());
     }

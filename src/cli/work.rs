@@ -1,5 +1,6 @@
 //! `export`, `import` and the stages alone: what was typed becomes a job with its run.
 
+use super::plan::LimitArgs;
 use super::select::SelectArgs;
 use crate::connect::Endpoint;
 use crate::connect::files::{ReadOptions, WriteOptions};
@@ -24,6 +25,9 @@ enum ModeArg {
     /// Both
     Upsert,
 }
+
+/// No more records are deleted because their rows are missing, unless more are allowed.
+const MOST_MISSING: u64 = 100;
 
 /// What becomes of a cell that was edited on both sides
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,13 +102,10 @@ pub(crate) struct ImportArgs {
     mapping: Option<PathBuf>,
     #[command(flatten)]
     into: IntoArgs,
-    /// Delete the records whose rows were taken out of an exported sheet; the file has to lie where the export wrote
-    /// it, and what goes is copied, shown and asked for on its own
+    /// Delete the records whose rows were taken out of an exported sheet, up to `--max-deletes` (100); the file has to
+    /// lie where the export wrote it, and what goes is copied, shown and asked for on its own
     #[arg(long)]
     delete_missing: bool,
-    /// Refuse to delete more missing records than this
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "delete_missing")]
-    max_deletes: u64,
     /// At most so many rows
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -113,7 +114,7 @@ pub(crate) struct ImportArgs {
 }
 
 #[derive(Debug, clap::Args)]
-struct IntoArgs {
+pub(super) struct IntoArgs {
     /// What may be done
     #[arg(long, value_enum)]
     mode: Option<ModeArg>,
@@ -139,6 +140,15 @@ struct IntoArgs {
     /// Do not read back what was written
     #[arg(long)]
     no_verify: bool,
+    /// Write which run and row it is of into this field of each created record: what was made is then found for
+    /// certain after a lost answer
+    #[arg(long, value_name = "FIELD")]
+    marker_field: Option<String>,
+    /// Clear the marks again, with a request for each created record
+    #[arg(long, requires = "marker_field")]
+    clear_marker: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Read a stream or a file into a run's folder, and no more
@@ -216,7 +226,8 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<u8> {
     job.target = Some(place(target)?);
     job.selection.limit = args.limit;
     job.load = args.into.options();
-    job.load.delete_missing = args.delete_missing.then_some(args.max_deletes);
+    let most = job.load.max_deletes.unwrap_or(MOST_MISSING);
+    job.load.delete_missing = args.delete_missing.then_some(most);
     begin(context, &job)
 }
 
@@ -249,7 +260,7 @@ pub(crate) fn load(context: &Context, args: LoadArgs) -> Result<u8> {
 }
 
 impl IntoArgs {
-    fn options(self) -> LoadOptions {
+    pub(super) fn options(self) -> LoadOptions {
         let mode = self.mode.map(|mode| match mode {
             ModeArg::Create => "create",
             ModeArg::Update => "update",
@@ -268,6 +279,12 @@ impl IntoArgs {
                 ConflictArg::Sheet => OnConflict::Sheet,
                 ConflictArg::Service => OnConflict::Service,
             },
+            max_changes: self.limits.max_changes,
+            max_deletes: self.limits.max_deletes,
+            canary: self.limits.canary,
+            marker_field: self.marker_field,
+            clear_marker: self.clear_marker,
+            no_verify: self.no_verify,
         }
     }
 }
@@ -317,6 +334,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
         mapping,
         load: LoadOptions::default(),
         delete: None,
+        undo: None,
     })
 }
 

@@ -15,6 +15,7 @@ use crate::http::Client;
 use crate::http::authorize::{Authorize, Fixed};
 use crate::http::pace::Pace;
 use crate::load::target::Target;
+use crate::record::customs::{Customs, Needed};
 use crate::record::schema::Schema;
 use crate::stop::Stop;
 use secrecy::{ExposeSecret, SecretString};
@@ -104,6 +105,24 @@ pub fn offline_schema(service: &Service, stream: &str) -> Option<Schema> {
     match service.name {
         "nimble" => nimble::offline_schema(stream),
         _ => None,
+    }
+}
+
+/// What a service's stream expects of its records beyond its fields.
+#[must_use]
+pub fn customs(service: &Service, stream: &str) -> Customs {
+    match (service.name, stream) {
+        // Nimble refuses a contact without any name, and shows birthdays in the American way.
+        ("nimble", "contacts") => Customs {
+            needed: &[Needed { any_of: &["first name", "last name", "company name"], required: true }],
+            day: Some("%m/%d/%Y"),
+            kind: Some("person"),
+        },
+        // NetHunt takes a record without a name, but shows it as one.
+        ("nethunt", stream) if !stream.contains('/') && stream != "folders" => {
+            Customs { needed: &[Needed { any_of: &["Name"], required: false }], ..Customs::default() }
+        }
+        _ => Customs::default(),
     }
 }
 

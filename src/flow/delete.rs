@@ -12,11 +12,11 @@ use crate::connect::files::{Compression, FileEndpoint, Format, LineWriter, Table
 use crate::error::{Class, Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode};
-use crate::load::delete::{AT_ONCE, Removal, state_of};
+use crate::load::delete::{AT_ONCE, Removal, shown, state_of};
 use crate::load::journal::Journal;
-use crate::load::target::{Change, Operation, OperationKind, Target};
+use crate::load::target::{Operation, OperationKind, Target};
 use crate::record::census::Census;
-use crate::record::{RawRecord, Record, columns, is_empty, to_text};
+use crate::record::{RawRecord, Record, columns, to_text};
 use crate::report::counts::{load_counts, planned_counts};
 use crate::report::plan::plan_view;
 use crate::report::summary::Status;
@@ -35,8 +35,6 @@ const COPY: &str = "copy";
 const PLANNED: &str = "planned";
 const READS: &str = "reads";
 const NAMED: &str = "named";
-/// Fields by which people recognise a record in the plan.
-const SHOWN: usize = 3;
 
 pub(super) fn run(
     context: &Context,
@@ -68,7 +66,7 @@ pub(super) fn run(
                 .hint("begin a new run"));
         }
     }
-    plan.name_copies(summary);
+    name_copies(folder, summary);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
     let view = plan_view(stream.source.name(), &journal, &mut rejects, rate)?;
@@ -96,8 +94,10 @@ fn send(context: &Context, stream: &Stream, journal: &mut Journal) -> Result<()>
     let pace = stream.client.pace();
     let records = journal.to_do()?.rows();
     let progress = context.reporter.progress("delete", Some(records), Some(Budget::from(pace.rate())));
+    let decode = stream.source.decoder();
     let removal = Removal {
         target: &**stream.target()?,
+        decode: &*decode,
         concurrency: pace.concurrency(),
         settle: stream.settle,
         stop: &context.stop,
@@ -144,7 +144,7 @@ impl Plan<'_> {
         let before = self.context.requests().0;
         let copy = self.copy(journal)?;
         let reads = self.context.requests().0 - before;
-        self.write_copies(&copy)?;
+        write_copies(self.folder, self.stream, &copy, &|_| Ok(true))?;
         let digest = journal.digest()?;
         journal.transaction(|journal| {
             journal.set_fact(READS, &reads.to_string())?;
@@ -213,42 +213,53 @@ impl Plan<'_> {
         staging.finish(&Completeness::Complete)?;
         Ok(staging)
     }
+}
 
-    /// The copy as files: as the service wrote the records, and as a plain export.
-    fn write_copies(&self, copy: &Staging) -> Result<()> {
-        let [table, raw] = self.copies();
-        let schema = self.stream.source.schema()?;
-        let decode = self.stream.source.decoder();
-        let columns = columns::plan(&schema, copy.census(), false);
-        let mut table = TableWriter::create(&table, columns, &WriteOptions::default())?;
-        let mut raw = LineWriter::create(&raw)?;
-        let mut rows = copy.read()?;
-        while let Some(batch) = rows.next_rows()? {
-            let records = batch.iter().filter_map(|staged| decode.decode(&staged.record.raw).ok());
-            table.append(table.format().encode(&records.collect::<Vec<_>>())?)?;
-            batch.iter().try_for_each(|staged| raw.append(&staged.record.raw))?;
+/// The copy as files: as the service wrote the records, and as a plain export; of the rows that `goes` says.
+pub(super) fn write_copies(
+    folder: &RunFolder,
+    stream: &Stream,
+    copy: &Staging,
+    goes: &dyn Fn(u64) -> Result<bool>,
+) -> Result<()> {
+    let [table, raw] = copies(folder);
+    let schema = stream.source.schema()?;
+    let decode = stream.source.decoder();
+    let columns = columns::plan(&schema, copy.census(), false);
+    let mut table = TableWriter::create(&table, columns, &WriteOptions::default())?;
+    let mut raw = LineWriter::create(&raw)?;
+    let mut rows = copy.read()?;
+    while let Some(batch) = rows.next_rows()? {
+        let mut records = Vec::with_capacity(batch.len());
+        for staged in &batch {
+            if goes(staged.row)? {
+                records.extend(decode.decode(&staged.record.raw).ok());
+                raw.append(&staged.record.raw)?;
+            }
         }
-        table.finish()?;
-        raw.finish()
+        table.append(table.format().encode(&records)?)?;
     }
+    table.finish()?;
+    raw.finish()
+}
 
-    fn copies(&self) -> [FileEndpoint; 2] {
-        let file = |name: &str, format, compression| FileEndpoint {
-            path: self.folder.path().join(name),
-            format,
-            compression,
-        };
-        [
-            file("deleted.csv", Format::Csv, Compression::None),
-            file("deleted.jsonl.zst", Format::Jsonl, Compression::Zstd),
-        ]
+/// Names the copies in a summary.
+pub(super) fn name_copies(folder: &RunFolder, summary: &mut Summary) {
+    for (key, file) in ["deleted", "deleted_raw"].into_iter().zip(copies(folder)) {
+        summary.files.insert(key.to_owned(), file.path.display().to_string());
     }
+}
 
-    fn name_copies(&self, summary: &mut Summary) {
-        for (key, file) in ["deleted", "deleted_raw"].into_iter().zip(self.copies()) {
-            summary.files.insert(key.to_owned(), file.path.display().to_string());
-        }
-    }
+fn copies(folder: &RunFolder) -> [FileEndpoint; 2] {
+    let file = |name: &str, format, compression| FileEndpoint {
+        path: folder.path().join(name),
+        format,
+        compression,
+    };
+    [
+        file("deleted.csv", Format::Csv, Compression::None),
+        file("deleted.jsonl.zst", Format::Jsonl, Compression::Zstd),
+    ]
 }
 
 /// The records that a few ids lead to.
@@ -314,17 +325,4 @@ fn name(journal: &Journal, reads: &Reads, staged: &StagedRow) -> Result<()> {
             journal.reject_id(staged.row, Some(id), &why)
         }
     }
-}
-
-/// What people recognise a record by: its first fields that hold something.
-fn shown(record: &Record) -> Vec<Change> {
-    let fields = record.fields.iter().filter(|field| !field.name.starts_with('_'));
-    fields
-        .filter_map(|field| {
-            let held = field.entries.iter().filter(|entry| !is_empty(&entry.value));
-            let before: Vec<String> = held.map(|entry| to_text(&entry.value)).collect();
-            (!before.is_empty()).then(|| Change { field: field.name.clone(), before, after: Vec::new() })
-        })
-        .take(SHOWN)
-        .collect()
 }

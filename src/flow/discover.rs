@@ -1,6 +1,7 @@
 //! A look at a stream: its fields, and what a sample of its records holds.
 
 use super::context::Context;
+use super::schemas;
 use crate::error::{IoContext, Result};
 use crate::extract::Selection;
 use crate::extract::staging::{Seen, Staging};
@@ -61,16 +62,23 @@ pub struct FieldView {
 /// As reading in general.
 pub fn discover_stream(context: &Context, connection: &str, stream: &str, sample: u64) -> Result<StreamView> {
     let opened = context.open(connection, stream)?;
-    let schema = opened.source.schema()?;
+    let schema = schemas::asked(context, connection, stream, &opened)?;
     let folder = tempfile::tempdir().during(|| "cannot make a temporary folder".to_owned())?;
     let mut staging = Staging::open(folder.path(), "extract")?;
+    let mut census = Census::default();
     // What cannot be listed has fields, and no records to look at.
     let listed = opened.target.as_ref().is_none_or(|target| target.lists());
     if sample > 0 && listed {
         let selection = Selection { limit: Some(sample), ..Selection::default() };
-        opened.source.extract(&selection, &mut staging)?;
+        let completeness = opened.source.extract(&selection, &mut staging)?;
+        staging.finish(&completeness)?;
+        // Counted anew: the census of the pages counts a record twice that was edited while it was read.
+        let (mut staged, decoder) = (staging.read()?, opened.source.decoder());
+        while let Some(rows) = staged.next_rows()? {
+            let records = rows.iter().filter_map(|row| decoder.decode(&row.record.raw).ok());
+            records.for_each(|record| census.add(&record));
+        }
     }
-    let census = staging.census().clone();
     let fields = columns::plan(&schema, &census, false)
         .iter()
         .filter(|column| !HEAD_COLUMNS.contains(&column.header.as_str()))

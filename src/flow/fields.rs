@@ -89,6 +89,7 @@ pub fn create(
         mapping: None,
         load: LoadOptions { mode: Some("create".to_owned()), dry_run, ..LoadOptions::default() },
         delete: None,
+        undo: None,
     };
     let folder = context.runs.create(&job.command, FIELDS, &job)?;
     context.reporter.note(format!("run {}", folder.name()));

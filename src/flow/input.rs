@@ -130,7 +130,7 @@ impl Input {
                     None => return Err(Error::input(format!("`{}` cannot be read again", endpoint.name()))),
                 };
                 // Text files hold text alone; only typed ones have something to count.
-                let typed = matches!(endpoint.format, Format::Jsonl | Format::Parquet);
+                let typed = matches!(endpoint.format, Format::Jsonl | Format::Parquet | Format::Vcard);
                 let counted = (typed || self.counts_text).then_some(&self.reads);
                 read_file(context, reader.as_mut(), counted, selection.limit, &mut self.staging, rejects)?;
                 rejects.commit()?;

@@ -8,6 +8,11 @@ use crate::extract::Selection;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// The command of a run that makes a plan, and of the same run once the plan is carried out.
+pub const PLAN: &str = "plan";
+/// See [`PLAN`].
+pub const APPLY: &str = "apply";
+
 /// What was asked of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -45,6 +50,18 @@ pub struct Job {
     /// The records that the source names are deleted at the target, if they are no more than so many.
     #[serde(default)]
     pub delete: Option<u64>,
+    /// The run that is taken back.
+    #[serde(default)]
+    pub undo: Option<Undo>,
+}
+
+/// What is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The run's name.
+    pub run: String,
+    /// Whether records go, too, that were found after their answer was lost and whose maker is not known.
+    pub adopted: bool,
 }
 
 /// An end of the way of the data.
@@ -99,9 +116,39 @@ pub struct LoadOptions {
     /// Records whose rows were taken out of an exported sheet are deleted, if they are no more than so many.
     #[serde(default)]
     pub delete_missing: Option<u64>,
+    /// Refuse a plan that changes more records than this.
+    #[serde(default)]
+    pub max_changes: Option<u64>,
+    /// Refuse a plan that deletes more records than this.
+    #[serde(default)]
+    pub max_deletes: Option<u64>,
+    /// Do so many rows first and look at what came of them.
+    #[serde(default)]
+    pub canary: Option<u64>,
+    /// Mark each created record in this field.
+    #[serde(default)]
+    pub marker_field: Option<String>,
+    /// Clear the marks in the end.
+    #[serde(default)]
+    pub clear_marker: bool,
+    /// Do not read back what was written.
+    #[serde(default)]
+    pub no_verify: bool,
 }
 
 impl Job {
+    /// Whether the run ends with a plan that is kept to be carried out by `ferry apply`.
+    #[must_use]
+    pub fn keeps_plan(&self) -> bool {
+        self.command == PLAN && self.load.dry_run
+    }
+
+    /// Whether the run carries out a plan that was kept.
+    #[must_use]
+    pub fn applies_plan(&self) -> bool {
+        self.command == APPLY
+    }
+
     /// The readable middle of a run's name.
     #[must_use]
     pub fn subject(&self) -> String {

@@ -1,11 +1,14 @@
 //! `import` and `load`: rows into a service, planned, confirmed, sent, accounted for.
 
+use super::apply;
+use super::canary;
 use super::context::Context;
 use super::input::Input;
 use super::job::Job;
+use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{bases, missing, read_input, results};
+use super::{bases, missing, read_input, results, verify};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -33,7 +36,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };
     let stream = context.reopen(target)?;
     let account = stream.target()?.account().clone();
-    let _writer = match job.load.dry_run {
+    let _writer = match job.load.dry_run && !job.keeps_plan() {
         true => None,
         false => {
             let patience = Duration::from_secs(job.load.lock_wait);
@@ -54,26 +57,38 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         summary.rejected = rejects.count().unwrap_or(0);
         summary.rest_is_pending();
     })?;
+    apply::refuse_unsettled(job, &journal, &others)?;
     planning::note_target(summary, &saved);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
+    if let Some(bound) = &prepared.bound {
+        loss::tell(context, &input, bound, &*stream.source.schema()?)?;
+    }
     context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
+    if let Err(over) = apply::keep_limits(job, &journal) {
+        summary.take_load(&load_counts(&journal, &mut rejects)?);
+        return Err(over);
+    }
     if job.load.dry_run {
         results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
         summary.status = Status::Planned;
         return Ok(());
     }
-    let sent = send(context, &prepared, job, &saved, &mut journal);
+    let sent = send(context, folder.name(), &prepared, job, &saved, &mut journal);
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     bases::remember(context, job, folder.name(), &account, &journal)?;
     sent?;
+    if !job.load.no_verify {
+        verify::run(context, folder, &stream, &saved.mark, &mut journal, summary)?;
+    }
     summary.conclude();
     Ok(())
 }
 
 fn send(
     context: &Context,
+    run: &str,
     prepared: &Prepared<'_>,
     job: &Job,
     saved: &Saved,
@@ -86,6 +101,7 @@ fn send(
     if !context.yes && !context.reporter.confirm("Carry out this plan?")? {
         return Err(Error::stopped("nothing was sent: the plan was not confirmed"));
     }
+    apply::note_confirmed(journal)?;
     let stream = prepared.stream;
     let others = prepared.others;
     let keys = planning::keys(prepared, job)?;
@@ -95,7 +111,9 @@ fn send(
     let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
     let progress = context.reporter.progress("send", Some(rows), Some(budget));
-    let apply = Apply {
+    let canary = canary::until(job, journal)?;
+    let marker = planning::marker(run, prepared, job)?;
+    let mut apply = Apply {
         target: &**stream.target()?,
         decode: &*decode,
         keys: &keys,
@@ -104,11 +122,19 @@ fn send(
         stop: &context.stop,
         server_now: &|| stream.client.server_now(),
         made_elsewhere: &|id| others.made(id),
-        look_again: saved.made.is_none_or(|made| made.elapsed() > FRESH),
+        fresh_until: saved.made.map_or_else(Instant::now, |made| made + FRESH),
+        every: stream.client.pace().rate().time_for(1).unwrap_or_default(),
+        until_row: canary.unwrap_or(u64::MAX),
+        marker: marker.as_ref(),
         look_first: unproven.then_some(&look),
         progress: &|rows| progress.add(rows),
     };
-    let sent = apply.run(journal);
+    let mut sent = apply.run(journal);
+    if let (Some(until), Ok(())) = (canary, &sent) {
+        canary::pass(context, stream, journal, until)?;
+        apply.until_row = u64::MAX;
+        sent = apply.run(journal);
+    }
     progress.finish();
     sent
 }

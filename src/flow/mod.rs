@@ -3,25 +3,36 @@
 //! A command becomes a [`Job`], noted in the run's folder before the first request. [`execute`]
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
+pub mod apply;
 mod bases;
+mod canary;
+pub mod checking;
 pub mod context;
 mod delete;
 mod direct;
 pub mod discover;
+pub mod drafting;
 mod export;
 pub mod fields;
 pub mod input;
 pub mod job;
 mod load;
+pub mod loss;
 mod mapped;
 mod merge;
 pub mod missing;
 mod others;
 mod output;
 mod planning;
+pub mod records;
 mod results;
 pub mod resume;
+pub mod schemas;
+mod searching;
+pub mod shown;
 mod since;
+pub mod undo;
+mod verify;
 mod watched;
 
 use crate::error::{Error, Result};
@@ -69,8 +80,8 @@ pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
 /// # Errors
 /// When it has (class `Input`), or the folder cannot be used.
 pub fn ask_anew(folder: &RunFolder, job: &Job) -> Result<()> {
-    if job.delete.is_some() {
-        return Err(Error::input(format!("run `{}` deletes, it has nothing to load", folder.name())));
+    if job.delete.is_some() || job.undo.is_some() {
+        return Err(Error::input(format!("run `{}` takes away, it has nothing to load", folder.name())));
     }
     planning::forget(folder)?;
     folder.write_job(job)
@@ -113,6 +124,9 @@ fn with_accounts(context: &Context, folder: &RunFolder, job: &Job) -> Result<Job
 }
 
 fn carry_out(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    if let (Some(target), Some(asked)) = (&job.target, &job.undo) {
+        return undo::run(context, folder, job, target, asked, summary);
+    }
     match (&job.target, job.delete) {
         (None, _) => extract(context, folder, job, summary)?,
         (Some(Place::File { endpoint, .. }), _) => export::run(context, folder, job, endpoint, summary)?,

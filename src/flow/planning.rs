@@ -5,6 +5,7 @@ use super::input::Input;
 use super::job::Job;
 use super::mapped::{self, Transform};
 use super::others::OtherRuns;
+use super::searching::{self, Search};
 use super::{merge, missing, say_completeness, watched};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
@@ -12,12 +13,16 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Selection};
 use crate::load::current::{self, Current};
 use crate::load::journal::Journal;
+use crate::load::look;
+use crate::load::marker::{self, Marker};
 use crate::load::merge::Merge;
 use crate::load::plan::{Matching, Materials, Mode, plan};
 use crate::load::target::ReadMark;
 use crate::record::census::Census;
 use crate::record::instant;
-use crate::record::schema::{FieldRef, Side};
+use crate::record::schema::{FieldRef, Schema, Side};
+use crate::report::figures::{count, counted};
+use crate::report::plan::{LOOKS, MATCHED_WITH};
 use crate::report::{Rejects, Summary};
 use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
@@ -31,6 +36,7 @@ pub(super) const TARGET: &str = "target";
 const PLANNED: &str = "planned";
 const MARK: &str = "mark";
 const COMPLETENESS: &str = "completeness";
+const KEYS: &str = "keys";
 
 /// What is known of a load before its plan.
 pub(super) struct Prepared<'a> {
@@ -69,6 +75,13 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
     }))
 }
 
+/// The key alternatives that a saved plan was made with.
+pub(super) fn saved_keys(journal: &Journal) -> Result<Vec<Vec<FieldRef>>> {
+    let Some(keys) = journal.fact(KEYS)? else { return Ok(Vec::new()) };
+    serde_json::from_str(&keys)
+        .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))
+}
+
 /// Makes room for another plan of the same extracted records: one that was saved is forgotten, for it was made
 /// for another target, mapping or moment.
 pub(super) fn forget(folder: &RunFolder) -> Result<()> {
@@ -104,6 +117,19 @@ pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRe
         .collect()
 }
 
+/// How created records are marked, as the plan has it.
+pub(super) fn marker(folder: &str, prepared: &Prepared<'_>, job: &Job) -> Result<Option<Marker>> {
+    let schema = prepared.stream.source.schema()?;
+    let wanted = job.load.marker_field.as_deref();
+    wanted.map(|name| Marker::new(name, folder, job.load.clear_marker, &[], &schema)).transpose()
+}
+
+fn marker_of(schema: &Schema, transform: &Transform, run: &str, job: &Job) -> Result<Option<Marker>> {
+    let wanted = job.load.marker_field.as_deref();
+    let marker = |name| Marker::new(name, run, job.load.clear_marker, transform.targets(), schema);
+    wanted.map(marker).transpose()
+}
+
 /// Reads a mapping for this load and finds its names on both sides.
 pub(super) fn bind(context: &Context, input: &Input, stream: &Stream, job: &Job) -> Result<Option<Bound>> {
     let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok(None) };
@@ -129,14 +155,33 @@ pub(super) fn make(
     let keys = keys(prepared, job)?;
     let matching = matching(prepared, job, keys)?;
     wait_for_open_intents(context, prepared, job)?;
-    let (mut target, completeness) = read_target(context, folder, job, prepared)?;
-    let census = target.1.clone();
     let schema = prepared.stream.source.schema()?;
-    let transform = match prepared.bound.take() {
-        Some(bound) => Transform::Mapped(Box::new(bound)),
-        None => mapped::plain(prepared.input, job, &schema, &census)?,
+    let mapping = prepared.bound.take().map(|bound| Transform::Mapped(Box::new(bound)));
+    let mapped = mapping
+        .map(|transform| -> Result<_> {
+            let counts = mapped::run(context, folder, prepared.input, &transform, rejects)?;
+            Ok((transform, counts))
+        })
+        .transpose()?;
+    let before = context.requests().0;
+    let search = match &mapped {
+        Some((transform, _)) => {
+            searching::instead(folder, prepared.stream, job, &matching, transform.targets())?
+        }
+        None => None,
     };
-    let counts = mapped::run(context, folder, prepared.input, &transform, rejects)?;
+    let read = read_target(context, folder, job, prepared, search.as_ref().map(|search| (search, &matching)));
+    let (mut target, completeness) = read?;
+    let requests = context.requests().0 - before;
+    let census = target.1.clone();
+    let (transform, counts) = match mapped {
+        Some(mapped) => mapped,
+        None => {
+            let transform = mapped::plain(prepared.input, job, &schema, &census)?;
+            let counts = mapped::run(context, folder, prepared.input, &transform, rejects)?;
+            (transform, counts)
+        }
+    };
     let decode = prepared.stream.source.decoder();
     let index = folder.path().join(current::FILE);
     let current = Current::build(&index, target.0.read()?, &*decode, &matching.keys)?;
@@ -153,6 +198,10 @@ pub(super) fn make(
             missing::note(&found, journal)
         })?;
     let read = merging.as_ref().map(merge::Merging::read);
+    let marker = marker_of(&schema, &transform, folder.name(), job)?;
+    if let Some(name) = marker.as_ref().map(Marker::place) {
+        journal.set_fact(marker::FACT, &name)?;
+    }
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
     let time_zone = time_zone(&transform);
     let materials = Materials {
@@ -165,6 +214,7 @@ pub(super) fn make(
         time_zone: &time_zone,
         matching: &matching,
         merge: read.as_ref().map(|read| Merge::new(transform.targets(), read)),
+        marker: marker.as_ref(),
     };
     plan(&materials, &current, merging.as_ref().map(|merging| &merging.bases), drafts.read()?, journal)?;
     drop((current, materials));
@@ -173,10 +223,23 @@ pub(super) fn make(
     if let Transform::Mapped(bound) = transform {
         prepared.bound = Some(*bound);
     }
+    super::apply::note_unsettled(journal, prepared.others)?;
+    note_cost(journal, prepared)?;
+    if prepared.stream.target()?.lists() {
+        let read = (target.0.count()?, requests);
+        journal.set_fact(MATCHED_WITH, &matched_with(read, counts.mapped, &matching, search.is_some()))?;
+    }
+    let keys = serde_json::to_string(&matching.keys);
+    journal.set_fact(KEYS, &keys.map_err(|cause| Error::stopped("cannot save the plan").because(cause))?)?;
     save(journal, mark(&mut target.0, prepared, target.2)?, completeness, counts.filtered)
 }
 
-fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filtered: u64) -> Result<Saved> {
+pub(super) fn save(
+    journal: &mut Journal,
+    mark: ReadMark,
+    completeness: Completeness,
+    filtered: u64,
+) -> Result<Saved> {
     let failed = |cause| Error::stopped("cannot save the plan").because(cause);
     let facts = [
         (MARK, serde_json::to_string(&mark).map_err(failed)?),
@@ -186,6 +249,28 @@ fn save(journal: &mut Journal, mark: ReadMark, completeness: Completeness, filte
     ];
     journal.transaction(|journal| facts.iter().try_for_each(|(key, value)| journal.set_fact(key, value)))?;
     Ok(Saved { mark, completeness, filtered, made: Some(Instant::now()) })
+}
+
+/// Notes what the last looks before updates will take.
+fn note_cost(journal: &Journal, prepared: &Prepared<'_>) -> Result<()> {
+    let every = prepared.stream.client.pace().rate().time_for(1).unwrap_or_default();
+    let looks = look::cost(&**prepared.stream.target()?, journal.to_do()?.updates, every);
+    journal.set_fact(LOOKS, &looks.to_string())
+}
+
+/// What rows are matched with, and why it was read in that way.
+fn matched_with((records, requests): (u64, u64), rows: u64, matching: &Matching, searched: bool) -> String {
+    let (records, requests) = (counted(records, "record"), counted(requests, "request"));
+    let searches = rows * matching.keys.len() as u64;
+    match (searched, searches) {
+        (true, _) => format!("matched with {records} that searches for the keys found in {requests}"),
+        (false, 0) => format!("matched with all {records}, read in {requests}"),
+        (false, _) => format!(
+            "matched with all {records}, read in {requests}; searches for the keys would take {} or \
+             more, or might miss some",
+            count(searches)
+        ),
+    }
 }
 
 fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Result<Matching> {
@@ -245,7 +330,7 @@ fn wait_for_open_intents(context: &Context, prepared: &Prepared<'_>, job: &Job) 
         return Ok(());
     }
     context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
-    if job.load.dry_run {
+    if job.load.dry_run && !job.keeps_plan() {
         return Ok(());
     }
     let ripe = prepared.locked + prepared.stream.settle;
@@ -262,6 +347,7 @@ fn read_target(
     folder: &RunFolder,
     job: &Job,
     prepared: &Prepared<'_>,
+    search: Option<(&Search, &Matching)>,
 ) -> Result<(TargetRead, Completeness)> {
     let source = &prepared.stream.source;
     let mut staging = Staging::restart(folder.path(), TARGET)?;
@@ -272,7 +358,10 @@ fn read_target(
         return Ok(((staging, Census::default(), Some(began)), Completeness::Complete));
     }
     let selection = Selection { expect: job.load.expect, ..Selection::default() };
-    let completeness = watched::extract(context, prepared.stream, &selection, &mut staging)?;
+    let completeness = match search {
+        Some((search, matching)) => search.read(context, prepared.stream, matching, &mut staging)?,
+        None => watched::extract(context, prepared.stream, &selection, &mut staging)?,
+    };
     staging.finish(&completeness)?;
     say_completeness(context, source.name(), &completeness);
     let census = staging.census().clone();

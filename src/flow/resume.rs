@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::job::{Job, Place};
+use super::undo::refuse_undone;
 use super::{Ended, execute};
 use crate::error::{Error, Result};
 use crate::report::Summary;
@@ -18,17 +19,29 @@ pub fn resume(context: &Context, part: Option<&str>) -> Result<Ended> {
         Some(part) => context.runs.find(part)?,
         None => last(context)?,
     };
-    let folder = context.runs.open(&entry)?;
+    go_on(context, &entry)
+}
+
+/// Goes on with a run, or gives the account of a finished one again.
+///
+/// # Errors
+/// When another process works on it.
+pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
+    let folder = context.runs.open(entry)?;
     let job: Job = folder.job()?;
+    refuse_undone(&entry)?;
     if let Some(summary) = Summary::stored(&entry.path)?
         && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
     {
-        context.reporter.say(format!("run `{}` has nothing left to do", entry.name));
+        context.reporter.say(match job.keeps_plan() {
+            true => format!("run `{0}` is a plan: carry it out with `ferry apply {0}`", entry.name),
+            false => format!("run `{}` has nothing left to do", entry.name),
+        });
         return Ok(Ended { summary, error: None });
     }
     context.reporter.say(format!("going on with run `{}`", entry.name));
     if let Err(error) = reach(context, &job) {
-        return untouched(context, &entry, &job, error);
+        return untouched(context, entry, &job, error);
     }
     Ok(execute(context, &folder, &job))
 }
@@ -42,7 +55,7 @@ fn reach(context: &Context, job: &Job) -> Result<()> {
 
 /// How a run ended that could not be gone on with. Nothing is stored: behind the right connection it can still
 /// be resumed.
-fn untouched(context: &Context, entry: &RunEntry, job: &Job, error: Error) -> Result<Ended> {
+pub(super) fn untouched(context: &Context, entry: &RunEntry, job: &Job, error: Error) -> Result<Ended> {
     let stored = Summary::stored(&entry.path)?;
     let mut summary = stored.unwrap_or_else(|| Summary::new(&entry.name, &job.command));
     summary.status = Status::after(&error);
@@ -56,7 +69,7 @@ fn last(context: &Context) -> Result<RunEntry> {
     let mut finished = None;
     for entry in context.runs.list()?.into_iter().rev() {
         let Ok(job) = entry.job::<Job>() else { continue };
-        if job.load.dry_run {
+        if job.load.dry_run || refuse_undone(&entry).is_err() {
             continue;
         }
         match Summary::stored(&entry.path)?.map(|summary| summary.status) {

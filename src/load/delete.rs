@@ -1,4 +1,5 @@
-//! Deleting what was planned, each record once, and none that has changed since (design sections 9.2 and 9.4).
+//! Deleting and putting back what was planned, each record once, and none that has changed since (design sections
+//! 9.2, 9.4 and 9.7).
 //!
 //! As in [`super::apply`], one thread owns the journal and workers send. The intents of a batch are committed
 //! before it is handed out; a worker reads the batch's records again and sends the ids of those that are as
@@ -6,12 +7,16 @@
 //! So what is in doubt, be it after a lost answer or a crash, is settled by reading by id: gone is done, there
 //! is sent again.
 //!
+//! An undo also restores fields. Such a write is sent alone, and only if the record still holds what it is to take
+//! the place of; in doubt, it is settled by what the record then holds.
+//!
 //! Not here: what is to be deleted, and keeping a copy of it (`flow::delete`).
 
 use super::journal::{Doubtful, Journal, Outcome, Pending};
-use super::target::{Sent, Target};
+use super::target::{Change, OperationKind, Sent, Target, UpdateState};
 use crate::error::{Error, Result};
-use crate::record::{RawRecord, instant};
+use crate::extract::Decode;
+use crate::record::{RawRecord, Record, instant, is_empty, to_text};
 use crate::stop::Stop;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use jiff::Timestamp;
@@ -24,6 +29,8 @@ use std::time::{Duration, Instant};
 pub struct Removal<'a> {
     /// Where the records are.
     pub target: &'a dyn Target,
+    /// Reads them.
+    pub decode: &'a dyn Decode,
     /// Batches in flight at most.
     pub concurrency: usize,
     /// How long a request may take to become visible after its answer was lost.
@@ -38,6 +45,9 @@ pub struct Removal<'a> {
 
 /// Records read at a time.
 pub const AT_ONCE: usize = 30;
+
+/// Fields by which people recognise a record in the plan.
+const SHOWN: usize = 3;
 
 /// Rounds in which nothing but doubts came back, after which the service is taken to be down.
 const FRUITLESS: usize = 2;
@@ -83,8 +93,22 @@ pub fn state_of(record: &RawRecord) -> Value {
     json!({"updated": record.updated, "content": content})
 }
 
+/// What people recognise a record by: its first fields that hold something.
+#[must_use]
+pub fn shown(record: &Record) -> Vec<Change> {
+    let fields = record.fields.iter().filter(|field| !field.name.starts_with('_'));
+    fields
+        .filter_map(|field| {
+            let held = field.entries.iter().filter(|entry| !is_empty(&entry.value));
+            let before: Vec<String> = held.map(|entry| to_text(&entry.value)).collect();
+            (!before.is_empty()).then(|| Change { field: field.name.clone(), before, after: Vec::new() })
+        })
+        .take(SHOWN)
+        .collect()
+}
+
 impl Removal<'_> {
-    /// Deletes everything that has no outcome yet.
+    /// Carries out everything that has no outcome yet.
     ///
     /// # Errors
     /// Class `Stopped` when a stop was asked for, the service is down or the quota is spent; `Credentials`
@@ -97,7 +121,11 @@ impl Removal<'_> {
             self.settle_doubts(journal, ripe)?;
             let round = self.send_all(journal)?;
             if round.doubts == 0 {
-                return Ok(());
+                match journal.open_operations()? {
+                    0 => return Ok(()),
+                    // A row may have a further operation.
+                    _ => continue,
+                }
             }
             ripe = Instant::now() + self.settle;
             fruitless = if round.certain == 0 { fruitless + 1 } else { 0 };
@@ -123,7 +151,7 @@ impl Removal<'_> {
             let ids: Vec<String> = chunk.iter().filter_map(|doubtful| doubtful.pending.id.clone()).collect();
             let there = self.read(&ids)?;
             journal.transaction(|journal| {
-                chunk.iter().try_for_each(|doubtful| settle(journal, doubtful, &there))
+                chunk.iter().try_for_each(|doubtful| self.settle(journal, doubtful, &there))
             })?;
         }
         Ok(())
@@ -227,12 +255,18 @@ impl Removal<'_> {
         let mut answer = Answer { came: Vec::with_capacity(batch.len()), blocked: None };
         let mut unchanged = Vec::with_capacity(batch.len());
         for pending in batch {
-            match pending.id.as_ref().and_then(|id| there.get(id)) {
-                None => answer.came.push((pending, Came::Done)),
-                Some(record) => match change(&pending.operation.before, record) {
+            let record = pending.id.as_ref().and_then(|id| there.get(id));
+            match (pending.operation.kind, record) {
+                (OperationKind::Delete, None) => answer.came.push((pending, Came::Done)),
+                (OperationKind::Delete, Some(record)) => match change(&pending.operation.before, record) {
                     Some(why) => answer.came.push((pending, Came::Changed(why))),
                     None => unchanged.push(pending),
                 },
+                (_, None) => answer.came.push((pending, Came::Changed(GONE.to_owned()))),
+                (_, Some(record)) => {
+                    let came = self.put_back(&pending, record, &mut answer.blocked);
+                    answer.came.push((pending, came));
+                }
             }
         }
         if unchanged.is_empty() {
@@ -243,18 +277,72 @@ impl Removal<'_> {
         for pending in unchanged {
             let unnamed =
                 || Sent::Doubt { why: "the answer does not name it".to_owned(), server_error: false };
-            let came = match sent.next().unwrap_or_else(unnamed) {
-                Sent::Done { .. } => Came::Done,
-                Sent::Refused(why) => Came::Refused(why),
-                Sent::Doubt { why, server_error } => Came::Doubt { why, server_error },
-                Sent::Blocked(error) => {
-                    answer.blocked.get_or_insert(error);
-                    Came::Unsent
-                }
-            };
+            let came = came(sent.next().unwrap_or_else(unnamed), &mut answer.blocked);
             answer.came.push((pending, came));
         }
         answer
+    }
+
+    /// Sends what restores fields of a record, if they still hold what it is to take the place of.
+    fn put_back(&self, pending: &Pending, record: &RawRecord, blocked: &mut Option<Error>) -> Came {
+        if blocked.is_some() || self.stop.is_requested() {
+            return Came::Unsent;
+        }
+        match self.stands(pending, record) {
+            Some(UpdateState::AsMeant) => Came::Done,
+            Some(UpdateState::AsBefore) => {
+                came(self.target.send(&pending.operation, pending.id.as_deref()), blocked)
+            }
+            Some(UpdateState::Otherwise) | None => Came::Changed(CHANGED.to_owned()),
+        }
+    }
+
+    fn stands(&self, pending: &Pending, record: &RawRecord) -> Option<UpdateState> {
+        let record = self.decode.decode(&record.raw).ok()?;
+        Some(self.target.update_state(&pending.operation, &record))
+    }
+
+    /// What becomes of an operation in doubt, now that it is known which records are there.
+    fn settle(
+        &self,
+        journal: &Journal,
+        doubtful: &Doubtful,
+        there: &HashMap<String, RawRecord>,
+    ) -> Result<()> {
+        let pending = &doubtful.pending;
+        let (row, seq) = (pending.row, pending.seq);
+        let id = pending.id.as_deref().unwrap_or_default();
+        let deletes = pending.operation.kind == OperationKind::Delete;
+        let state = match there.get(id) {
+            None if deletes => Some(UpdateState::AsMeant),
+            None => return journal.conclude(row, Outcome::Conflict, Some(GONE)),
+            Some(_) if deletes => Some(UpdateState::AsBefore),
+            Some(record) => self.stands(pending, record),
+        };
+        match state {
+            Some(UpdateState::AsMeant) => journal.done(pending, id, &[], false),
+            // What two answers of 5xx have left as it was is something that the service cannot do (design 9.3).
+            Some(UpdateState::AsBefore) if doubtful.server_error && doubtful.misses >= 1 => {
+                journal.refuse(row, seq, &doubtful.answer)
+            }
+            Some(UpdateState::AsBefore) => journal.missed(row, seq),
+            Some(UpdateState::Otherwise) | None => journal.conclude(row, Outcome::Conflict, Some(CHANGED)),
+        }
+    }
+}
+
+const GONE: &str = "the record was deleted since the plan was made";
+const CHANGED: &str = "the record was changed since the plan was made";
+
+fn came(sent: Sent, blocked: &mut Option<Error>) -> Came {
+    match sent {
+        Sent::Done { .. } => Came::Done,
+        Sent::Refused(why) => Came::Refused(why),
+        Sent::Doubt { why, server_error } => Came::Doubt { why, server_error },
+        Sent::Blocked(error) => {
+            blocked.get_or_insert(error);
+            Came::Unsent
+        }
     }
 }
 
@@ -282,20 +370,6 @@ impl Round {
     }
 }
 
-/// What becomes of a delete in doubt, now that it is known which records are there.
-fn settle(journal: &Journal, doubtful: &Doubtful, there: &HashMap<String, RawRecord>) -> Result<()> {
-    let pending = &doubtful.pending;
-    let id = pending.id.as_deref().unwrap_or_default();
-    if !there.contains_key(id) {
-        return journal.done(pending, id, &[], false);
-    }
-    // A record that two answers of 5xx have left there is one that the service cannot delete (design 9.3).
-    if doubtful.server_error && doubtful.misses >= 1 {
-        return journal.refuse(pending.row, pending.seq, &doubtful.answer);
-    }
-    journal.missed(pending.row, pending.seq)
-}
-
 /// How `record` differs from what it was when the plan was made.
 fn change(before: &Value, record: &RawRecord) -> Option<String> {
     let time = |text: Option<&str>| text.and_then(instant::parse);
@@ -305,8 +379,7 @@ fn change(before: &Value, record: &RawRecord) -> Option<String> {
             Some(format!("the record was changed at {} since the plan was made", instant::print(now)))
         }
         (Some(_), Some(_)) => None,
-        _ => (state_of(record)["content"] != before["content"])
-            .then(|| "the record was changed since the plan was made".to_owned()),
+        _ => (state_of(record)["content"] != before["content"]).then(|| CHANGED.to_owned()),
     }
 }
 

@@ -303,9 +303,10 @@ fn same(one: &[Value], other: &[Value], ordered: bool, equal: fn(&Value, &Value)
 }
 
 /// Whether a value is the other as another format may hold it: numbers by value, times to the millisecond, which
-/// is what typed files keep.
+/// is what typed files keep, and lines without the carriage returns that a spreadsheet takes off.
 fn is_same(one: &Value, other: &Value) -> bool {
-    let (text, known) = (to_text(one), to_text(other));
+    let lines = |value: &Value| to_text(value).replace("\r\n", "\n").replace('\r', "\n");
+    let (text, known) = (lines(one), lines(other));
     if text == known {
         return true;
     }

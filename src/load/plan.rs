@@ -7,6 +7,7 @@ use super::bases::{BaseRow, Bases};
 use super::current::Current;
 use super::journal::{Journal, Outcome, PlannedRow};
 use super::keys;
+use super::marker::Marker;
 use super::merge::{Merge, Note, OnConflict};
 use super::target::{OperationKind, RowToPlan, Target};
 use crate::error::Result;
@@ -67,6 +68,8 @@ pub struct Materials<'a> {
     pub matching: &'a Matching,
     /// Merges rows that have a base.
     pub merge: Option<Merge<'a>>,
+    /// How created records are marked, if they are.
+    pub marker: Option<&'a Marker>,
 }
 
 /// A row with its match, before the comparison.
@@ -256,15 +259,21 @@ fn plan_row(materials: &Materials<'_>, row: u64, draft: &Draft, matched: Matched
             Some(record)
         }
     };
+    let marker = materials.marker.filter(|_| current.is_none());
+    let marked = marker.map(|marker| marker.marked(row, draft));
     let to_plan = RowToPlan {
-        fields: materials.fields,
-        draft,
+        fields: marker.map_or(materials.fields, Marker::fields),
+        draft: marked.as_ref().unwrap_or(draft),
         current: current.as_deref(),
         schema: materials.schema,
         census: materials.census,
         time_zone: draft.time_zone.as_deref().unwrap_or(materials.time_zone),
     };
-    match materials.target.plan(&to_plan) {
+    let finished = |mut work| match marker {
+        Some(marker) => marker.finish(materials.target, &to_plan, row, &mut work).map(|()| work),
+        None => Ok(work),
+    };
+    match materials.target.plan(&to_plan).and_then(finished) {
         Err(rejects) => {
             let first = rejects.first().cloned();
             let reasons: Vec<_> = rejects.into_iter().map(|reject| reject.reason).collect();

@@ -1,5 +1,9 @@
 //! What the load stage asks of a service that can be written to. Nothing here sends; connectors do.
 
+mod back;
+
+pub use back::{Attached, Difference, Inverse, LastChange};
+
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::Source;
@@ -10,6 +14,7 @@ use crate::transform::draft::{Draft, Reject, TargetField};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// A stream of a service that can be written to.
 pub trait Target: Send + Sync {
@@ -59,6 +64,20 @@ pub trait Target: Send + Sync {
     /// As reads in general.
     fn read(&self, ids: &[String]) -> Result<Vec<RawRecord>>;
 
+    /// How many records one request of [`Target::read`] shows.
+    fn looks_at_once(&self) -> usize {
+        30
+    }
+
+    /// Which records have changed since a moment of the server's clock; `None` where the service does not tell
+    /// for sure: records are then read before they are changed.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn edited_since(&self, _from: Timestamp) -> Result<Option<Changed>> {
+        Ok(None)
+    }
+
     /// Every record created since the plan's read began, for the sweeps of design section 9.3: records that
     /// were there before may be among them.
     ///
@@ -82,6 +101,20 @@ pub trait Target: Send + Sync {
     /// As reads in general.
     fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>>;
 
+    /// Whether the service's search for a place finds every record that holds a value there: hits that do not are
+    /// no harm, as they are verified.
+    fn finds(&self, _place: &FieldRef) -> bool {
+        false
+    }
+
+    /// How many requests it takes to list all records, about; `None` where nobody can tell beforehand.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn listing_takes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Whether `record` holds everything that the create `operation` sent, in canonical form.
     fn holds(&self, operation: &Operation, record: &Record) -> bool;
 
@@ -90,7 +123,73 @@ pub trait Target: Send + Sync {
 
     /// Whether an update's fields in `record` are as it meant them, as they were before, or neither.
     fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState;
+
+    /// How many records [`Target::read`] is best asked for at a time.
+    fn reads_at_once(&self) -> usize {
+        30
+    }
+
+    /// Hands over every record that changed since `from`, where the service shows them in one answer; false where
+    /// it does not, and records are read by id. A record may come twice, in different versions.
+    ///
+    /// # Errors
+    /// As reads in general, besides those of `take`.
+    fn changed_since(&self, _from: Timestamp, _take: &mut TakeRecord<'_>) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// How `record` differs from what the operations of a row, in the order of their sending, meant it to hold
+    /// once the service has tidied it: a later operation stands for an earlier one where both touch a field.
+    /// Nothing when it is as meant, whatever else it holds. Pure.
+    fn differences(&self, operations: &[Operation], record: &Record) -> Vec<Difference> {
+        let as_meant = operations.iter().all(|operation| match operation.kind {
+            OperationKind::Create => self.holds(operation, record),
+            _ => self.update_state(operation, record) == UpdateState::AsMeant,
+        });
+        if as_meant { Vec::new() } else { vec![Difference::whole()] }
+    }
+
+    /// What a record that the operations of a row made holds beyond what they wrote and what the service fills in
+    /// by itself. Pure.
+    fn beyond(&self, _operations: &[Operation], _record: &Record) -> Vec<Difference> {
+        Vec::new()
+    }
+
+    /// What takes an operation on an existing record back, now that the record is like this. Pure.
+    fn inverse(&self, operation: &Operation, record: &Record) -> Inverse {
+        Inverse::of_whole(operation, self.update_state(operation, record))
+    }
+
+    /// Whether a record holds nothing but what the service itself gives one that it makes on the side of another.
+    fn is_bare(&self, _record: &Record) -> bool {
+        false
+    }
+
+    /// What was attached to records since `since`, or hangs on them now where the service does not tell when:
+    /// whoever deletes them would lose it.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn attached(&self, _records: &[Record], _since: Timestamp) -> Result<Vec<Attached>> {
+        Ok(Vec::new())
+    }
+
+    /// The ids of those records that are known to have been created by this login.
+    ///
+    /// # Errors
+    /// As reads in general.
+    fn own(&self, _records: &[RawRecord], _since: Timestamp) -> Result<HashSet<String>> {
+        Ok(HashSet::new())
+    }
+
+    /// The last change of a record since `since`, as far as the service tells; asked for a few records only.
+    fn last_change(&self, record: &RawRecord, _since: Timestamp) -> LastChange {
+        LastChange { at: record.updated.clone(), by_other: None }
+    }
 }
+
+/// Takes records one by one.
+pub type TakeRecord<'a> = dyn FnMut(RawRecord) -> Result<()> + Send + 'a;
 
 /// A row, and what a plan needs to know about its target.
 #[derive(Clone, Copy)]
@@ -197,6 +296,15 @@ pub struct Candidate {
     pub by_other: bool,
     /// Records that the service made on the side of this one.
     pub also: Vec<String>,
+}
+
+/// What has changed at a service since it was asked last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The records.
+    pub ids: Vec<String>,
+    /// From where to ask the next time, by the server's clock.
+    pub until: Timestamp,
 }
 
 /// How a record stands to an update that is in doubt.

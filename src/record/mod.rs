@@ -9,6 +9,7 @@
 pub mod canonical;
 pub mod census;
 pub mod columns;
+pub mod customs;
 pub mod instant;
 pub mod list_cell;
 pub mod schema;

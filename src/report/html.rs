@@ -4,7 +4,7 @@
 //! runs no script.
 
 use super::figures::{count, duration, shortened};
-use super::summary::{Complete, Status, Summary};
+use super::summary::{Complete, DIFFERENCES, Status, Summary};
 use crate::error::{Error, Result};
 use crate::run::folder::RunFolder;
 use std::fmt::Write;
@@ -49,6 +49,7 @@ pub fn write(folder: &RunFolder, summary: &Summary, about: &About<'_>) -> Result
         ("rejected", "Rejected and failed rows"),
         ("conflicts", "Rows in conflict"),
         ("indoubt", "Rows in doubt"),
+        (DIFFERENCES, "Read back, and not as meant"),
     ] {
         if let Some(path) = summary.files.get(kind) {
             rows(&mut page, Path::new(path), title)?;
@@ -97,6 +98,7 @@ fn accounts(page: &mut String, summary: &Summary) {
         ("failed", summary.failed),
         ("in doubt", summary.in_doubt),
         ("not sent yet", summary.pending),
+        ("read back and as meant", summary.verified),
         ("requests", summary.requests),
         ("of these repeated", summary.retries),
     ];
@@ -133,7 +135,8 @@ fn rows(page: &mut String, path: &Path, title: &str) -> Result<()> {
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;
     let headers = reader.headers().map_err(failed)?.clone();
     let columns = [("_ferry_row", "row"), ("_ferry_id", "record"), ("_ferry_field", "field")];
-    let columns = columns.into_iter().chain([("_ferry_value", "value"), ("_ferry_reason", "reason")]);
+    let columns = columns.into_iter().chain([("_ferry_meant", "meant"), ("_ferry_found", "found")]);
+    let columns = columns.chain([("_ferry_value", "value"), ("_ferry_reason", "reason")]);
     let columns: Vec<_> = columns
         .filter_map(|(name, shown)| Some((headers.iter().position(|header| header == name)?, shown)))
         .collect();

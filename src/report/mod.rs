@@ -11,6 +11,7 @@
 //! - [`table`] and [`figures`] are how lists, numbers and times look.
 
 pub mod counts;
+pub mod differences;
 mod ends;
 pub mod figures;
 pub mod html;
@@ -19,6 +20,7 @@ pub mod progress;
 pub mod rejects;
 pub mod reporter;
 pub mod results;
+pub mod rows;
 pub mod settings;
 pub mod summary;
 pub mod table;

@@ -35,8 +35,12 @@ pub struct PlanView {
     pub conflicts: u64,
     /// Values dropped because their place holds one (`on_extra = "first"`).
     pub dropped_values: u64,
-    /// Operations to be sent.
+    /// Requests to be sent: the operations, and the last looks before updates.
     pub requests: u64,
+    /// Of these, the last looks.
+    pub looks: u64,
+    /// What the rows were matched with, and why it was read that way.
+    pub matched_with: Option<String>,
     /// The allowed pace: `90/min`, `none`.
     pub rate: String,
     /// How long the requests take at that pace, at least; unknown without one.
@@ -75,6 +79,11 @@ pub struct LeftOut {
     pub reason: Option<String>,
 }
 
+/// Facts in the journal: how many last looks the updates take, and what [`PlanView::matched_with`] says.
+pub const LOOKS: &str = "looks";
+/// See [`LOOKS`].
+pub const MATCHED_WITH: &str = "matched_with";
+
 /// How many rows of each kind are shown, and how much of each.
 const UPDATES: usize = 6;
 const CREATES: usize = 3;
@@ -83,6 +92,7 @@ const EACH_LEFT_OUT: usize = 3;
 const FIELDS: usize = 6;
 const CREATE_FIELDS: usize = 4;
 const VALUE: usize = 40;
+const VALUES: usize = 6;
 
 /// The plan in the journal, for `target` at the allowed pace.
 ///
@@ -97,7 +107,11 @@ pub fn plan_view(
     let counts = journal.counts()?;
     let number = |outcome| counts.get(&Some(outcome)).copied().unwrap_or(0);
     let to_do = journal.to_do()?;
-    let requests = journal.open_operations()?;
+    let looks = match to_do.updates {
+        0 => 0,
+        _ => journal.fact(LOOKS)?.and_then(|text| text.parse().ok()).unwrap_or(0),
+    };
+    let requests = journal.open_operations()? + looks;
     let mut differences = differences(journal, "update", UPDATES)?;
     differences.extend(self::differences(journal, "create", CREATES)?);
     differences.extend(self::differences(journal, "delete", DELETES)?);
@@ -112,6 +126,8 @@ pub fn plan_view(
         conflicts: number(Outcome::Conflict),
         dropped_values: journal.extra()?,
         requests,
+        looks,
+        matched_with: journal.fact(MATCHED_WITH)?,
         rate: rate.to_string(),
         seconds: rate.time_for(requests).map(|time| time.as_secs_f64()),
         differences,
@@ -156,7 +172,9 @@ impl PlanView {
             lines.extend([String::new(), "  first rows left out".to_owned()]);
             lines.extend(self.left_out.iter().map(LeftOut::render));
         }
-        lines.extend([String::new(), format!("  {}", self.cost())]);
+        lines.push(String::new());
+        lines.extend(self.matched_with.iter().map(|with| format!("  {with}")));
+        lines.push(format!("  {}", self.cost()));
         lines.join("\n")
     }
 
@@ -173,7 +191,12 @@ impl PlanView {
         if self.requests == 0 {
             return "nothing to do, no requests to send".to_owned();
         }
-        let requests = counted(self.requests, "request");
+        let mut requests = counted(self.requests, "request");
+        if self.looks > 0 {
+            let looks = count(self.looks);
+            requests
+                .push_str(&format!(" ({looks} of them to look at records again just before they change)"));
+        }
         match self.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
             Some(time) => format!("{requests} to send, at least {} at {}", duration(time), self.rate),
             None => format!("{requests} to send, at no limit"),
@@ -208,10 +231,7 @@ impl Difference {
             .changes
             .iter()
             .take(FIELDS)
-            .map(|change| {
-                let (before, after) = contrasted(&values(&change.before), &values(&change.after), VALUE);
-                format!("{}: {before} → {after}", change.field)
-            })
+            .map(|change| format!("{}: {}", change.field, difference(change)))
             .collect();
         if self.changes.len() > FIELDS {
             fields.push(format!("… and {}", counted((self.changes.len() - FIELDS) as u64, "more field")));
@@ -233,6 +253,32 @@ impl LeftOut {
         };
         format!("    row {}  {}  {on}{}", self.row, self.action, self.reason.as_deref().unwrap_or_default())
     }
+}
+
+/// A difference: one value's as before and after, several values' as what comes and what goes.
+fn difference(change: &Change) -> String {
+    let filled =
+        |values: &[String]| values.iter().filter(|value| !value.is_empty()).cloned().collect::<Vec<_>>();
+    let (before, after) = (filled(&change.before), filled(&change.after));
+    let only = |these: &[String], those: &[String], sign: &str| {
+        let only = these.iter().filter(|value| !those.contains(value));
+        only.map(|value| format!("{sign} {}", shortened(value, VALUE))).collect::<Vec<_>>()
+    };
+    let (comes, goes) = (only(&after, &before, "+"), only(&before, &after, "-"));
+    if before.len().max(after.len()) < 2 || (comes.is_empty() && goes.is_empty()) {
+        let (before, after) = contrasted(&values(&change.before), &values(&change.after), VALUE);
+        return format!("{before} → {after}");
+    }
+    let more = (comes.len() + goes.len()).saturating_sub(VALUES) as u64;
+    let mut told: Vec<String> = comes.into_iter().chain(goes).take(VALUES).collect();
+    if more > 0 {
+        told.push(format!("… and {}", counted(more, "more value")));
+    }
+    let stay = before.iter().filter(|value| after.contains(value)).count();
+    if stay > 0 {
+        told.push(format!("({} stay)", count(stay as u64)));
+    }
+    told.join("  ")
 }
 
 fn values(values: &[String]) -> String {
@@ -334,7 +380,7 @@ mod tests {
              \n\
              \x20 first updates\n\
              \x20   row 12  64b0…000c  email[work]: a@x.org → b@x.org\n\
-             \x20                      phone: (empty) → +44 20 7946 0000; +44 20 7946 0001\n\
+             \x20                      phone: + +44 20 7946 0000  + +44 20 7946 0001\n\
              \n\
              \x20 first creates\n\
              \x20   row 13  first name: first name⏎of Ada · last name: last name⏎of Ada · email[work]: \

@@ -186,7 +186,7 @@ impl Reporter {
     pub fn confirm(&self, question: &str) -> Result<bool> {
         if !(self.shared.terminals.input && self.shared.terminals.err) {
             return Err(Error::input(format!("cannot ask `{}` without a terminal", tame(question)))
-                .hint("look at the plan with `--dry-run`, then repeat the command with `--yes`"));
+                .hint("look at the plan, then repeat the command with `--yes`"));
         }
         self.shared.err_text(&format!("{} [y/N] ", tame(question)));
         let mut answer = String::new();

@@ -5,7 +5,7 @@
 
 use super::counts::LoadCounts;
 use super::figures::{count, counted, duration, tame};
-use crate::error::{Class, Error, IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::extract::Completeness;
 use crate::run::folder::RunFolder;
 use serde::de::Error as _;
@@ -16,6 +16,9 @@ use std::time::Duration;
 
 /// The name of the stored summary in a run's folder.
 pub const REPORT: &str = "report.json";
+/// The file, by its name in the summary, of what was read back and is not as meant. Where there is one, a check did
+/// not hold.
+pub const DIFFERENCES: &str = "differences";
 
 /// What a run did. Serialises with exactly the keys of design section 4, in their order.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -145,10 +148,7 @@ impl Status {
     /// How a run ended that an error ended.
     #[must_use]
     pub fn after(error: &Error) -> Self {
-        match error.class() {
-            Class::Stopped | Class::Credentials => Self::Stopped,
-            _ => Self::Failed,
-        }
+        if error.is_resumable() { Self::Stopped } else { Self::Failed }
     }
 
     /// The word of design section 4.
@@ -197,8 +197,8 @@ impl Summary {
     /// incomplete.
     pub fn conclude(&mut self) {
         let left_behind = self.rejected + self.failed + self.conflicts + self.in_doubt > 0;
-        self.status =
-            if left_behind || self.complete == Complete::No { Status::Partial } else { Status::Done };
+        let unsure = self.complete == Complete::No || self.differs();
+        self.status = if left_behind || unsure { Status::Partial } else { Status::Done };
     }
 
     /// The exit code of this summary alone; for a run that ended with an error see [`Summary::exit_code_after`].
@@ -218,7 +218,7 @@ impl Summary {
             (None, Status::Stopped) => 3,
             (None, Status::Done | Status::Partial | Status::Planned) => 0,
         };
-        let incomplete = if self.complete == Complete::No { 4 } else { 0 };
+        let incomplete = if self.complete == Complete::No || self.differs() { 4 } else { 0 };
         let left_behind = self.rejected + self.failed + self.conflicts + self.in_doubt > 0;
         let rows = u8::from(left_behind && self.status != Status::Planned);
         worst_exit_code([ended, incomplete, rows])
@@ -266,6 +266,11 @@ impl Summary {
             ));
         }
         Ok(())
+    }
+
+    /// Whether something that was written is not there as meant.
+    fn differs(&self) -> bool {
+        self.files.contains_key(DIFFERENCES)
     }
 
     /// Keeps the summary as the run's `report.json`.
@@ -444,6 +449,14 @@ mod tests {
             (Summary { conflicts: 1, ..done.clone() }, 1),
             (Summary { in_doubt: 1, ..done.clone() }, 1),
             (Summary { complete: Complete::No, rejected: 1, ..done.clone() }, 4),
+            (
+                Summary {
+                    files: [(DIFFERENCES.to_owned(), String::new())].into(),
+                    failed: 1,
+                    ..done.clone()
+                },
+                4,
+            ),
             (Summary { status: Status::Stopped, complete: Complete::No, ..done.clone() }, 3),
             (Summary { status: Status::Failed, rejected: 9, ..done.clone() }, 2),
             (Summary { status: Status::Planned, rejected: 9, conflicts: 1, ..done.clone() }, 0),

@@ -86,6 +86,29 @@ impl Runs {
         Ok(RunFolder { path: entry.path.clone(), name: entry.name.clone(), _lock: lock })
     }
 
+    /// Keeps a file in a folder of the state, beside the runs: whole or not at all, for its owner alone.
+    ///
+    /// # Errors
+    /// When the state folder cannot be written to.
+    pub fn keep(&self, folder: &str, name: &str, content: &[u8]) -> Result<()> {
+        let folder = self.beside(folder);
+        make_private(&folder)?;
+        write_whole(&folder, name, content)
+    }
+
+    /// The files kept in a folder of the state, as far as they can be read.
+    #[must_use]
+    pub fn kept(&self, folder: &str) -> Vec<Vec<u8>> {
+        let Ok(entries) = std::fs::read_dir(self.beside(folder)) else { return Vec::new() };
+        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort();
+        paths.iter().filter_map(|path| std::fs::read(path).ok()).collect()
+    }
+
+    fn beside(&self, folder: &str) -> PathBuf {
+        self.root.parent().unwrap_or(Path::new("")).join(folder)
+    }
+
     /// All runs, the oldest first.
     ///
     /// # Errors
@@ -181,12 +204,16 @@ impl RunFolder {
     /// # Errors
     /// When the disk is full.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
-        let during = || format!("cannot write `{}`", self.path.join(name).display());
-        let mut file = tempfile::NamedTempFile::with_prefix_in(".new-", &self.path).during(during)?;
-        file.write_all(content).and_then(|()| file.as_file().sync_all()).during(during)?;
-        file.persist(self.path.join(name)).map_err(|failed| failed.error).during(during)?;
-        Ok(())
+        write_whole(&self.path, name, content)
     }
+}
+
+fn write_whole(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
+    let during = || format!("cannot write `{}`", folder.join(name).display());
+    let mut file = tempfile::NamedTempFile::with_prefix_in(".new-", folder).during(during)?;
+    file.write_all(content).and_then(|()| file.as_file().sync_all()).during(during)?;
+    file.persist(folder.join(name)).map_err(|failed| failed.error).during(during)?;
+    Ok(())
 }
 
 /// When a run was asked for, from its `run.json`.

@@ -5,3 +5,4 @@ pub mod draft;
 pub mod mapping;
 pub mod ops;
 pub mod plain;
+pub mod suggest;

@@ -25,6 +25,9 @@ fn streams_are_listed_with_what_can_be_done_and_counted_where_the_service_tells(
 #[test]
 fn fields_are_shown_with_modifiers_types_choices_fill_rate_and_examples() {
     let rehearsal = Rehearsal::generated("", 40);
+    // Written in this very second, so that it may have been edited since it was read.
+    let fields = json!({"first name": [{"value": "Ada", "modifier": ""}]});
+    rehearsal.service("POST", "/contact", &json!({"record_type": "person", "fields": fields}));
     let fields = rehearsal.json(["discover", "nethunt:Contacts"]).expect(0).objects();
     let field = |name: &str| fields.iter().find(|field| field["name"] == name).unwrap();
     let (name, score, tags) = (field("Name"), field("Score"), field("Tags"));
@@ -34,6 +37,10 @@ fn fields_are_shown_with_modifiers_types_choices_fill_rate_and_examples() {
     assert_eq!((&score["kind"], &score["inferred"]), (&json!("number"), &json!(["kind"])), "{score}");
     assert_eq!((&tags["several"], &tags["inferred"]), (&json!(true), &json!(["several"])), "{tags}");
     let fields = rehearsal.json(["discover", "nimble:contacts"]).expect(0).objects();
+    for field in &fields {
+        assert_eq!(field["records"], 41);
+        assert!(field["filled"].as_u64() <= Some(41), "{field}");
+    }
     let of_email: Vec<&Value> =
         fields.iter().filter(|field| field["field"] == "email").map(|field| &field["modifier"]).collect();
     assert!(of_email.contains(&&json!("work")) && of_email.contains(&&json!("personal")), "{of_email:?}");

@@ -259,3 +259,16 @@ fn another_reader_of_parquet_sees_the_same_values() {
         assert_eq!(answer[1], serde_json::json!(ids));
     }
 }
+
+#[test]
+fn a_guarded_sheet_becomes_an_unguarded_file_of_any_format() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("guarded.csv", "name,sum\nAda,'=1+1\nBob,'quoted'\n");
+    for name in ["plain.parquet", "plain.jsonl", "plain.csv.gz"] {
+        rehearsal.ferry(["export", "guarded.csv", "-o", name, "--spreadsheet-safe"]).expect(0);
+        if name != "plain.csv.gz" {
+            rehearsal.ferry(["export", name, "-o", "again.csv"]).expect(0);
+            assert_eq!(rehearsal.read("again.csv"), "name,sum\nAda,=1+1\nBob,'quoted'\n", "{name}");
+        }
+    }
+}

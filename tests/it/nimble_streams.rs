@@ -170,6 +170,22 @@ fn tags_are_counted_over_all_contacts() {
 }
 
 #[test]
+fn more_tags_than_a_create_takes_are_set_by_a_call_of_their_own() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("people.csv", "first name,_tags\nAda,a1;b2;c3;d4;\"e;5\";f6;g7\nBob,a1\n");
+    let out = rehearsal.json(["import", "people.csv", "nimble:contacts", "--yes"]).expect(0);
+    assert_eq!(out.count("created"), 2, "{}", out.transcript());
+    let calls = rehearsal.ledger().iter().filter(|entry| entry.path.ends_with("/tags")).count();
+    assert_eq!(calls, 1, "only where they are needed");
+    rehearsal.ferry(["export", "nimble:contacts", "-o", "back.jsonl", "--keyword", "Ada"]).expect(0);
+    let ada: Value = serde_json::from_str(rehearsal.read("back.jsonl").trim()).unwrap();
+    let mut tags: Vec<&str> =
+        ada["_tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).collect();
+    tags.sort_unstable();
+    assert_eq!(tags, ["a1", "b2", "c3", "d4", "e;5", "f6", "g7"]);
+}
+
+#[test]
 fn check_and_discover_tell_what_can_be_done_with_each_stream() {
     let rehearsal = Rehearsal::new("");
     let out = rehearsal.json(["check", "nimble"]).expect(0);

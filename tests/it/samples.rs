@@ -69,13 +69,28 @@ fn the_sheets_go_in_but_for_the_rows_that_no_one_can_take() {
     }
 }
 
-#[test]
-fn the_readme_shows_a_mapping_that_works() {
+/// The block of TOML in the README that begins so.
+fn shown_in_the_readme(begin: &str) -> String {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let blocks = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let shown = blocks.into_iter().find(|block| block.contains("[[example]]")).unwrap();
+    let mut found = blocks.filter(|block| block.starts_with(begin));
+    found.next().unwrap_or_else(|| panic!("no block begins with {begin}")).to_owned()
+}
+
+#[test]
+fn the_readme_shows_a_mapping_that_works() {
     let rehearsal = Rehearsal::new("");
-    rehearsal.file("readme.toml", shown);
+    rehearsal.file("readme.toml", shown_in_the_readme("[mapping]"));
     assert!(rehearsal.ferry(["mapping", "check", "readme.toml"]).expect(0).stdout.contains("1 example"));
     rehearsal.ferry(["mapping", "test", "readme.toml"]).expect(0);
+}
+
+#[test]
+fn the_readme_shows_a_configuration_that_is_understood() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("ferry.toml", shown_in_the_readme("[connections.work]"));
+    let shown = rehearsal.ferry(["config", "show"]).expect(0).stdout;
+    for connection in ["work", "archive", "team"] {
+        assert!(shown.lines().any(|line| line.starts_with(connection)), "no {connection}: {shown}");
+    }
 }

@@ -391,7 +391,8 @@ fn the_tree_tells_nothing_of_machines_and_secrets() {
         format!(r"\b{}[-_][A-Za-z0-9-]{{24}}", "sk"),
     ];
     let patterns: Vec<Regex> = patterns.iter().map(|pattern| Regex::new(pattern).unwrap()).collect();
-    let tree = ["src", "tests", "mappings", "samples", "README.md", "CHANGELOG.md", "Cargo.toml", ".ci"];
+    let tree =
+        ["src", "tests", "docs", "mappings", "samples", "README.md", "CHANGELOG.md", "Cargo.toml", ".ci"];
     let mut findings = Vec::new();
     for path in files(&tree) {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };

@@ -27,7 +27,7 @@ impl RowDecoder {
         Self {
             of: schema.of.clone(),
             names: schema.fields.iter().map(|field| field.name.clone()).collect(),
-            objects: format == Format::Jsonl,
+            objects: matches!(format, Format::Jsonl | Format::Vcard),
             guarded: options.spreadsheet_safe && matches!(format, Format::Csv | Format::Tsv),
         }
     }

@@ -20,6 +20,8 @@ pub enum Format {
     Jsonl,
     /// Apache Parquet.
     Parquet,
+    /// vCards, a record a card; read only.
+    Vcard,
 }
 
 /// What a file is packed with as a whole.
@@ -120,8 +122,9 @@ fn flagged(text: &str, flag: &str, by_name: Compression) -> Result<FileEndpoint>
     match format_of(&extension) {
         Some(format) => Ok(FileEndpoint { path: text.into(), format, compression }),
         None if FOREIGN.contains(&extension.as_str()) => Err(foreign(text, &extension)),
-        None => Err(Error::input(format!("unknown format `{flag}`"))
-            .hint("one of `csv`, `tsv`, `jsonl`, `parquet`, also with `.gz` or `.zst`")),
+        None => Err(Error::input(format!("unknown format `{flag}`")).hint(
+            "one of `csv`, `tsv`, `jsonl`, `parquet`, to read from also `vcf`, also with `.gz` or `.zst`",
+        )),
     }
 }
 
@@ -141,6 +144,7 @@ fn format_of(extension: &str) -> Option<Format> {
         "tsv" | "tab" => Some(Format::Tsv),
         "jsonl" | "ndjson" => Some(Format::Jsonl),
         "parquet" => Some(Format::Parquet),
+        "vcf" | "vcard" => Some(Format::Vcard),
         _ => None,
     }
 }

@@ -1,4 +1,5 @@
-//! Tables in files: CSV, TSV, JSON Lines and Parquet, read and written, each also packed (`.gz`, `.zst`).
+//! Tables in files: CSV, TSV, JSON Lines and Parquet, read and written, each also packed (`.gz`, `.zst`); vCards,
+//! read.
 //!
 //! Reading has two steps. A [`TableReader`] streams rows as text, exactly as they stand in the file
 //! ([`Row::Good`], or [`Row::Bad`] with the reason), in memory that does not grow with the file; a
@@ -31,6 +32,8 @@ mod parquet_value;
 mod scan;
 mod text;
 mod times;
+mod vcard_columns;
+mod vcard_in;
 mod writer;
 
 #[cfg(test)]
@@ -147,5 +150,6 @@ pub fn open(endpoint: &FileEndpoint, options: &ReadOptions) -> Result<Box<dyn Ta
         Format::Csv | Format::Tsv => Box::new(csv_in::CsvReader::open(endpoint, options)?),
         Format::Jsonl => Box::new(jsonl_in::JsonlReader::open(endpoint, options)?),
         Format::Parquet => Box::new(parquet_in::ParquetReader::open(endpoint)?),
+        Format::Vcard => Box::new(vcard_in::VcardReader::open(endpoint, options)?),
     })
 }

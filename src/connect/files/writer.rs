@@ -69,6 +69,10 @@ impl TableWriter {
     /// # Errors
     /// When the file cannot be made there.
     pub fn create(endpoint: &FileEndpoint, columns: Vec<Column>, options: &WriteOptions) -> Result<Self> {
+        if endpoint.format == Format::Vcard {
+            return Err(Error::input(format!("`{endpoint}`: vCards are read, but not written"))
+                .hint("write `.csv`, `.tsv`, `.jsonl` or `.parquet`"));
+        }
         let mut output = Output::create(endpoint)?;
         Ok(match endpoint.format {
             Format::Csv | Format::Tsv => {
@@ -77,7 +81,7 @@ impl TableWriter {
                 output.write_all(&format.header()).during(|| format!("cannot write `{endpoint}`"))?;
                 Self { format: Arc::new(format), sink: Sink::Text(Box::new(output)) }
             }
-            Format::Jsonl => {
+            Format::Jsonl | Format::Vcard => {
                 Self { format: Arc::new(JsonlFormat::new(columns)), sink: Sink::Text(Box::new(output)) }
             }
             Format::Parquet => {

@@ -41,17 +41,17 @@ pub(super) fn update_state(operation: &Operation, record: &Record) -> UpdateStat
     }
 }
 
-fn fields<'a>(operation: &'a Operation, key: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+pub(super) fn fields<'a>(operation: &'a Operation, key: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
     let fields = operation.body.get(key).and_then(Value::as_object);
     fields.into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }
 
-fn held(record: &Record, service_name: &str) -> Vec<Value> {
+pub(super) fn held(record: &Record, service_name: &str) -> Vec<Value> {
     let column = escape_name(service_name);
     record.values(&column, "").filter(|value| !is_blank(value)).cloned().collect()
 }
 
-fn list(value: &Value) -> Vec<Value> {
+pub(super) fn list(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items.iter().filter(|item| !is_blank(item)).cloned().collect(),
         blank if is_blank(blank) => Vec::new(),

@@ -72,9 +72,12 @@ pub(super) fn place<'a>(folders: &'a [Folder], wanted: &str) -> Result<Place<'a>
         (Some(folder), Some(stream)) => Ok(Place::Of(folder, stream)),
         (Some(folder), None) if suffix == FIELDS => Ok(Place::Fields(folder)),
         (Some(folder), None) => {
-            let suffixes: Vec<_> = suffixes().map(|suffix| format!("`{}/{suffix}`", folder.name)).collect();
-            Err(Error::input(format!("the NetHunt folder `{}` has no stream `{suffix}`", folder.name))
-                .hint(format!("it has {}", suffixes.join(", "))))
+            let error = format!("the NetHunt folder `{}` has no stream `{suffix}`", folder.name);
+            let all: Vec<_> = suffixes().map(|suffix| format!("`{}/{suffix}`", folder.name)).collect();
+            Err(Error::input(error).hint(match nearest(suffix, suffixes()) {
+                Some(near) => format!("did you mean `nethunt:{}/{near}`?", folder.name),
+                None => format!("it has {}", all.join(", ")),
+            }))
         }
         (None, Some(_)) => Err(unknown(folders, name)),
         (None, None) if suffix == FIELDS => Err(unknown(folders, name)),
@@ -114,7 +117,7 @@ fn find<'a>(folders: &'a [Folder], wanted: &str) -> Result<Option<&'a Folder>> {
 fn unknown(folders: &[Folder], wanted: &str) -> Error {
     let error = Error::input(format!("this NetHunt login sees no folder `{wanted}`"));
     let names = || folders.iter().map(|folder| folder.name.as_str());
-    match nearest(wanted, names()) {
+    match nearest(wanted, names().chain([FOLDERS])) {
         Some(name) => error.hint(format!("did you mean `nethunt:{name}`?")),
         None if folders.is_empty() => error.hint("it sees no folders at all"),
         None => {
@@ -203,7 +206,9 @@ mod tests {
         assert!(hint("Something else").starts_with("it sees `Contacts`"));
         assert_eq!(hint("Deals/comments"), hint("Deals"));
         assert_eq!(hint("Contcats/calls"), "did you mean `nethunt:Contacts`?");
-        assert!(hint("Contacts/comment").starts_with("it has `Contacts/comments`"));
+        assert_eq!(hint("Contacts/comment"), "did you mean `nethunt:Contacts/comments`?");
+        assert!(hint("Contacts/notes").starts_with("it has `Contacts/comments`"));
+        assert_eq!(hint("folder"), "did you mean `nethunt:folders`?");
         assert_eq!(place(&folders, "Deals").unwrap_err().class().exit_code(), 2);
     }
 

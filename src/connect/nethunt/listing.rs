@@ -66,8 +66,10 @@ impl Listing {
         let query = [("since", from.as_str()), ("limit", limit.as_str())];
         let sample = self.api.list::<Box<RawValue>>(&["triggers", "new-record", folder], &query);
         let sample = sample.map_err(|failure| failed("look at some records", failure))?;
-        let records: Vec<Record> =
+        let mut records: Vec<Record> =
             sample.iter().take(SAMPLE).filter_map(|raw| Decoder.decode(raw.get()).ok()).collect();
+        // The service shows records of one instant in any order; the examples are to be the same each time.
+        records.sort_by(|one, other| (&one.created, &one.id).cmp(&(&other.created, &other.id)));
         Ok(fields.iter().map(|field| field_row(&field.name, &records)).collect())
     }
 }

@@ -10,6 +10,7 @@ use super::select::Only;
 use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::http::{Failure, Unreadable};
+use crate::load::target::TakeRecord;
 use crate::record::{RawRecord, service_name, to_text};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -73,6 +74,22 @@ pub(super) fn by_ids(api: &Api, folder: &str, ids: &[String], opened: i64) -> Re
         }
     }
     Ok(ids.iter().filter_map(|id| found.remove(id)).map(|row| row.record).collect())
+}
+
+/// Hands over the records that were created or changed since a time, in one answer; false where the service does not
+/// have that stream.
+pub(super) fn updated_since(api: &Api, folder: &str, from: i64, take: &mut TakeRecord<'_>) -> Result<bool> {
+    let stream = Stream::Updates;
+    let read = api.stream(
+        &["triggers", stream.trigger(), folder],
+        &[("since", &since(from))],
+        |_| Ok(()),
+        |batch| rows::heads(batch, stream, &Only::default()),
+        |parsed| parsed.rows.into_iter().try_for_each(|row| take(row.record)),
+    )?;
+    let shown = read.is_ok();
+    read.or_else(|no| no.optional("read what was updated"))?;
+    Ok(shown)
 }
 
 /// Rows of a child stream by id; those that are gone are left out. Nothing asks for them one by one.

@@ -11,6 +11,9 @@
 
 mod actions;
 mod api;
+mod attached;
+mod back;
+mod changed;
 mod children;
 mod compare;
 mod decode;

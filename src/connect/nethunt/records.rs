@@ -8,19 +8,25 @@ use super::reading::Reading;
 use super::rows::Parsed;
 use super::select::{self, Only, Term, Way};
 use super::stream::Stream;
-use super::{compare, decode, folders, keep, look_up, plan, send, since, sweep};
+use super::{attached, back, changed, compare, decode, folders, keep, look_up, plan, send, since, sweep};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source, WATERMARK};
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
+use crate::load::target::{
+    Attached, Candidate, Changed, Difference, Inverse, LastChange, Operation, Planned, ReadMark, RowToPlan,
+    Sent, TakeRecord, Target, UpdateState,
+};
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record, instant};
 use crate::transform::draft::Reject;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
+/// Records read at a time: many are picked out of one answer.
+const AT_ONCE: usize = 10_000;
 /// The most hits asked of a search whose number was not limited.
 const ALL_HITS: u64 = 1_000_000;
 
@@ -180,6 +186,14 @@ impl Target for Records {
         look_up::by_ids(&self.api, self.folder(), ids, self.opened - keep::OLD_MS)
     }
 
+    fn looks_at_once(&self) -> usize {
+        1
+    }
+
+    fn edited_since(&self, from: Timestamp) -> Result<Option<Changed>> {
+        changed::since_then(&self.api, self.folder(), from)
+    }
+
     fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {
         sweep::created_since(&self.api, self.folder(), &self.account.identity, mark)
     }
@@ -199,4 +213,46 @@ impl Target for Records {
     fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState {
         compare::update_state(operation, record)
     }
+
+    fn reads_at_once(&self) -> usize {
+        AT_ONCE
+    }
+
+    fn changed_since(&self, from: Timestamp, take: &mut TakeRecord<'_>) -> Result<bool> {
+        look_up::updated_since(&self.api, self.folder(), begin(from), take)
+    }
+
+    fn differences(&self, operations: &[Operation], record: &Record) -> Vec<Difference> {
+        back::differences(operations, record)
+    }
+
+    fn beyond(&self, operations: &[Operation], record: &Record) -> Vec<Difference> {
+        back::beyond(operations, record)
+    }
+
+    fn inverse(&self, operation: &Operation, record: &Record) -> Inverse {
+        back::inverse(operation, record)
+    }
+
+    fn attached(&self, records: &[Record], since: Timestamp) -> Result<Vec<Attached>> {
+        let ids = records.iter().filter_map(|record| record.id.as_deref()).collect();
+        attached::attached(&self.api, self.folder(), &ids, begin(since))
+    }
+
+    fn own(&self, records: &[RawRecord], since: Timestamp) -> Result<HashSet<String>> {
+        let own = attached::own(&self.api, self.folder(), &self.account.identity, begin(since))?;
+        Ok(records.iter().filter_map(|record| record.id.clone()).filter(|id| own.contains(id)).collect())
+    }
+
+    fn last_change(&self, record: &RawRecord, since: Timestamp) -> LastChange {
+        let id = record.id.as_deref().unwrap_or_default();
+        let login = &self.account.identity;
+        let by_other = attached::changed_by(&self.api, self.folder(), login, id, begin(since));
+        LastChange { at: record.updated.clone(), by_other }
+    }
+}
+
+/// Where a stream is asked from, for clocks that disagree.
+fn begin(since: Timestamp) -> i64 {
+    since.as_millisecond() - keep::OLD_MS
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Canonical values by field and modifier, sorted.
-type Pairs = BTreeMap<(String, String), Vec<String>>;
+pub(super) type Pairs = BTreeMap<(String, String), Vec<String>>;
 
 /// Whether `record` holds everything that a create sent. The picture's address is left out: the service
 /// replaces it when it likes.
@@ -70,7 +70,7 @@ pub(super) fn update_state(schema: &Schema, operation: &Operation, record: &Reco
 }
 
 /// The values of a body's `fields`.
-fn pairs(schema: &Schema, fields: Option<&Value>) -> Pairs {
+pub(super) fn pairs(schema: &Schema, fields: Option<&Value>) -> Pairs {
     let mut pairs = Pairs::new();
     for (name, list) in fields.and_then(Value::as_object).into_iter().flatten() {
         let name = escape_name(name);
@@ -88,19 +88,19 @@ fn pairs(schema: &Schema, fields: Option<&Value>) -> Pairs {
     pairs
 }
 
-fn of_record(record: &Record, (name, modifier): &(String, String)) -> Vec<String> {
+pub(super) fn of_record(record: &Record, (name, modifier): &(String, String)) -> Vec<String> {
     let values = record.values(name, modifier).map(canonical::value);
     let mut values: Vec<_> = values.filter(|text| !text.is_empty()).collect();
     values.sort();
     values
 }
 
-fn tags_of(record: &Record) -> Vec<String> {
+pub(super) fn tags_of(record: &Record) -> Vec<String> {
     of_record(record, &("_tags".to_owned(), String::new()))
 }
 
 /// The tags of a body: a create's text, or a list.
-fn sent_tags(body: &Value) -> Vec<String> {
+pub(super) fn sent_tags(body: &Value) -> Vec<String> {
     let mut tags = match body.get("tags") {
         Some(Value::String(text)) => tags::split(text),
         Some(Value::Array(list)) => list.iter().map(canonical::value).collect(),

@@ -6,17 +6,22 @@
 use super::api::{Api, Query, failed};
 use super::decode::Decoder;
 use super::reader::{Order, Reader};
-use super::{Who, compare, delete, extract, plan, schema, select, send, sweep};
+use super::{Who, back, compare, delete, extract, notes, plan, schema, select, send, sweep};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Failure;
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
+use crate::load::target::{
+    Attached, Candidate, Difference, Inverse, LastChange, Operation, Planned, ReadMark, RowToPlan, Sent,
+    Target, UpdateState,
+};
 use crate::record::schema::{FieldRef, Schema};
-use crate::record::{RawRecord, Record};
+use crate::record::{RawRecord, Record, to_text};
 use crate::transform::draft::Reject;
+use jiff::Timestamp;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -177,6 +182,14 @@ impl Target for Contacts {
         sweep::look_up(&self.reader(), place, schema.field(&place.name), value)
     }
 
+    fn finds(&self, place: &FieldRef) -> bool {
+        sweep::finds(place)
+    }
+
+    fn listing_takes(&self) -> Result<Option<u64>> {
+        sweep::listing_takes(&self.reader())
+    }
+
     fn holds(&self, operation: &Operation, record: &Record) -> bool {
         compare::holds(&self.known_schema(), operation, record)
     }
@@ -187,5 +200,50 @@ impl Target for Contacts {
 
     fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState {
         compare::update_state(&self.known_schema(), operation, record)
+    }
+
+    fn differences(&self, operations: &[Operation], record: &Record) -> Vec<Difference> {
+        back::differences(&self.known_schema(), operations, record)
+    }
+
+    fn beyond(&self, operations: &[Operation], record: &Record) -> Vec<Difference> {
+        back::beyond(&self.known_schema(), operations, record)
+    }
+
+    fn is_bare(&self, record: &Record) -> bool {
+        back::is_bare(record)
+    }
+
+    fn inverse(&self, operation: &Operation, record: &Record) -> Inverse {
+        back::inverse(&self.known_schema(), operation, record)
+    }
+
+    /// Notes, and for companies the persons that belong to it. Tasks hang on contacts too, but the service lists
+    /// none.
+    fn attached(&self, records: &[Record], _since: Timestamp) -> Result<Vec<Attached>> {
+        let mut attached = notes::attached(&self.api, records)?;
+        for record in records {
+            let Some(to) = &record.id else { continue };
+            attached.extend(record.values("_children", "").map(to_text).map(|child| Attached {
+                to: to.clone(),
+                what: format!("person {child} belongs to it"),
+                from: Some(child),
+            }));
+        }
+        Ok(attached)
+    }
+
+    fn own(&self, records: &[RawRecord], _since: Timestamp) -> Result<HashSet<String>> {
+        let reader = self.reader();
+        let own = records.iter().filter(|raw| sweep::created_by(&reader, &self.who, &raw.raw) == Some(true));
+        Ok(own.filter_map(|record| record.id.clone()).collect())
+    }
+
+    fn last_change(&self, record: &RawRecord, _since: Timestamp) -> LastChange {
+        let contact: Value = serde_json::from_str(&record.raw).unwrap_or_default();
+        let updater = contact.get("updater").and_then(Value::as_str).map(str::trim);
+        let me = self.who.name.trim();
+        let by_other = updater.filter(|updater| !updater.is_empty() && !me.is_empty() && *updater != me);
+        LastChange { at: record.updated.clone(), by_other: by_other.map(str::to_owned) }
     }
 }

@@ -8,6 +8,7 @@
 //! gathered for this project.
 
 mod api;
+mod back;
 mod checks;
 mod compare;
 mod contacts;

@@ -3,7 +3,7 @@
 
 use super::Who;
 use super::api::Query;
-use super::decode::to_service;
+use super::decode::{Decoded, to_service};
 use super::extract::read_failed;
 use super::reader::{Batch, DETAILS, Order, PER_PAGE, Reader};
 use crate::error::Result;
@@ -87,6 +87,18 @@ pub(super) fn look_up(
     search(reader, Query::default().with("keyword", to_text(value).trim())).map_err(read_failed)
 }
 
+/// Whether a search finds every contact with a value in `place`: e-mail addresses alone are both searched for as
+/// wholes, in any case, and compared as wholes by keys (facts, section 6).
+pub(super) fn finds(place: &FieldRef) -> bool {
+    place.name == "email" && place.part.is_none()
+}
+
+/// Requests that it takes to list all contacts, about: the pages, and one past their end.
+pub(super) fn listing_takes(reader: &Reader<'_>) -> Result<Option<u64>> {
+    let first = reader.page(1, 1, Order::Any).map_err(read_failed)?;
+    Ok(first.meta.total.map(|total| total.div_ceil(u64::from(PER_PAGE)) + 1))
+}
+
 /// Records by id, in batches.
 pub(super) fn read(reader: &Reader<'_>, ids: &[String]) -> Result<Vec<RawRecord>> {
     let mut records = Vec::new();
@@ -160,12 +172,22 @@ fn candidate(reader: &Reader<'_>, who: &Who, record: RawRecord) -> Candidate {
     let Ok(decoded) = reader.decoder.contact(&record.raw) else {
         return Candidate { record, by_other: false, also: Vec::new() };
     };
-    let creator = decoded.record.values("_creator", "").next().map(to_text).unwrap_or_default();
-    let by_other = match &decoded.creator_id {
-        Some(id) if !who.user_id.is_empty() => *id != who.user_id,
-        _ => !creator.is_empty() && !who.name.is_empty() && creator.trim() != who.name.trim(),
-    };
+    let by_other = is_creator(who, &decoded) == Some(false);
     Candidate { record, by_other, also: decoded.companies }
+}
+
+/// Whether this user created a contact; `None` where the service does not tell.
+pub(super) fn created_by(reader: &Reader<'_>, who: &Who, contact: &str) -> Option<bool> {
+    is_creator(who, &reader.decoder.contact(contact).ok()?)
+}
+
+fn is_creator(who: &Who, contact: &Decoded) -> Option<bool> {
+    let creator = contact.record.values("_creator", "").next().map(to_text).unwrap_or_default();
+    match &contact.creator_id {
+        Some(id) if !who.user_id.is_empty() => Some(*id == who.user_id),
+        _ if creator.is_empty() || who.name.is_empty() => None,
+        _ => Some(creator.trim() == who.name.trim()),
+    }
 }
 
 /// The search for equality; `None` where there is none for that field or text.

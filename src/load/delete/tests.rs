@@ -5,7 +5,6 @@ use crate::account::Account;
 use crate::error::Class;
 use crate::extract::Source;
 use crate::load::target::{Candidate, Operation, OperationKind, Planned, ReadMark, RowToPlan, UpdateState};
-use crate::record::Record;
 use crate::record::schema::FieldRef;
 use crate::transform::draft::Reject;
 use std::collections::BTreeMap;
@@ -27,6 +26,15 @@ enum Fate {
 
 /// Decides what becomes of a record that is sent, told how many were before it.
 type Fates = dyn Fn(&str, usize) -> Fate + Send + Sync;
+
+/// Deleting compares records as they were read.
+struct Undecoded;
+
+impl Decode for Undecoded {
+    fn decode(&self, _: &str) -> Result<Record, String> {
+        Ok(Record::default())
+    }
+}
 
 /// Records by id with the time of their last change, and what becomes of those that are sent.
 struct Service {
@@ -141,6 +149,7 @@ fn open(folder: &Path) -> Journal {
 fn remove(service: &Service, journal: &mut Journal) -> Result<()> {
     Removal {
         target: service,
+        decode: &Undecoded,
         concurrency: 3,
         settle: Duration::ZERO,
         stop: &Stop::default(),

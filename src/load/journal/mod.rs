@@ -1,17 +1,24 @@
 //! The load's tables in the checkpoint: every row with its outcome, every operation with its intent and its
 //! answer (design section 9.2).
 //!
-//! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`.
+//! An operation is `planned`, then `intent` (committed before it is sent), then `done`, `refused` or `doubt`;
+//! or `already`, where a last look has shown that it is not needed.
 //! After a crash whatever is still `intent` is in doubt. What is sent never changes, so it stands apart from the
 //! state: a state is then written in a few bytes.
 
+mod canary;
 mod deletions;
+mod looks;
 mod merges;
 mod totals;
+mod undo;
+mod verify;
 
 pub use super::outcome::Outcome;
 pub use merges::{Edited, Left, sides};
 pub use totals::ToDo;
+pub use undo::Written;
+pub use verify::{Checked, NotedDifference, Unchecked};
 
 use super::target::{Change, Operation, OperationKind, Planned};
 use crate::error::{Error, Result};
@@ -267,7 +274,7 @@ impl Journal {
                 .execute(params![id, pending.row])?;
         }
         self.note_also(also)?;
-        let open = "SELECT 1 FROM load_op WHERE row = ? AND state <> 'done'";
+        let open = "SELECT 1 FROM load_op WHERE row = ? AND state NOT IN ('done', 'already')";
         if !self.db.prepare_cached(open)?.exists([pending.row])? {
             let created = "SELECT 1 FROM load_op WHERE row = ? AND made IS NOT NULL";
             let created = self.db.prepare_cached(created)?.exists([pending.row])?;
@@ -434,20 +441,24 @@ fn kind_word(kind: OperationKind) -> &'static str {
     }
 }
 
+fn kind_of(word: &str) -> OperationKind {
+    match word {
+        "create" => OperationKind::Create,
+        "update" => OperationKind::Update,
+        "delete" => OperationKind::Delete,
+        _ => OperationKind::Tags,
+    }
+}
+
+fn parsed(text: &str) -> Result<serde_json::Value> {
+    serde_json::from_str(text).map_err(|cause| Error::stopped("the checkpoint is damaged").because(cause))
+}
+
 fn pending(row: &Row<'_>) -> rusqlite::Result<Result<Pending>> {
     let kind: String = row.get(2)?;
     let (body, before): (String, String) = (row.get(3)?, row.get(4)?);
-    let parse = |text: &str| {
-        serde_json::from_str(text).map_err(|cause| Error::stopped("the checkpoint is damaged").because(cause))
-    };
     let operation = || -> Result<Operation> {
-        let kind = match kind.as_str() {
-            "create" => OperationKind::Create,
-            "update" => OperationKind::Update,
-            "delete" => OperationKind::Delete,
-            _ => OperationKind::Tags,
-        };
-        Ok(Operation { kind, body: parse(&body)?, before: parse(&before)? })
+        Ok(Operation { kind: kind_of(&kind), body: parsed(&body)?, before: parsed(&before)? })
     };
     let (row_number, seq, id, class) = (row.get(0)?, row.get(1)?, row.get(5)?, row.get(6)?);
     Ok(operation().map(|operation| Pending { row: row_number, seq, operation, id, class }))

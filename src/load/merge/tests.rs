@@ -87,6 +87,7 @@ fn every_combination_of_three_sides() {
         (json!("A@x.org"), json!("b@x.org"), json!("<a@x.org>"), write(json!("b@x.org")), false, true),
         // Typed files: numbers by value, times to the millisecond.
         (json!(12.50), json!("12.5"), json!(13), keep.clone(), false, false),
+        (json!("a\r\nb"), json!("a\nb"), json!("c"), keep.clone(), false, false),
         (json!("007"), json!("7"), json!("007"), write(json!("7")), false, true),
         (
             json!("2024-01-01T10:00:00Z"),

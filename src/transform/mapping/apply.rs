@@ -6,6 +6,7 @@
 
 use super::bind::{Bound, Place, Surroundings};
 use super::rule::{Origin, Rule, Step, Take};
+use super::trace::Watch;
 use super::{Condition, Outcome};
 use crate::record::schema::Modifier;
 use crate::record::{Field, Record, instant, is_empty, list_cell, to_text};
@@ -27,8 +28,8 @@ struct Made {
 
 /// A record and what surrounds it.
 #[derive(Clone, Copy)]
-struct Row<'a> {
-    record: &'a Record,
+pub(super) struct Row<'a> {
+    pub(super) record: &'a Record,
     number: u64,
     around: &'a Surroundings,
 }
@@ -46,25 +47,38 @@ impl Bound {
     /// Maps a record. `row` is its number in the source, from 1.
     #[must_use]
     pub fn apply(&self, record: &Record, row: u64) -> Outcome {
+        self.watched(record, row, &mut ())
+    }
+
+    /// Maps a record in the sight of a watcher.
+    pub(super) fn watched<W: Watch>(&self, record: &Record, row: u64, watch: &mut W) -> Outcome {
         let row = Row { record, number: row, around: &self.surroundings };
-        if !self.filters.iter().all(|filter| row.holds(filter, true)) {
-            return Outcome::Filtered;
+        for filter in &self.filters {
+            let holds = row.holds(filter, true);
+            watch.filter(filter, holds, row);
+            if !holds {
+                return Outcome::Filtered;
+            }
         }
         let mut draft = Draft { values: Vec::with_capacity(self.rules.len()), ..Draft::default() };
         let mut rejects = Vec::new();
         draft.time_zone = self.zone_of(row, &mut rejects);
         for (rule, several) in self.rules.iter().zip(&self.several) {
-            if !rule.when.iter().all(|condition| row.holds(condition, rule.trim)) {
+            let holds = rule.when.iter().all(|condition| row.holds(condition, rule.trim));
+            watch.rule(rule, holds, row);
+            if !holds {
                 draft.values.push(None);
                 continue;
             }
-            let made = self.values(rule, *several, row, &mut rejects);
+            let made = self.values(rule, *several, row, &mut rejects, watch);
             draft.extra += made.extra;
-            draft.values.push(match made.values.is_empty() {
+            let values = match made.values.is_empty() {
                 true if rule.clear && !made.dropped => Some(Vec::new()),
                 true => None,
                 false => Some(made.values),
-            });
+            };
+            watch.ended(values.as_deref());
+            draft.values.push(values);
         }
         if rejects.is_empty() { Outcome::Draft(draft) } else { Outcome::Rejected(rejects) }
     }
@@ -91,7 +105,14 @@ impl Bound {
         }
     }
 
-    fn values(&self, rule: &Rule<Place>, several: bool, row: Row<'_>, rejects: &mut Vec<Reject>) -> Made {
+    fn values<W: Watch>(
+        &self,
+        rule: &Rule<Place>,
+        several: bool,
+        row: Row<'_>,
+        rejects: &mut Vec<Reject>,
+        watch: &mut W,
+    ) -> Made {
         let mut made = Made { values: Vec::new(), extra: 0, dropped: false };
         let mut failed = |problem, step: &Step<Place>, piece: &mut Piece, made: &mut Made| {
             made.dropped = true;
@@ -102,16 +123,19 @@ impl Bound {
             }
         };
         let whole = |original: Value| Piece { pieces: None, original, kept: false };
-        let mut pieces: Vec<_> = self.taken(rule, row).into_iter().map(whole).collect();
+        let mut pieces: Vec<_> = self.taken(rule, row, watch).into_iter().map(whole).collect();
         for step in &rule.steps {
             if step.operation.is_together() {
-                pieces = together(step, pieces);
+                pieces = together(step, pieces, watch);
                 continue;
             }
             let aside = step.aside.as_ref().and_then(|place| row.first(place));
             for piece in pieces.iter_mut().filter(|piece| !piece.kept) {
                 let before = piece.pieces.as_deref().unwrap_or(std::slice::from_ref(&piece.original));
-                match step.operation.apply(before, aside.as_deref()) {
+                watch.before(step, aside.as_deref(), before);
+                let after = step.operation.apply(before, aside.as_deref());
+                watch.after(after.as_deref());
+                match after {
                     Ok(after) => piece.pieces = Some(after),
                     Err(problem) => failed(problem, step, piece, &mut made),
                 }
@@ -131,17 +155,18 @@ impl Bound {
         if let Some(between) = &rule.join {
             made.values = crate::transform::ops::text::join(&made.values, between).into_iter().collect();
         }
-        self.finish(rule, several, row, made, rejects)
+        self.finish(rule, several, row, made, rejects, watch)
     }
 
     /// Gives values their type, fills in the default, and leaves one where the place holds one.
-    fn finish(
+    fn finish<W: Watch>(
         &self,
         rule: &Rule<Place>,
         several: bool,
         row: Row<'_>,
         mut made: Made,
         rejects: &mut Vec<Reject>,
+        watch: &mut W,
     ) -> Made {
         if rule.kind.is_some() {
             let aside = rule.cast.as_ref().and_then(|step| row.first(step.aside.as_ref()?));
@@ -168,6 +193,7 @@ impl Bound {
                 let problem = Problem { policy: Some(OnError::Reject), ..Problem::new(why).hint(hint) };
                 self.fail(rule, problem, None, &made.values[1], rejects);
             }
+            watch.extra(&made.values[1..]);
             made.extra += made.values.len() as u64 - 1;
             made.values.truncate(1);
         }
@@ -175,7 +201,13 @@ impl Bound {
     }
 
     /// The source's values that a rule works on.
-    fn taken(&self, rule: &Rule<Place>, row: Row<'_>) -> Vec<Value> {
+    fn taken<W: Watch>(&self, rule: &Rule<Place>, row: Row<'_>, watch: &mut W) -> Vec<Value> {
+        let taken = self.chosen(rule, row, watch);
+        watch.taken(&taken);
+        taken
+    }
+
+    fn chosen<W: Watch>(&self, rule: &Rule<Place>, row: Row<'_>, watch: &mut W) -> Vec<Value> {
         let list = (rule.multi == Some(true)).then_some(self.separator).flatten();
         let (mut values, places) = match &rule.origin {
             Origin::Const(values) => {
@@ -185,10 +217,19 @@ impl Bound {
                 let first = |place: &Place| row.gather(place, rule.trim, None).first().map(to_text);
                 return template.fill(first).map(Value::from).into_iter().collect();
             }
-            Origin::Fields(places) if places.len() == 1 => (row.gather(&places[0], rule.trim, list), 1),
+            Origin::Fields(places) if places.len() == 1 => {
+                let found = row.gather(&places[0], rule.trim, list);
+                watch.found(&places[0], &found);
+                (found, 1)
+            }
             Origin::Fields(places) => {
-                let values = places.iter().flat_map(|place| row.gather(place, rule.trim, list));
-                (values.collect::<Vec<_>>(), places.len())
+                let mut values = Vec::new();
+                for place in places {
+                    let found = row.gather(place, rule.trim, list);
+                    watch.found(place, &found);
+                    values.extend(found);
+                }
+                (values, places.len())
             }
         };
         let take = rule.take.or((places > 1 && rule.join.is_none()).then_some(Take::First));
@@ -249,12 +290,15 @@ impl Bound {
 }
 
 /// All pieces as those of one value, after an operation that works on all of them.
-fn together(step: &Step<Place>, pieces: Vec<Piece>) -> Vec<Piece> {
+fn together<W: Watch>(step: &Step<Place>, pieces: Vec<Piece>, watch: &mut W) -> Vec<Piece> {
     let Some(first) = pieces.first() else { return pieces };
     let original = first.original.clone();
     let each = pieces.into_iter().flat_map(|piece| piece.pieces.unwrap_or_else(|| vec![piece.original]));
-    let all = each.filter(|value| !is_empty(value)).collect();
-    vec![Piece { original, pieces: Some(step.operation.together(all)), kept: false }]
+    let all: Vec<_> = each.filter(|value| !is_empty(value)).collect();
+    watch.before(step, None, &all);
+    let made = step.operation.together(all);
+    watch.after(Ok(&made));
+    vec![Piece { original, pieces: Some(made), kept: false }]
 }
 
 impl Row<'_> {
@@ -268,7 +312,7 @@ impl Row<'_> {
     }
 
     /// The values at a place, blank ones left out. With `list`, a text is a cell that holds several.
-    fn gather(self, place: &Place, trim: bool, list: Option<char>) -> Vec<Value> {
+    pub(super) fn gather(self, place: &Place, trim: bool, list: Option<char>) -> Vec<Value> {
         let mut values = Vec::new();
         let outside = match place.around {
             true => self.outside(&place.field.name),

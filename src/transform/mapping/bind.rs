@@ -2,7 +2,7 @@
 
 use super::file::{Findings, Written};
 use super::rule::{Link, Origin, Rule, Type};
-use super::{BlankKey, Condition, Mapping, Mode, Settings};
+use super::{Absent, BlankKey, Condition, Mapping, Mode, Settings};
 use crate::error::Result;
 use crate::record::columns::{Coding, Column};
 use crate::record::schema::{FieldRef, Kind, Modifier, Schema, Side};
@@ -10,6 +10,7 @@ use crate::record::{Field, Record};
 use crate::transform::draft::{Draft, TargetField, Write};
 use crate::transform::ops::{OnError, Operation};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What a mapping reads from.
 #[derive(Debug, Clone, Copy)]
@@ -83,32 +84,45 @@ impl Mapping {
     /// When a name is not there, means several things, or is one of a file's doubled headers, a target is
     /// read-only or mapped twice, or a key is not mapped; every finding with line, column and hint.
     pub fn bind(self, source: &SourceSide<'_>, target: Option<&Schema>) -> Result<Bound> {
-        let Self { text, name, settings, filters, rules, .. } = self;
+        let (text, name) = (self.text.clone(), self.name.clone());
         let mut findings = Findings::new(&name, &text);
+        let bound = self.bind_noting(source, target, &mut findings);
+        findings.settle()?;
+        Ok(bound)
+    }
+
+    /// The same with what is wrong noted; what cannot be found is then bound to a place that no record has.
+    pub(super) fn bind_noting(
+        self,
+        source: &SourceSide<'_>,
+        target: Option<&Schema>,
+        findings: &mut Findings<'_>,
+    ) -> Bound {
+        let Self { name, settings, filters, rules, .. } = self;
+        let absent = settings.absent;
         let mut found = Vec::new();
         let mut resolved = Vec::with_capacity(rules.len());
         for rule in rules {
             let to_at = rule.to.at;
-            let mut from = |written| read_place(&written, source, &mut found);
+            let mut from = |written| read_place(&written, source, absent, &mut found);
             let rule =
                 rule.resolve(|to| Place { field: plain(&to.text), hint: to.at, around: false }, &mut from);
-            let place = write_place(&rule.to.field.name, to_at, target, &mut findings);
+            let place = write_place(&rule.to.field.name, to_at, target, findings);
             resolved.push((to_at, Rule { to: Place { field: place, hint: 0, around: false }, ..rule }));
         }
-        let mut from = |written| read_place(&written, source, &mut found);
+        let mut from = |written| read_place(&written, source, absent, &mut found);
         let filters = filters.into_iter().map(|filter| filter.resolve(&mut from)).collect();
         let zone_from = settings.zone_from.clone().map(&mut from);
         for (at, what, hint) in found {
             findings.add(at, what, hint);
         }
-        overlaps(&resolved, &mut findings);
+        overlaps(&resolved, findings);
         let rules: Vec<_> = resolved.into_iter().map(|(_, rule)| rule).collect();
-        let keys = keys(&settings.keys, &rules, target, &mut findings);
-        findings.settle()?;
+        let keys = keys(&settings.keys, &rules, target, findings);
         let several: Vec<_> = rules.iter().map(|rule| holds_several(rule, target)).collect();
         let targets =
             rules.iter().zip(&several).map(|(rule, several)| target_field(rule, *several)).collect();
-        Ok(Bound {
+        Bound {
             name,
             filters,
             rules,
@@ -119,7 +133,7 @@ impl Mapping {
             targets,
             keys,
             settings,
-        })
+        }
     }
 }
 
@@ -134,6 +148,12 @@ impl Bound {
     /// The targets whose values name records of another stream.
     pub fn links(&self) -> impl Iterator<Item = (&FieldRef, &Link)> {
         self.rules.iter().filter_map(|rule| Some((&rule.to.field, rule.link.as_ref()?)))
+    }
+
+    /// The names of the source that any field reads, as mappings write them.
+    #[must_use]
+    pub fn read_names(&self) -> BTreeSet<String> {
+        self.rules.iter().flat_map(super::losses::places).map(|place| place.field.to_string()).collect()
     }
 
     /// The places written to, in the mapping's order; a draft's values are by position in it.
@@ -203,7 +223,7 @@ fn plain(name: &str) -> FieldRef {
     FieldRef { name: name.to_owned(), modifier: Modifier::Named(String::new()), part: None }
 }
 
-fn read_place(written: &Written, source: &SourceSide<'_>, found: &mut Found) -> Place {
+fn read_place(written: &Written, source: &SourceSide<'_>, absent: Absent, found: &mut Found) -> Place {
     if source.doubled.contains(&written.text) {
         let what = format!("{} has several columns `{}`", source.schema.of, written.text);
         let hint = format!("rename them in the file; as it is, the second is `{} (2)`", written.text);
@@ -216,7 +236,10 @@ fn read_place(written: &Written, source: &SourceSide<'_>, found: &mut Found) -> 
     };
     let around = resolved.is_none();
     let field = resolved.unwrap_or_else(|| Ok(plain(&written.text))).unwrap_or_else(|unknown| {
-        found.push((written.at, unknown.what, unknown.hint));
+        // The columns of a file are all there is; a service may be asked again.
+        if absent == Absent::Refused || source.schema.has_head {
+            found.push((written.at, unknown.what, unknown.hint));
+        }
         plain(&written.text)
     });
     let hint = source.schema.fields.iter().position(|spec| spec.name == field.name).unwrap_or(0);
@@ -278,7 +301,8 @@ fn keys(
         };
         let fills = |to: &FieldRef| {
             let modifier = to.modifier == place.modifier || !matches!(place.modifier, Modifier::Named(_));
-            to.name == place.name && modifier && to.part == place.part
+            let bare = target.is_none() && to.name.starts_with(&format!("{}[", place.name));
+            bare || (to.name == place.name && modifier && to.part == place.part)
         };
         if !rules.iter().any(|rule| fills(&rule.to.field)) {
             let hint = Some(format!("add a [[field]] with to = \"{}\"", name.text));

@@ -8,8 +8,8 @@ use super::operations::{Environment, Place, steps, time_zone};
 use super::reference::keys;
 use super::rule::{Link, MissingLink, Origin, Rule, Step, Take, Type};
 use super::template::Template;
-use super::{BlankKey, Mapping, Mode, Settings};
-use crate::error::Result;
+use super::{Absent, BlankKey, Mapping, Mode, Settings};
+use crate::error::{Error, Result};
 use crate::transform::draft::{OnExtra, Write};
 use crate::transform::ops::boolean::Words;
 use crate::transform::ops::number::Decimal;
@@ -39,6 +39,20 @@ struct Defaults<'f> {
 /// Compiles a whole file.
 pub(super) fn mapping(text: &str, name: &str, folder: &Path, env: Environment<'_>) -> Result<Mapping> {
     let mut findings = Findings::new(name, text);
+    let mapping = noting(text, name, folder, env, &mut findings);
+    findings.settle()?;
+    // What cannot be read at all is a finding, so there is a mapping.
+    mapping.ok_or_else(|| Error::input(format!("cannot read the mapping `{name}`")))
+}
+
+/// The same with what is wrong noted; the mapping is then what can be read of it, nothing where the file is no TOML.
+pub(super) fn noting(
+    text: &str,
+    name: &str,
+    folder: &Path,
+    env: Environment<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Mapping> {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let at = error.span().map_or(0, |span| span.start);
@@ -46,25 +60,24 @@ pub(super) fn mapping(text: &str, name: &str, folder: &Path, env: Environment<'_
     }
     if !errors.is_empty() {
         // What follows a broken line is not what was meant; more findings would mislead.
-        findings.settle()?;
+        return None;
     }
     let root = Table::new("a mapping", 0, document.get_ref());
-    root.only(&["mapping", "filter", "field", "example"], &mut findings);
+    root.only(&["mapping", "filter", "field", "example"], findings);
 
-    let head = root.get("mapping").and_then(|value| Table::of_value("[mapping]", value, &mut findings));
-    let (settings, defaults) = settings(head.as_ref(), folder, env, &mut findings);
-    let filters = tables(&root, "filter", &mut findings);
-    let filters = filters.iter().filter_map(|table| Condition::read(table, &mut findings)).collect();
-    let fields = tables(&root, "field", &mut findings);
-    let rules: Vec<_> = fields.iter().filter_map(|table| rule(table, &defaults, &mut findings)).collect();
+    let head = root.get("mapping").and_then(|value| Table::of_value("[mapping]", value, findings));
+    let (settings, defaults) = settings(head.as_ref(), folder, env, findings);
+    let filters = tables(&root, "filter", findings);
+    let filters = filters.iter().filter_map(|table| Condition::read(table, findings)).collect();
+    let fields = tables(&root, "field", findings);
+    let rules: Vec<_> = fields.iter().filter_map(|table| rule(table, &defaults, findings)).collect();
     if fields.is_empty() {
         findings.add(0, "there is no [[field]]", Some("add one for every target field".to_owned()));
     }
-    doubles(&rules, &mut findings);
-    let examples = tables(&root, "example", &mut findings);
-    let examples = examples.iter().filter_map(|table| Example::read(table, &mut findings)).collect();
-    findings.settle()?;
-    Ok(Mapping { text: text.to_owned(), name: name.to_owned(), settings, filters, rules, examples })
+    doubles(&rules, findings);
+    let examples = tables(&root, "example", findings);
+    let examples = examples.iter().filter_map(|table| Example::read(table, findings)).collect();
+    Some(Mapping { text: text.to_owned(), name: name.to_owned(), settings, filters, rules, examples })
 }
 
 /// The tables of `[[name]]`.
@@ -121,6 +134,8 @@ fn settings<'f>(
             Err(_) => {}
         }
     }
+    let absent = [("error", Absent::Refused), ("blank", Absent::Blank)];
+    settings.absent = table.choice("absent", &absent, findings).unwrap_or_default();
     settings.zone_from = table.text("time_zone_from", findings);
     defaults.zone_from.clone_from(&settings.zone_from);
     defaults.clear = table.choice("blank", &BLANK, findings).unwrap_or(false);

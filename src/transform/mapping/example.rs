@@ -1,6 +1,7 @@
 //! `[[example]]`: a record as it comes in, and what the mapping must make of it.
 
 use super::bind::{AROUND, SourceSide};
+use super::check::read_names;
 use super::compile::example_side;
 use super::file::{Findings, Table, Written, line};
 use super::{Mapping, Outcome};
@@ -57,7 +58,7 @@ impl Mapping {
     /// # Errors
     /// When the mapping does not fit the schemas, or an example names a field that a side does not have.
     pub fn test(&self, source: Option<&Schema>, target: Option<&Schema>) -> Result<Vec<Tried>> {
-        let assumed = self.assumed_source();
+        let assumed = assumed_source(self);
         let source = source.unwrap_or(&assumed);
         let cells = !self.source().is_some_and(has_lists);
         let side = SourceSide { separator: cells.then_some(';'), ..SourceSide::lists(source) };
@@ -108,35 +109,29 @@ impl Mapping {
     /// # Errors
     /// What [`Mapping::bind`] finds.
     pub fn check(&self, source: Option<&Schema>, target: Option<&Schema>) -> Result<()> {
-        let assumed = self.assumed_source();
+        let assumed = assumed_source(self);
         self.clone().bind(&SourceSide::lists(source.unwrap_or(&assumed)), target).map(drop)
     }
+}
 
-    /// A schema in which every source name of the mapping and its examples means something. At a service
-    /// (`name:stream`), brackets and parts are taken for modifiers and parts.
-    fn assumed_source(&self) -> Schema {
-        let service = self.source().is_some_and(is_service);
-        let mut schema = Schema {
-            open: false,
-            unlisted: Vec::new(),
-            of: self.source().unwrap_or("the source").to_owned(),
-            has_modifiers: service,
-            has_head: service,
-            fields: Vec::new(),
-        };
-        let mut note = |name: Written| assume(&mut schema, &name.text);
-        for rule in self.rules.iter().cloned() {
-            drop(rule.resolve(|_| (), &mut note));
-        }
-        for filter in self.filters.iter().cloned() {
-            drop(filter.resolve(&mut note));
-        }
-        self.settings.zone_from.iter().cloned().for_each(&mut note);
-        for (name, ..) in self.examples.iter().flat_map(|example| &example.input) {
-            note(name.clone());
-        }
-        schema
+/// A schema in which every source name of the mapping and its examples means something. At a service
+/// (`name:stream`), brackets and parts are taken for modifiers and parts.
+pub(super) fn assumed_source(mapping: &Mapping) -> Schema {
+    let service = mapping.source().is_some_and(is_service);
+    let mut schema = Schema {
+        open: false,
+        unlisted: Vec::new(),
+        of: mapping.source().unwrap_or("the source").to_owned(),
+        has_modifiers: service,
+        has_head: service,
+        fields: Vec::new(),
+    };
+    let mut note = |name: Written| assume(&mut schema, &name.text);
+    read_names(mapping).into_iter().for_each(&mut note);
+    for (name, ..) in mapping.examples.iter().flat_map(|example| &example.input) {
+        note(name.clone());
     }
+    schema
 }
 
 /// Whether an endpoint is a service's stream: a word, a colon, a name. `C:\people.csv` is a file.
@@ -148,7 +143,7 @@ fn is_service(endpoint: &str) -> bool {
 /// Whether an endpoint's records have lists of their own, so that no cell is split.
 fn has_lists(endpoint: &str) -> bool {
     let file = endpoint.trim_end_matches(".gz").trim_end_matches(".zst");
-    is_service(endpoint) || file.ends_with(".jsonl") || file.ends_with(".parquet")
+    is_service(endpoint) || [".jsonl", ".ndjson", ".parquet", ".vcf"].iter().any(|end| file.ends_with(end))
 }
 
 /// Adds what a name must mean to a schema.

@@ -1,6 +1,7 @@
 //! A mapping file's TOML, walked with the place of every key and value, so that all that is wrong with it is
 //! said at once: line, column, and the nearest name.
 
+use super::check::{Finding, Severity, as_error};
 use crate::error::{Error, nearest};
 use serde_json::Value;
 use toml::Spanned;
@@ -53,39 +54,35 @@ impl<'t> Findings<'t> {
         line(self.text, at)
     }
 
-    /// Fails with everything found: one finding with its hint as the error's, several one a line.
-    pub(super) fn settle(&mut self) -> Result<(), Error> {
+    /// Everything found so far, in the order of the lines, each once.
+    pub(super) fn take(&mut self) -> Vec<Finding> {
         let mut list = std::mem::take(&mut self.list);
         list.sort_by_key(|(at, ..)| *at);
         list.dedup();
-        let place = |at: usize| {
-            if at == COMMAND_LINE {
-                return "--key".to_owned();
-            }
+        list.into_iter().map(|(at, what, hint)| self.finding(Severity::Error, at, what, hint)).collect()
+    }
+
+    /// A finding at a place of the file.
+    pub(super) fn finding(
+        &self,
+        severity: Severity,
+        at: usize,
+        what: String,
+        hint: Option<String>,
+    ) -> Finding {
+        let place = (at != COMMAND_LINE).then(|| {
             let at = self.text.floor_char_boundary(at);
             let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-            let column = self.text[start..at].chars().count() + 1;
-            format!("{}:{}:{column}", self.name, line(self.text, at))
-        };
-        match list.as_slice() {
+            (line(self.text, at), self.text[start..at].chars().count() + 1)
+        });
+        Finding { severity, file: self.name.to_owned(), place, what, hint }
+    }
+
+    /// Fails with everything found: one finding with its hint as the error's, several one a line.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        match self.take().as_slice() {
             [] => Ok(()),
-            [(at, what, hint)] => {
-                let error = Error::input(format!("{}: {what}", place(*at)));
-                Err(match hint {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                })
-            }
-            several => {
-                let lines: Vec<_> = several
-                    .iter()
-                    .map(|(at, what, hint)| {
-                        let hint = hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                        format!("{}: {what}{hint}", place(*at))
-                    })
-                    .collect();
-                Err(Error::input(lines.join("\n")))
-            }
+            findings => Err(as_error(findings)),
         }
     }
 }

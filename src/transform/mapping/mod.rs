@@ -9,21 +9,27 @@
 
 mod apply;
 mod bind;
+mod check;
 mod compile;
 mod condition;
 mod example;
 mod file;
+mod losses;
 mod needs;
 mod operations;
 mod reference;
 mod rule;
 mod template;
+mod trace;
 
 pub use bind::{Bound, SourceSide, Surroundings};
+pub use check::{Examined, Finding, Severity};
 pub use example::{Difference, Tried};
+pub use losses::{Loss, LossCount, Losses};
 pub use needs::Need;
 pub use reference::{docs, schema};
 pub use rule::{Link, MissingLink};
+pub use trace::{FieldTrace, Found, StepTrace, Tested, Trace};
 
 use super::draft::{Draft, Reject};
 use crate::error::{Error, Result};
@@ -54,6 +60,17 @@ struct Settings {
     blank_key: BlankKey,
     time_zone: Option<String>,
     zone_from: Option<Written>,
+    absent: Absent,
+}
+
+/// What a column means that a file does not have (mapping key `absent`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Absent {
+    /// The mapping does not fit the file.
+    #[default]
+    Refused,
+    /// It is blank in every row: exports leave out columns that nobody fills.
+    Blank,
 }
 
 /// What may be done to the target (mapping key `mode`).

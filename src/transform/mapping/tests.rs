@@ -419,7 +419,16 @@ fn nimble() -> Schema {
         ("facebook", ""),
         ("_tags", ""),
     ];
-    let single = ["first name", "last name", "middle name", "title", "lead status", "birthday"];
+    let single = [
+        "first name",
+        "last name",
+        "middle name",
+        "title",
+        "lead status",
+        "birthday",
+        "parent company",
+        "linkedin",
+    ];
     let parts = ["street", "city", "state", "zip", "country"].map(str::to_owned);
     let spec = |(name, modifiers): (&str, &str)| FieldSpec {
         name: name.into(),

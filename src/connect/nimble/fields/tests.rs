@@ -82,6 +82,7 @@ fn both_generations_give_the_same_columns() {
             "Stage||Sales|Custom|option|false|false|1=New;2=Won",
             "Since||Sales|Custom|date|false|false|",
             "Member no|||Custom|text|false|false|",
+            "lead status|||Custom|option|false|false|1=Open",
         ]
     );
 }

@@ -17,7 +17,7 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::{Answer, Failure};
 use crate::load::target::{
-    Candidate, Operation, OperationKind, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
+    Attached, Candidate, Operation, OperationKind, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
 };
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record, instant, to_text};
@@ -197,6 +197,21 @@ impl Target for Notes {
     fn update_state(&self, operation: &Operation, record: &Record) -> UpdateState {
         plan::update_state(operation, record)
     }
+}
+
+/// The notes that hang on contacts.
+pub(super) fn attached(api: &Api, contacts: &[Record]) -> Result<Vec<Attached>> {
+    let lists = NoteLists::new(api.clone());
+    let mut attached = Vec::new();
+    for id in contacts.iter().filter_map(|contact| contact.id.as_ref()) {
+        let what = match lists.of(id).map_err(read_failed)?.records.len() {
+            0 => continue,
+            1 => "a note hangs on it".to_owned(),
+            several => format!("{several} notes hang on it"),
+        };
+        attached.push(Attached { to: id.clone(), what, from: None });
+    }
+    Ok(attached)
 }
 
 /// The id of the user who wrote a note, where it says so.

@@ -24,7 +24,7 @@ impl Wire {
         ])
         .to_string();
         wire.exchange(&format!(
-            "POST /_sim/nethunt/records/Contacts HTTP/1.1\r\nHost: sim\r\nContent-Length: {}\r\n\r\n{seeds}",
+            "POST /_sim/nethunt/records/Contacts HTTP/1.1\r\nHost: sim\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{seeds}",
             seeds.len()
         ));
         wire
@@ -35,8 +35,7 @@ impl Wire {
         let address = self.simulator.root().trim_start_matches("http://").to_owned();
         let mut socket = TcpStream::connect(address).unwrap();
         socket.write_all(request.as_bytes()).unwrap();
-        // No more comes, so the server closes after its answer.
-        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        // Every request asks for the connection to be closed, so the answer ends with it.
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).unwrap();
         let answer = String::from_utf8(answer).unwrap();

@@ -40,6 +40,12 @@ pub(in crate::transform::mapping) const SETTINGS: &[Argument] = &[
         "what becomes of a value that cannot be read: the row is rejected, the value dropped, or its text kept",
     ),
     may("trim", Kind::Flag, "true", "whether outer blanks go"),
+    may(
+        "absent",
+        Kind::Choice(&["error", "blank"]),
+        "error",
+        "what a column means that the file does not have; exports of some services leave out what nobody fills",
+    ),
 ];
 
 /// Keys of `[[field]]`.

@@ -1,0 +1,183 @@
+//! What hangs on records of a folder, and who did what to them: read from the streams of the folder since a moment,
+//! one request each (NetHunt facts, sections 4 and 6.3).
+//!
+//! Comments, call logs and files name their record. Links are values of other records' fields, which the stream of
+//! changes shows as they come and go, in every folder that can be read. The stream may be missing; then nothing is
+//! known of links and makers.
+
+use super::api::{Api, since};
+use super::rows;
+use super::select::Only;
+use super::stream::Stream;
+use super::wire::{FolderEntry, User};
+use crate::error::Result;
+use crate::http::Unreadable;
+use crate::load::target::Attached;
+use crate::record::to_text;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
+
+/// An entry of `record-change` with what changed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Change {
+    record_id: String,
+    time: String,
+    record_action: String,
+    user: Option<User>,
+    field_actions: Map<String, Value>,
+}
+
+/// A value of a field of another record, as the last change left it.
+#[derive(Debug, Default)]
+struct Link {
+    time: String,
+    is_there: bool,
+}
+
+/// What was attached to records of `folder` since `from`, in Unix milliseconds.
+pub(super) fn attached(api: &Api, folder: &str, ids: &HashSet<&str>, from: i64) -> Result<Vec<Attached>> {
+    let mut attached = Vec::new();
+    for stream in [Stream::Comments, Stream::Calls, Stream::Files] {
+        children(api, folder, stream, ids, from, &mut attached)?;
+    }
+    for folder in folders(api, folder) {
+        links(api, &folder, ids, from, &mut attached)?;
+    }
+    Ok(attached)
+}
+
+/// The ids of records that `login` created since `from`.
+pub(super) fn own(api: &Api, folder: &str, login: &str, from: i64) -> Result<HashSet<String>> {
+    let login = login.trim().to_lowercase();
+    let mut own = HashSet::new();
+    changes(api, folder, &[("since", &since(from))], &mut |change| {
+        if change.record_action == "CREATE"
+            && change.user.and_then(|user| user.address()) == Some(login.clone())
+        {
+            own.insert(change.record_id);
+        }
+    })?;
+    Ok(own)
+}
+
+/// The user, other than `login`, who changed a record last since `from`.
+pub(super) fn changed_by(api: &Api, folder: &str, login: &str, id: &str, from: i64) -> Option<String> {
+    let login = login.trim().to_lowercase();
+    let mut last: Option<(String, String)> = None;
+    let query = [("recordId", id), ("since", &since(from))];
+    let read = changes(api, folder, &query, &mut |change| {
+        let by_other = change.user.as_ref().and_then(User::address).is_some_and(|user| user != login);
+        let newer = last.as_ref().is_none_or(|(time, _)| *time < change.time);
+        if by_other && newer && change.record_id == id {
+            last = change.user.and_then(|user| user.shown()).map(|user| (change.time, user));
+        }
+    });
+    read.ok().and(last).map(|(_, user)| user)
+}
+
+/// The folder itself, and every other one that can be read.
+fn folders(api: &Api, folder: &str) -> Vec<String> {
+    let others: Vec<FolderEntry> = api.list(&["triggers", "readable-folder"], &[]).unwrap_or_default();
+    let others = others.into_iter().map(|entry| entry.id).filter(|id| id != folder);
+    std::iter::once(folder.to_owned()).chain(others).collect()
+}
+
+fn children(
+    api: &Api,
+    folder: &str,
+    stream: Stream,
+    ids: &HashSet<&str>,
+    from: i64,
+    attached: &mut Vec<Attached>,
+) -> Result<()> {
+    let one = match stream {
+        Stream::Comments => "a comment",
+        Stream::Calls => "a call log",
+        _ => "a file",
+    };
+    let read = api.stream(
+        &["triggers", stream.trigger(), folder],
+        &[("since", &since(from))],
+        |_| Ok(()),
+        |batch| rows::heads(batch, stream, &Only::default()),
+        |parsed| {
+            let of_ours = parsed.rows.into_iter().filter_map(|row| {
+                let to = row.of.filter(|of| ids.contains(of.as_str()))?;
+                let at = row.record.created.map(|at| format!(" of {at}")).unwrap_or_default();
+                Some(Attached { to, what: format!("{one}{at} hangs on it"), from: None })
+            });
+            attached.extend(of_ours);
+            Ok(())
+        },
+    )?;
+    read.or_else(|no| no.optional(&format!("see the {} of the NetHunt folder", stream.plural())))
+}
+
+fn links(
+    api: &Api,
+    folder: &str,
+    ids: &HashSet<&str>,
+    from: i64,
+    attached: &mut Vec<Attached>,
+) -> Result<()> {
+    let mut links: HashMap<(String, String, String), Link> = HashMap::new();
+    let mut gone = HashSet::new();
+    changes(api, folder, &[("since", &since(from))], &mut |change| {
+        if change.record_action == "DELETE" {
+            gone.insert(change.record_id);
+            return;
+        }
+        for (field, action) in &change.field_actions {
+            for (part, is_there) in [("remove", false), ("add", true)] {
+                for id in values(action.get(part)).filter(|id| ids.contains(id.as_str())) {
+                    let link = links.entry((change.record_id.clone(), field.clone(), id)).or_default();
+                    if link.time <= change.time {
+                        *link = Link { time: change.time.clone(), is_there };
+                    }
+                }
+            }
+        }
+    })?;
+    let there = links.into_iter().filter(|((record, ..), link)| link.is_there && !gone.contains(record));
+    attached.extend(there.filter(|((record, _, to), _)| record != to).map(|((record, field, to), _)| {
+        Attached { to, what: format!("record {record} links to it in `{field}`"), from: Some(record) }
+    }));
+    Ok(())
+}
+
+fn values(part: Option<&Value>) -> impl Iterator<Item = String> {
+    let list = match part {
+        Some(Value::Array(items)) => items.iter().map(to_text).collect(),
+        Some(Value::String(text)) => vec![text.clone()],
+        _ => Vec::new(),
+    };
+    list.into_iter()
+}
+
+/// Hands over the changes of a folder; none where the service has no such stream.
+fn changes(
+    api: &Api,
+    folder: &str,
+    query: &[(&str, &str)],
+    take: &mut (dyn FnMut(Change) + Send),
+) -> Result<()> {
+    let read = api.stream(
+        &["triggers", "record-change", folder],
+        query,
+        |_| Ok(()),
+        |batch| {
+            let parse = |text| {
+                serde_json::from_str(text)
+                    .map_err(|error| Unreadable(format!("a change cannot be read: {error}")))
+            };
+            batch.texts()?.map(parse).collect::<Result<Vec<Change>, _>>()
+        },
+        |changes| {
+            changes.into_iter().for_each(&mut *take);
+            Ok(())
+        },
+    )?;
+    read.or_else(|no| no.optional("see what was changed in the NetHunt folder"))
+}

@@ -1,0 +1,200 @@
+//! `apply`: a plan that `ferry plan` saved is carried out exactly as it was shown, or not at all.
+//!
+//! Before the first write the account, the input file, the mapping and the plan's digest are compared with what
+//! the plan was made from; another one is a check that does not hold, and the plan stays as it is. The run of the
+//! plan becomes the run of its carrying out: it is resumed like an import, and never carried out twice. Until the
+//! plan was confirmed it stays a plan.
+
+use super::context::Context;
+use super::input::hash_file;
+use super::job::{APPLY, Job, PLAN, Place};
+use super::others::OtherRuns;
+use super::resume::{go_on, untouched};
+use super::{Ended, execute};
+use crate::error::{Error, Result};
+use crate::load::journal::Journal;
+use crate::report::Summary;
+use crate::report::summary::Status;
+use crate::run::checkpoint;
+use crate::run::folder::RunFolder;
+
+/// Facts in the journal: that somebody, or `--yes`, has confirmed the plan, and the runs of the account that had
+/// left something unsettled when it was made.
+const CONFIRMED: &str = "confirmed";
+const UNSETTLED: &str = "unsettled";
+
+/// How a plan is to be carried out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes {
+    /// Do so many rows first and look at what came of them.
+    pub canary: Option<u64>,
+    /// Refuse a plan that changes more records than this.
+    pub max_changes: Option<u64>,
+    /// Refuse a plan that deletes more records than this.
+    pub max_deletes: Option<u64>,
+    /// Wait so many seconds for another writer to end.
+    pub lock_wait: u64,
+}
+
+/// Carries out the plan of the run whose name has `part` in it; goes on with one that was interrupted, and gives
+/// the account of a finished one again.
+///
+/// # Errors
+/// When there is no such run, it has no plan to carry out, or another process works on it.
+pub fn apply(context: &Context, part: &str, wishes: Wishes) -> Result<Ended> {
+    let entry = context.runs.find(part)?;
+    let folder = context.runs.open(&entry)?;
+    let mut job: Job = folder.job()?;
+    if job.applies_plan() && (confirmed(&folder)? || is_over(&folder)?) {
+        drop(folder);
+        return go_on(context, &entry);
+    }
+    if job.applies_plan() {
+        // It ended between the command and the answer to its question.
+        (job.command, job.load.dry_run) = (PLAN.to_owned(), true);
+    } else {
+        can_be_applied(&job, &folder)?;
+    }
+    let planned = Summary::stored(folder.path())?;
+    if let Err(error) = as_planned(context, &job) {
+        return untouched(context, &entry, &job, error);
+    }
+    let plan = job.clone();
+    (job.command, job.load.dry_run) = (APPLY.to_owned(), false);
+    job.load.canary = wishes.canary.or(job.load.canary);
+    job.load.max_changes = wishes.max_changes.or(job.load.max_changes);
+    job.load.max_deletes = wishes.max_deletes.or(job.load.max_deletes);
+    job.load.lock_wait = wishes.lock_wait;
+    folder.write_job(&job)?;
+    let ended = execute(context, &folder, &job);
+    if ended.error.is_some() && !confirmed(&folder)? {
+        folder.write_job(&plan)?;
+        if let Some(planned) = planned {
+            planned.store(&folder)?;
+        }
+    }
+    Ok(ended)
+}
+
+/// Notes that the plan was confirmed: from here on it can only be gone on with.
+pub(super) fn note_confirmed(journal: &Journal) -> Result<()> {
+    journal.set_fact(CONFIRMED, "yes")
+}
+
+/// Notes which runs of the account had left something unsettled when a plan was made.
+pub(super) fn note_unsettled(journal: &Journal, others: &OtherRuns) -> Result<()> {
+    journal.set_fact(UNSETTLED, &others.open()?.join("\n"))
+}
+
+/// A kept plan waits until what other runs have sent since it was made is settled: a record that one of them made
+/// without knowing could be taken for one of ours.
+///
+/// # Errors
+/// When there is such a run, naming it (class `Stopped`).
+pub(super) fn refuse_unsettled(job: &Job, journal: &Journal, others: &OtherRuns) -> Result<()> {
+    if !job.applies_plan() {
+        return Ok(());
+    }
+    let then = journal.fact(UNSETTLED)?.unwrap_or_default();
+    let since = others.open()?.into_iter().find(|run| !then.lines().any(|known| known == run));
+    since.map_or(Ok(()), |run| {
+        let why = format!("run `{run}` has sent something since the plan was made that is not settled yet");
+        Err(Error::stopped(why).hint(format!("go on with `ferry resume {run}` first")))
+    })
+}
+
+/// Compares a plan with the limits that were given.
+///
+/// # Errors
+/// When it does more than is allowed (class `Check`).
+pub(super) fn keep_limits(job: &Job, journal: &Journal) -> Result<()> {
+    if journal.fact(CONFIRMED)?.is_some() {
+        return Ok(());
+    }
+    let to_do = journal.to_do()?;
+    for (number, most, flag, what) in [
+        (to_do.rows(), job.load.max_changes, "--max-changes", "changes"),
+        (to_do.deletes, job.load.max_deletes, "--max-deletes", "deletes"),
+    ] {
+        if let Some(most) = most.filter(|most| number > *most) {
+            let why = format!("the plan {what} {number} records, and {most} are allowed");
+            return Err(Error::check(why).hint(format!(
+                "if they are all meant, allow them with `{flag} {number}`; nothing was sent"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn journal(folder: &RunFolder) -> Result<Journal> {
+    Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)
+}
+
+fn confirmed(folder: &RunFolder) -> Result<bool> {
+    Ok(journal(folder)?.fact(CONFIRMED)?.is_some())
+}
+
+fn is_over(folder: &RunFolder) -> Result<bool> {
+    let status = Summary::stored(folder.path())?.map(|summary| summary.status);
+    Ok(matches!(status, Some(Status::Done | Status::Partial)))
+}
+
+/// Whether a run has a plan that is kept to be carried out.
+fn can_be_applied(job: &Job, folder: &RunFolder) -> Result<()> {
+    let name = folder.name();
+    if !job.keeps_plan() {
+        let why = format!("run `{name}` has no plan to carry out: it is an `{}`", job.command);
+        let way = match job.load.dry_run {
+            true => "a dry run keeps none; `ferry plan FILE TARGET` does".to_owned(),
+            false => format!("go on with it by `ferry resume {name}`; `ferry plan FILE TARGET` makes a plan"),
+        };
+        return Err(Error::input(why).hint(way));
+    }
+    match Summary::stored(folder.path())?.map(|summary| summary.status) {
+        Some(Status::Planned) => Ok(()),
+        _ => Err(Error::input(format!("the plan of run `{name}` is not finished"))
+            .hint(format!("finish it with `ferry resume {name}`"))),
+    }
+}
+
+/// Whether everything is as it was when the plan was made.
+fn as_planned(context: &Context, job: &Job) -> Result<()> {
+    for place in [Some(&job.source), job.target.as_ref()].into_iter().flatten() {
+        match place {
+            Place::Stream { connection, stream, account } => {
+                let opened = context.open(connection, stream)?;
+                let now = opened.source.account();
+                if let Some(then) = account.as_ref().filter(|then| *then != now) {
+                    let why = format!(
+                        "the plan was made for the {then}, and the connection `{connection}` leads to the {now}"
+                    );
+                    return Err(Error::check(why)
+                        .hint("set the connection's variables to the account that the plan was made for"));
+                }
+            }
+            Place::File { endpoint, sha256: Some(sha256) } => {
+                let path = endpoint.path.display();
+                let again = "make a new plan, or put the file back as it was";
+                let differs = match hash_file(&endpoint.path) {
+                    Ok(now) if now == *sha256 => continue,
+                    Ok(_) => format!("`{path}` has changed since the plan was made"),
+                    Err(_) => format!("`{path}`, which the plan was made from, cannot be read any more"),
+                };
+                return Err(Error::check(differs).hint(again));
+            }
+            Place::File { .. } => {}
+        }
+    }
+    let Some(mapping) = &job.mapping else { return Ok(()) };
+    let path = mapping.path.display();
+    let again = "make a new plan, or put the mapping back as it was";
+    match std::fs::read_to_string(&mapping.path) {
+        Ok(now) if now == mapping.text => Ok(()),
+        Ok(_) => {
+            Err(Error::check(format!("the mapping `{path}` has changed since the plan was made")).hint(again))
+        }
+        Err(cause) => Err(Error::check(format!("the mapping `{path}` cannot be read any more"))
+            .because(cause)
+            .hint(again)),
+    }
+}

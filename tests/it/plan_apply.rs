@@ -1,0 +1,203 @@
+//! A plan that is kept, looked at, and carried out exactly as it was shown (design sections 4 and 9.4).
+
+use crate::accounts::{assert_balanced, assert_every_row_has_one_result};
+use crate::support::{Output, Rehearsal};
+
+const MAPPING: &str = "[mapping]\nkey = [\"Email\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n\
+                       [[field]]\nto = \"Email\"\nfrom = \"email\"\nmulti = true\n";
+const ROWS: &str = "name,email\nAda,ada@x.example\nBob,bob@x.example\nEve,eve@x.example\n";
+
+fn planned(rehearsal: &Rehearsal) -> String {
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let out = rehearsal.json(["plan", "rows.csv", "nethunt:Contacts", "-m", "map.toml"]).expect(0);
+    assert_eq!((out.summary()["status"].as_str(), out.count("created")), (Some("planned"), 3));
+    run_of(&out)
+}
+
+fn run_of(out: &Output) -> String {
+    out.summary()["run"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_plan_is_kept_and_carried_out_once() {
+    let rehearsal = Rehearsal::new("");
+    let run = planned(&rehearsal);
+    assert_eq!(rehearsal.writes_since(0).len(), 0);
+    // `--last` never means a plan, and nobody has said yes to it yet.
+    rehearsal.json(["resume", "--last", "--yes"]).expect(2);
+    rehearsal.json(["resume", &run, "--yes"]).expect(0);
+    rehearsal.json(["apply", &run]).expect(2);
+    assert_eq!(rehearsal.writes_since(0).len(), 0);
+
+    let out = rehearsal.json(["apply", &run, "--yes"]).expect(0);
+    assert_balanced(&out);
+    assert_eq!((out.count("created"), out.summary()["command"].as_str()), (3, Some("apply")));
+    assert_eq!(run_of(&out), run);
+    assert_every_row_has_one_result(&rehearsal.runs()[0], 3);
+    let seen = rehearsal.requests();
+    let again = rehearsal.json(["apply", &run, "--yes"]).expect(0);
+    assert_eq!(again.summary(), out.summary());
+    assert!(rehearsal.writes_since(seen).is_empty());
+    assert_eq!(rehearsal.records("Contacts").len(), 3);
+}
+
+#[test]
+fn a_plan_whose_file_mapping_or_account_is_another_is_not_carried_out() {
+    let rehearsal = Rehearsal::new("");
+    let run = planned(&rehearsal);
+    let refused = |what: &str| {
+        let out = rehearsal.json(["apply", &run, "--yes"]).expect(4);
+        assert!(out.stderr.contains(what), "{}", out.transcript());
+        assert_eq!(rehearsal.writes_since(0).len(), 0);
+    };
+    rehearsal.file("rows.csv", format!("{ROWS}Mal,mal@x.example\n"));
+    refused("rows.csv` has changed since the plan was made");
+    std::fs::remove_file(rehearsal.path("rows.csv")).unwrap();
+    refused("cannot be read any more");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", format!("{MAPPING}\n# another\n"));
+    refused("map.toml` has changed since the plan was made");
+    rehearsal.file("map.toml", MAPPING);
+    let checkpoint = rehearsal.runs()[0].join("checkpoint.sqlite");
+    let change = |from: &str, to: &str| {
+        let db = rusqlite::Connection::open(&checkpoint).unwrap();
+        let sql = "UPDATE load_body SET body = replace(body, ?, ?)";
+        assert!(db.execute(sql, [from, to]).unwrap() > 0);
+    };
+    change("Ada", "Mal");
+    refused("is not the one that was saved");
+    change("Mal", "Ada");
+    rehearsal.json(["apply", &run, "--yes"]).expect(0);
+    assert_eq!(rehearsal.records("Contacts").len(), 3);
+}
+
+#[test]
+fn what_has_no_plan_to_carry_out_says_so() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let dry = rehearsal.json(["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "-n"]).expect(0);
+    let out = rehearsal.json(["apply", &run_of(&dry), "--yes"]).expect(2);
+    assert!(out.stderr.contains("has no plan to carry out"), "{}", out.transcript());
+    let done = rehearsal.json(["extract", "rows.csv"]).expect(0);
+    rehearsal.json(["apply", &run_of(&done), "--yes"]).expect(2);
+    assert_eq!(rehearsal.writes_since(0).len(), 0);
+}
+
+#[test]
+fn an_interrupted_apply_goes_on_as_it_was_planned() {
+    let rehearsal = Rehearsal::new("");
+    let run = planned(&rehearsal);
+    rehearsal.faults("[[fault]]\nkind = \"unauthorized\"\nmethod = \"POST\"\nafter = 1\n");
+    let out = rehearsal.json(["apply", &run, "--yes", "--concurrency", "1"]).expect(5);
+    assert_eq!((out.summary()["status"].as_str(), out.count("created")), (Some("stopped"), 1));
+    rehearsal.faults("");
+    // What was begun no longer asks for the file.
+    std::fs::remove_file(rehearsal.path("rows.csv")).unwrap();
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!((out.count("created"), rehearsal.records("Contacts").len()), (3, 3));
+}
+
+#[test]
+fn a_plan_that_changes_more_than_is_allowed_is_not_carried_out() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes", "--max-changes"];
+    let out = rehearsal.json(import.into_iter().chain(["2"])).expect(4);
+    assert!(out.stderr.contains("changes 3 records, and 2 are allowed"), "{}", out.transcript());
+    assert_balanced(&out);
+    assert_eq!(rehearsal.writes_since(0).len(), 0);
+    rehearsal.json(import.into_iter().chain(["3"])).expect(0);
+}
+
+#[test]
+fn the_plan_can_be_looked_at_row_by_row() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", "name,email\nAda,ada@x.example\nBob,\nEve,eve@x.example\nEva,eve@x.example\n");
+    rehearsal.file("map.toml", MAPPING);
+    rehearsal.json(["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"]).expect(1);
+    rehearsal.file("rows.csv", ROWS.replace("Ada", "Ada King"));
+    let out = rehearsal.json(["plan", "rows.csv", "nethunt:Contacts", "-m", "map.toml"]).expect(0);
+    let run = run_of(&out);
+    let objects = rehearsal.json(["runs", "show", &run]).expect(0).objects();
+    assert_eq!((objects.len(), objects[0]["run"].as_str()), (4, Some(run.as_str())));
+    let told: Vec<_> = objects[1..].iter().map(|row| (row["row"].as_u64(), row["action"].as_str())).collect();
+    assert_eq!(told, [(Some(1), Some("update")), (Some(2), Some("create")), (Some(3), Some("unchanged"))]);
+    assert_eq!(objects[1]["changes"][0]["after"][0], "Ada King");
+    assert_eq!(objects[2]["key"], "bob@x.example");
+    let some = rehearsal.json(["runs", "show", &run, "--action", "create"]).expect(0).objects();
+    assert_eq!(some.len(), 2);
+    let flat = rehearsal.ferry(["runs", "show", &run, "--csv", "--action", "update"]).expect(0);
+    let line = flat.stdout.lines().nth(1).unwrap();
+    assert!(line.starts_with("1,update,,") && line.ends_with(",1,Name,Ada,Ada King,,"), "{line}");
+    let text = rehearsal.ferry(["runs", "show", &run]).expect(0);
+    assert!(text.stdout.contains("Name: Ada → Ada King"), "{}", text.transcript());
+    rehearsal.ferry(["runs", "show", &run, "--action", "nonsense"]).expect(2);
+}
+
+#[test]
+fn a_canary_is_read_back_before_the_rest_is_sent() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--canary", "2", "--yes"];
+    let out = rehearsal.json(import).expect(0);
+    assert!(out.stderr.contains("canary: 2 of 2 rows read back as meant"), "{}", out.transcript());
+    assert_eq!((out.count("created"), rehearsal.effects("create")), (3, 3));
+    let ledger = rehearsal.ledger();
+    let writes: Vec<usize> = (0..ledger.len()).filter(|at| ledger[*at].is_write()).collect();
+    assert!(
+        ledger[writes[1]..writes[2]].iter().any(|entry| entry.path.contains("find-record")),
+        "{ledger:?}"
+    );
+}
+
+#[test]
+fn a_canary_that_went_wrong_holds_the_rest_back() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    rehearsal
+        .faults("[[fault]]\nkind = \"error_before_commit\"\nmethod = \"POST\"\nstatus = 400\nat = [1]\n");
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--canary", "2", "--yes"];
+    let out = rehearsal.json(import).expect(4);
+    assert_balanced(&out);
+    assert_eq!(out.summary()["status"], "stopped");
+    assert_eq!((out.count("created"), out.count("failed"), out.count("pending")), (1, 1, 1));
+    // It can be gone on with, but a bad canary stays one until somebody looks.
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(4);
+    assert_eq!((out.count("pending"), rehearsal.effects("create")), (1, 1), "{}", out.transcript());
+}
+
+#[test]
+fn few_rows_are_searched_for_where_that_takes_fewer_requests() {
+    let mapping = "[mapping]\nkey = [\"email\"]\n[[field]]\nto = \"_type\"\nconst = \"person\"\n\
+                   [[field]]\nto = \"first name\"\nfrom = \"name\"\n\
+                   [[field]]\nto = \"email[work]\"\nfrom = \"email\"\n";
+    let rehearsal = Rehearsal::generated("", 1_600);
+    rehearsal.file("map.toml", mapping);
+    let mail = |text: &str| rehearsal.file("rows.csv", format!("name,email\n{text}"));
+    // Somebody who was made just now is found too.
+    mail("Ada,Ada@New.example\nBob,bob@new.example\n");
+    let import = ["import", "rows.csv", "nimble:contacts", "-m", "map.toml", "--yes"];
+    let out = rehearsal.json(import).expect(0);
+    assert_eq!((out.count("created"), out.summary()["complete"].as_str()), (2, Some("unproven")));
+    mail("Ada King,ada@new.example\nBob,bob@new.example\nEve,eve@new.example\n");
+    let seen = rehearsal.requests();
+    let out = rehearsal.json(import).expect(0);
+    assert_balanced(&out);
+    let counts = ["created", "updated", "unchanged"].map(|key| out.count(key));
+    assert_eq!(counts, [1, 1, 1], "{}", out.transcript());
+    let listed = rehearsal.ledger_since(seen).iter().filter(|entry| entry.path == "/contacts").count();
+    assert!(listed < 12, "{listed} pages of {}", rehearsal.contacts().len());
+    let plan = &out.objects()[0]["plan"];
+    assert!(plan["matched_with"].as_str().unwrap().contains("searches for the keys"), "{plan}");
+    // Many rows are matched with everything, which is read once.
+    mail(&(0..40).map(|row| format!("Row {row},row{row}@new.example\n")).collect::<String>());
+    let out = rehearsal.json(import.into_iter().chain(["-n"])).expect(0);
+    assert_eq!(out.summary()["complete"], true);
+    let plan = &out.objects()[0]["plan"];
+    assert!(plan["matched_with"].as_str().unwrap().starts_with("matched with all 1,603 records"), "{plan}");
+}
