@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::extract::Selection;
 use crate::flow::context::Context;
 use crate::flow::input::hash_file;
-use crate::flow::job::{Job, LoadOptions, MappingText, Place};
-use crate::flow::{self, Ended};
+use crate::flow::job::{Job, LoadOptions, MappingText, OnConflict, Place};
+use crate::flow::{self, Ended, missing};
 use crate::run::folder::RunFolder;
 use crate::transform::mapping::Mapping;
 use clap::ValueEnum;
@@ -25,6 +25,20 @@ enum ModeArg {
     Update,
     /// Both
     Upsert,
+}
+
+/// No more records are deleted because their rows are missing, unless more are allowed.
+const MOST_MISSING: u64 = 100;
+
+/// What becomes of a cell that was edited on both sides
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ConflictArg {
+    /// Its row is left as a conflict
+    Reject,
+    /// The sheet's value is written
+    Sheet,
+    /// The service's value stays
+    Service,
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,6 +103,10 @@ pub(crate) struct ImportArgs {
     mapping: Option<PathBuf>,
     #[command(flatten)]
     into: IntoArgs,
+    /// Delete the records whose rows were taken out of an exported sheet, up to `--max-deletes` (100); the file has to
+    /// lie where the export wrote it, and what goes is copied, shown and asked for on its own
+    #[arg(long)]
+    delete_missing: bool,
     /// At most so many rows
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -113,6 +131,10 @@ pub(super) struct IntoArgs {
     /// How many records the target has, as its web application shows it: a proof of completeness
     #[arg(long, value_name = "N")]
     expect_count: Option<u64>,
+    /// What becomes of a cell that was edited in the sheet and at the service: its row is left as a conflict, or
+    /// one side wins
+    #[arg(long, value_enum, value_name = "SIDE", default_value = "reject")]
+    on_conflict: ConflictArg,
     /// Wait so many seconds for another writer to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "FERRY_LOCK_WAIT")]
     lock_wait: u64,
@@ -207,6 +229,8 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<u8> {
     job.target = Some(place(target)?);
     job.selection.limit = args.limit;
     job.load = args.into.options();
+    let most = job.load.max_deletes.unwrap_or(MOST_MISSING);
+    job.load.delete_missing = args.delete_missing.then_some(most);
     begin(context, &job)
 }
 
@@ -253,6 +277,12 @@ impl IntoArgs {
             expect: self.expect_count,
             lock_wait: self.lock_wait,
             tolerance: self.tolerance.tolerance(),
+            delete_missing: None,
+            on_conflict: match self.on_conflict {
+                ConflictArg::Reject => OnConflict::Reject,
+                ConflictArg::Sheet => OnConflict::Sheet,
+                ConflictArg::Service => OnConflict::Service,
+            },
             max_changes: self.limits.max_changes,
             max_deletes: self.limits.max_deletes,
             canary: self.limits.canary,
@@ -271,14 +301,20 @@ pub(super) fn begin(context: &Context, job: &Job) -> Result<u8> {
     finish(context, flow::execute(context, &folder, job))
 }
 
-/// Says how a job ended.
+/// Says how a job ended. What has to follow it is carried out first, so that its summary is the last.
 pub(super) fn finish(context: &Context, ended: Ended) -> Result<u8> {
-    let code = ended.exit_code();
-    if let Some(error) = &ended.error {
-        context.reporter.error(error);
+    let further = missing::follow_up(context, &ended)?;
+    let mut codes = Vec::new();
+    for ended in further.iter().chain([&ended]) {
+        if let Some(error) = &ended.error {
+            context.reporter.error(error);
+        }
+        context.reporter.summary(&ended.summary);
+        codes.push(ended.exit_code());
     }
-    context.reporter.summary(&ended.summary);
-    Ok(code)
+    // The heavier one, as where several apply to one run.
+    let heaviest = [5, 2, 3, 4, 1].into_iter().find(|code| codes.contains(code));
+    Ok(heaviest.unwrap_or_default())
 }
 
 pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs) -> Result<Job> {

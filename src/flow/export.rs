@@ -70,7 +70,7 @@ fn transform(
 }
 
 /// The head and the fields that were asked for; all columns when none were.
-fn wanted(columns: Vec<Column>, fields: &[String]) -> Result<Vec<Column>> {
+pub(super) fn wanted(columns: Vec<Column>, fields: &[String]) -> Result<Vec<Column>> {
     if fields.is_empty() {
         return Ok(columns);
     }

@@ -1,5 +1,7 @@
 //! What was asked of a run: everything that `resume` needs, and no secret. Kept as `run.json`.
 
+pub use crate::load::merge::OnConflict;
+
 use super::tolerance::Tolerance;
 use crate::account::Account;
 use crate::connect::files::{FileEndpoint, ReadOptions, WriteOptions};
@@ -126,6 +128,12 @@ pub struct LoadOptions {
     /// How many bad rows are borne.
     #[serde(default)]
     pub tolerance: Tolerance,
+    /// What becomes of a cell that was edited both in the sheet and at the service.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+    /// Records whose rows were taken out of an exported sheet are deleted, if they are no more than so many.
+    #[serde(default)]
+    pub delete_missing: Option<u64>,
     /// Refuse a plan that changes more records than this.
     #[serde(default)]
     pub max_changes: Option<u64>,

@@ -9,7 +9,7 @@ use super::links::Linked;
 use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{read_input, results, tolerance, verify};
+use super::{bases, missing, read_input, results, tolerance, verify};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 const FRESH: Duration = Duration::from_secs(60);
 
 pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mut Summary) -> Result<()> {
+    missing::check(job)?;
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
     let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };
@@ -97,6 +98,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     prepared.linked.learn(folder, &journal)?;
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
+    bases::remember(context, job, folder.name(), &account, &journal)?;
     sent?;
     if !job.load.no_verify {
         verify::run(context, folder, &stream, &saved.mark, &mut journal, summary)?;

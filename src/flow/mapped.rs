@@ -5,6 +5,7 @@ use super::input::Input;
 use super::job::{Job, MappingText, Place};
 use super::output::{STAGE, joined, rejected_row, unreadable};
 use crate::connect::Endpoint;
+use crate::connect::files::Format;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::extract::staging::Staging;
@@ -183,7 +184,9 @@ pub(super) fn bind(mapping: Mapping, input: &Input, job: &Job, target: Option<&S
 /// # Errors
 /// When a column means no field of the target.
 pub(super) fn plain(input: &Input, job: &Job, target: &Schema, census: &Census) -> Result<Transform> {
-    Plain::new(input.schema(), target, census, job.read.list_separator).map(Transform::Plain)
+    let plain = Plain::new(input.schema(), target, census, job.read.list_separator)?;
+    let lines = matches!(&job.source, Place::File { endpoint, .. } if endpoint.format == Format::Jsonl);
+    Ok(Transform::Plain(plain.leaving_out(lines)))
 }
 
 /// How many rows the transform stage left out, and how many it mapped.

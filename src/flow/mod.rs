@@ -4,6 +4,7 @@
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
 pub mod apply;
+mod bases;
 mod canary;
 pub mod checking;
 pub mod context;
@@ -22,6 +23,8 @@ mod links;
 mod load;
 pub mod loss;
 mod mapped;
+mod merge;
+pub mod missing;
 mod others;
 mod output;
 mod planning;

@@ -8,7 +8,7 @@ use super::links::Linked;
 use super::mapped::{self, Transform};
 use super::others::OtherRuns;
 use super::searching::{self, Search};
-use super::{links, say_completeness, watched};
+use super::{links, merge, missing, say_completeness, watched};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -17,6 +17,7 @@ use crate::load::current::{self, Current};
 use crate::load::journal::Journal;
 use crate::load::look;
 use crate::load::marker::{self, Marker};
+use crate::load::merge::Merge;
 use crate::load::plan::{Known, Matching, Materials, Mode, Recalled, plan};
 use crate::load::target::ReadMark;
 use crate::record::census::Census;
@@ -199,6 +200,15 @@ pub(super) fn make(
         context.reporter.warn(format!("{} records of the target cannot be read", current.unreadable()));
     }
     journal.clear()?;
+    let rejected = rejects.count()?;
+    let merging =
+        merge::prepare(context, folder, job, prepared.stream, &transform, |bases, exports, unversioned| {
+            let completeness = &completeness;
+            let found =
+                missing::Found { context, folder, job, bases, exports, unversioned, rejected, completeness };
+            missing::note(&found, journal)
+        })?;
+    let read = merging.as_ref().map(merge::Merging::read);
     let marker = marker_of(&schema, &transform, folder.name(), job)?;
     if let Some(name) = marker.as_ref().map(Marker::place) {
         journal.set_fact(marker::FACT, &name)?;
@@ -215,18 +225,26 @@ pub(super) fn make(
         completeness: &completeness,
         time_zone: &time_zone,
         matching: &matching,
+        merge: read.as_ref().map(|read| Merge::new(transform.targets(), read)),
         marker: marker.as_ref(),
     };
     let earlier = |id: &str, stream: &str| linked.became(id, stream);
     let links = linking.links(linked, &fields, &current, &completeness, &earlier);
-    let known = Known { current: &current, links: &links, earlier: &|id| linked.was_made_of(id) };
+    let known = Known {
+        current: &current,
+        links: &links,
+        earlier: &|id| linked.was_made_of(id),
+        bases: merging.as_ref().map(|merging| &merging.bases),
+    };
     let recalled = plan(&materials, &known, drafts.read()?, journal)?;
     say_recalled(context, recalled);
     let mark = mark(&mut target, prepared.stream)?;
     let own =
         Own { census: &census, mark: &mark, completeness: &completeness, keys: &keys, time_zone: &time_zone };
     linking.plan_missing(folder, linked, own, journal)?;
-    drop(current);
+    drop((current, materials));
+    drop(read);
+    merging.map_or(Ok(()), |merging| merging.bases.end())?;
     if let Transform::Mapped(bound) = transform {
         prepared.bound = Some(*bound);
     }
@@ -318,6 +336,7 @@ fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Res
         blank_key_creates: bound.is_none_or(|bound| bound.blank_key() == BlankKey::Create),
         guard_newer: bound.is_none(),
         allow_incomplete: job.load.allow_incomplete,
+        on_conflict: job.load.on_conflict,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The load stage: mapped records in, one outcome per record out.
 
 pub mod apply;
+pub mod bases;
 pub mod book;
 pub mod current;
 pub mod delete;
@@ -12,6 +13,7 @@ pub mod limit;
 pub mod links;
 pub mod look;
 pub mod marker;
+pub mod merge;
 mod outcome;
 pub mod plan;
 pub mod side;

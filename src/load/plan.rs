@@ -3,11 +3,17 @@
 //! Nothing is sent here. Matching goes row by row in file order, because which of two rows with the same key
 //! is rejected depends on it; the comparison of a row with its record is pure and runs on all cores.
 
+mod matching;
+
+pub use matching::{Matching, Mode};
+
+use super::bases::{BaseRow, Bases};
 use super::current::Current;
 use super::journal::{Earlier, Journal, Outcome, PlannedRow};
 use super::keys;
 use super::links::{Links, Resolved};
 use super::marker::Marker;
+use super::merge::{Merge, Note, OnConflict};
 use super::target::{OperationKind, Planned, RowToPlan, Target};
 use crate::error::Result;
 use crate::extract::staging::StagedRows;
@@ -18,32 +24,6 @@ use crate::record::{Record, instant, to_text};
 use crate::transform::draft::{Draft, Reject, TargetField};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-
-/// What a row without a match, or with one, may become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Only new records.
-    Create,
-    /// Only existing ones.
-    Update,
-    /// Both.
-    Upsert,
-}
-
-/// How rows are matched.
-#[derive(Debug, Clone)]
-pub struct Matching {
-    /// What may be done.
-    pub mode: Mode,
-    /// Key alternatives in order; none means by `_id` alone.
-    pub keys: Vec<Vec<FieldRef>>,
-    /// Whether a row whose keys are all blank creates a record instead of being rejected.
-    pub blank_key_creates: bool,
-    /// Whether a record that changed after the row's `_updated` is a conflict (unmapped imports, design 9.8).
-    pub guard_newer: bool,
-    /// Whether updates by `_id` may go on although the target's read is incomplete.
-    pub allow_incomplete: bool,
-}
 
 /// What a plan is made from.
 pub struct Materials<'a> {
@@ -63,6 +43,8 @@ pub struct Materials<'a> {
     pub time_zone: &'a str,
     /// How rows are matched.
     pub matching: &'a Matching,
+    /// Merges rows that have a base.
+    pub merge: Option<Merge<'a>>,
     /// How created records are marked, if they are.
     pub marker: Option<&'a Marker>,
 }
@@ -75,6 +57,8 @@ pub struct Known<'a> {
     pub links: &'a Links<'a>,
     /// The record that an earlier run made of a record of the source, by its id there.
     pub earlier: &'a dyn Fn(&str) -> Result<Option<String>>,
+    /// The versions that the rows of an edited export were made from.
+    pub bases: Option<&'a Bases>,
 }
 
 /// What earlier runs had to say about the rows of a plan.
@@ -94,6 +78,8 @@ struct Way {
     links: Resolved,
     /// What earlier runs say of it.
     recalled: Option<String>,
+    /// The version that it was made from, where that is known.
+    base: Option<BaseRow>,
 }
 
 /// A row with its match, before the comparison.
@@ -103,7 +89,7 @@ enum Matched {
     Settled(Outcome, Option<String>, String),
 }
 
-/// Plans every row of `drafts` into the journal.
+/// Plans every row of `drafts` into the journal; `bases` are the versions that they were made from, where known.
 ///
 /// # Errors
 /// When the disk fails.
@@ -128,10 +114,11 @@ pub fn plan(
         }
         known.current.settle()?;
         known.links.book.settle()?;
-        let planned: Vec<_> = ways.into_par_iter().map(|way| plan_row(materials, way)).collect();
+        let planned: Vec<_> = ways.into_par_iter().map(|way| plan_way(materials, way)).collect();
         journal.transaction(|journal| {
-            for (row, links, source_id) in &planned {
+            for (row, links, source_id, note) in &planned {
                 journal.add(row)?;
+                note.iter().try_for_each(|note| journal.note_merge(row.row, note))?;
                 if row.outcome.is_none() || !links.rejects.is_empty() {
                     journal.note_links(row.row, &links.notes)?;
                 }
@@ -164,11 +151,15 @@ fn way(
         Matched::Create(_) => None,
         Matched::Existing(record) => Some(&**record),
         Matched::Settled(..) => {
-            return Ok(Way { row, draft, matched, links: Resolved::default(), recalled: said });
+            return Ok(Way { row, draft, matched, links: Resolved::default(), recalled: said, base: None });
         }
     };
     known.links.resolve(&mut draft, true, record, &mut links)?;
-    Ok(Way { row, draft, matched, links, recalled: said })
+    let base = match (&matched, known.bases) {
+        (Matched::Existing(_), Some(bases)) => bases.of_row(row)?,
+        _ => None,
+    };
+    Ok(Way { row, draft, matched, links, recalled: said, base })
 }
 
 fn match_row(
@@ -302,11 +293,41 @@ fn outstanding(materials: &Materials<'_>, current: &Current, row: u64, id: &str)
     Ok(Matched::Existing(Box::new(known)))
 }
 
-type PlannedWay = (PlannedRow, Resolved, Option<String>);
+/// A planned row, its links, its source's id, and what merging it came to.
+type PlannedWay = (PlannedRow, Resolved, Option<String>, Option<Note>);
 
-fn plan_row(materials: &Materials<'_>, way: Way) -> PlannedWay {
-    let Way { row, draft, matched, links, recalled } = way;
-    let source_id = draft.source_id.clone();
+/// Plans a row, of which only the edits are left where its base is known (design 9.8).
+fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
+    let source_id = way.draft.source_id.clone();
+    let merged = match (&materials.merge, &way.matched, way.base.take()) {
+        (Some(merge), Matched::Existing(record), Some(base)) => {
+            let on_conflict = materials.matching.on_conflict;
+            (merge.read)(&base).map(|read| {
+                let (draft, note) = merge.merge(&way.draft, read, record, materials.schema, on_conflict);
+                (draft, Note { version: base.version, ..note })
+            })
+        }
+        _ => None,
+    };
+    let note = merged.map(|(draft, note)| {
+        way.draft = draft;
+        note
+    });
+    let (mut planned, links) = plan_row(materials, way);
+    if let Some(first) = note.as_ref().and_then(|note| note.clashes.first())
+        && planned.outcome != Some(Outcome::Rejected)
+    {
+        planned.outcome = Some(Outcome::Conflict);
+        planned.field = Some(first.field.clone());
+        planned.value = Some(first.sheet.clone());
+        planned.reason = note.as_ref().map(|note| super::merge::reason(&note.clashes));
+        planned.planned.operations.clear();
+    }
+    (planned, links, source_id, note)
+}
+
+fn plan_row(materials: &Materials<'_>, way: Way) -> (PlannedRow, Resolved) {
+    let Way { row, draft, matched, links, recalled, .. } = way;
     let mut planned = PlannedRow {
         row,
         id: None,
@@ -321,7 +342,7 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> PlannedWay {
     let current = match matched {
         Matched::Settled(outcome, field, reason) => {
             let planned = PlannedRow { outcome: Some(outcome), field, reason: Some(reason), ..planned };
-            return (planned, links, source_id);
+            return (planned, links);
         }
         Matched::Create(class) => {
             planned.class = class;
@@ -353,7 +374,10 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> PlannedWay {
             planned.extra += work.extra;
             if let Some(reason) = current.as_deref().and_then(|record| newer(materials, &draft, record)) {
                 planned.field = work.changes.first().map(|change| change.field.clone());
-                planned.outcome = Some(Outcome::Conflict);
+                planned.outcome = Some(match materials.matching.on_conflict {
+                    OnConflict::Service => Outcome::Unchanged,
+                    OnConflict::Reject | OnConflict::Sheet => Outcome::Conflict,
+                });
                 planned.reason = Some(reason);
             }
             let create = work.operations.first().filter(|first| first.kind == OperationKind::Create);
@@ -367,7 +391,7 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> PlannedWay {
             }
         }
     }
-    (planned, links, source_id)
+    (planned, links)
 }
 
 /// What has to be sent for a row. What links to other rows of the file is an operation of its own, the last.
@@ -417,7 +441,7 @@ fn operations(
 
 /// Why an unmapped row must not overwrite a record: it changed after the sheet was made (design 9.8).
 fn newer(materials: &Materials<'_>, draft: &Draft, record: &Record) -> Option<String> {
-    if !materials.matching.guard_newer {
+    if !materials.matching.guard_newer || materials.matching.on_conflict == OnConflict::Sheet {
         return None;
     }
     let sheet = instant::parse(draft.seen_updated.as_deref()?)?;

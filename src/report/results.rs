@@ -11,7 +11,7 @@
 use super::rejects::{RejectedRow, Rejects};
 use crate::error::{Error, IoContext, Result};
 use crate::extract::staging::StagedRows;
-use crate::load::journal::{Journal, Outcome};
+use crate::load::journal::{Journal, Outcome, sides};
 use crate::run::parts::StagedRow;
 use rusqlite::params;
 use std::collections::{BTreeMap, VecDeque};
@@ -45,6 +45,9 @@ const COLUMNS: [&str; 9] = [
     "_ferry_reason",
     "_ferry_raw",
 ];
+/// Further ones in `conflicts.csv`: what the fields that clash were, should be, and are at the service, each as a
+/// JSON object of texts by field.
+const SIDES: [&str; 3] = ["_ferry_base", "_ferry_sheet", "_ferry_service"];
 const PREFIX: &str = "_ferry_";
 
 /// Rows of the checkpoint read at a time.
@@ -69,6 +72,7 @@ struct Verdict {
     value: Option<String>,
     reason: Option<String>,
     raw: Option<String>,
+    sides: [String; 3],
 }
 
 /// Takes a row with what became of it.
@@ -83,6 +87,7 @@ struct LoadedRow {
     field: Option<String>,
     value: Option<String>,
     reason: Option<String>,
+    sides: [String; 3],
 }
 
 /// Writes the result files of a run into its folder. `journal` is `None` where nothing is loaded: rows that were
@@ -179,12 +184,13 @@ impl Kind {
 impl Verdict {
     fn of_reject(reject: RejectedRow) -> Self {
         let RejectedRow { line, field, value, reason, raw, .. } = reject;
-        Self { action: Outcome::Rejected.word(), line, id: None, field, value, reason: Some(reason), raw }
+        let (action, reason) = (Outcome::Rejected.word(), Some(reason));
+        Self { action, line, field, value, reason, raw, ..Self::default() }
     }
 
     fn of_outcome(row: LoadedRow) -> Self {
-        let LoadedRow { id, outcome, field, value, reason, .. } = row;
-        Self { action: outcome.word(), line: None, id, field, value, reason, raw: None }
+        let LoadedRow { id, outcome, field, value, reason, sides, .. } = row;
+        Self { action: outcome.word(), id, field, value, reason, sides, ..Self::default() }
     }
 
     /// A further reason for the same row.
@@ -229,7 +235,9 @@ impl<'a> Files<'a> {
         ];
         // Rows that could not be taken apart have no cells.
         let original = self.own.iter().map(|at| cells.get(*at).map_or("", String::as_str));
-        let record: csv::StringRecord = ours.iter().map(String::as_str).chain(original).collect();
+        let sides = verdict.sides.iter().map(String::as_str).filter(|_| kind == Kind::Conflicts);
+        let record: csv::StringRecord =
+            ours.iter().map(String::as_str).chain(sides).chain(original).collect();
         let folder = self.folder;
         self.writer(kind)?.write_record(&record).map_err(|cause| failed(folder, kind).because(cause))
     }
@@ -240,8 +248,9 @@ impl<'a> Files<'a> {
                 .during(|| format!("cannot write to `{}`", self.folder.display()))?;
             let mut writer = csv::WriterBuilder::new().from_writer(BufWriter::with_capacity(1 << 16, file));
             let own = self.own.iter().map(|at| self.origin.headers[*at].as_str());
+            let sides = SIDES.into_iter().filter(|_| kind == Kind::Conflicts);
             writer
-                .write_record(COLUMNS.into_iter().chain(own))
+                .write_record(COLUMNS.into_iter().chain(sides).chain(own))
                 .map_err(|cause| failed(self.folder, kind).because(cause))?;
             self.writers.insert(kind, writer);
         }
@@ -286,7 +295,8 @@ fn loaded_after(journal: &Journal, row: u64) -> Result<Vec<LoadedRow>> {
     let mut query = journal.db().prepare_cached(
         "SELECT r.row, r.id, r.outcome, r.field, r.value,
                 coalesce(r.reason, (SELECT answer FROM load_op o
-                                    WHERE o.row = r.row AND o.state IN ('intent', 'doubt') ORDER BY seq LIMIT 1))
+                                    WHERE o.row = r.row AND o.state IN ('intent', 'doubt') ORDER BY seq LIMIT 1)),
+                (SELECT conflicts FROM load_merge m WHERE m.row = r.row)
          FROM load_row r
          WHERE r.row > ? AND (r.outcome IS NOT NULL OR EXISTS(
              SELECT 1 FROM load_op o WHERE o.row = r.row AND o.state IN ('intent', 'doubt')))
@@ -297,9 +307,14 @@ fn loaded_after(journal: &Journal, row: u64) -> Result<Vec<LoadedRow>> {
         let outcome = word.as_deref().and_then(Outcome::from_word).unwrap_or(Outcome::InDoubt);
         let (number, id, field, value, reason) =
             (row.get(0)?, row.get(1)?, row.get(3)?, row.get(4)?, row.get(5)?);
-        Ok(LoadedRow { row: number, id, outcome, field, value, reason })
+        let noted: Option<String> = row.get(6)?;
+        Ok((LoadedRow { row: number, id, outcome, field, value, reason, sides: Default::default() }, noted))
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.map(|row| {
+        let (row, noted) = row?;
+        Ok(LoadedRow { sides: noted.map_or(Ok(row.sides), |text| sides(&text))?, ..row })
+    })
+    .collect()
 }
 
 /// Single rows of something that comes in pages; an empty page is the end.
@@ -457,7 +472,7 @@ mod tests {
             ];
             let loaded = numbered().filter_map(|(row, (_, fate))| {
                 let outcome = *outcomes.get(usize::from(*fate))?;
-                Some(Ok(LoadedRow { row, id: None, outcome, field: None, value: None, reason: None }))
+                Some(Ok(LoadedRow { row, id: None, outcome, field: None, value: None, reason: None, sides: Default::default() }))
             });
             let rejected = numbered().filter(|(_, (_, fate))| *fate >= 9).flat_map(|(row, (_, fate))| {
                 ["extract", "transform"].into_iter().take(usize::from(*fate) - 8).map(move |stage| Ok(reject(row, stage)))

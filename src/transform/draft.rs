@@ -62,7 +62,17 @@ pub struct Draft {
     /// The record's id at the service that it comes from; none for rows of files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_id: Option<String>,
+    /// Positions of the places that the row says nothing of at all; elsewhere `None` is a blank cell. Only rows
+    /// of JSON Lines can leave a place out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<usize>,
+    /// Whether every value left is an edit, known from the version that the row was made from (design 9.8).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub based: bool,
 }
+
+/// The cell text of an unmapped row that clears a value.
+pub const CLEAR: &str = "#N/A";
 
 /// Why a row has no draft. Becomes one line of `rejected.csv`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,9 +2,10 @@
 //! (design sections 4 and 6).
 //!
 //! A cell is read as the export wrote it: list columns are split, prose is not, everything else is taken
-//! whole. An empty cell keeps what is there, `#N/A` clears it.
+//! whole. An empty cell asks for nothing by itself, `#N/A` clears; where the version that a row was made from is
+//! known, the load stage sees that a cell was emptied.
 
-use super::draft::{Draft, OnExtra, TargetField, Write};
+use super::draft::{CLEAR, Draft, OnExtra, TargetField, Write};
 use crate::error::{Error, Result};
 use crate::record::census::Census;
 use crate::record::columns::{Coding, coding};
@@ -12,15 +13,14 @@ use crate::record::schema::{FieldRef, FieldSpec, Modifier, Schema, Side};
 use crate::record::{Field, Record, list_cell, to_text};
 use serde_json::Value;
 
-/// The cell text that clears a value.
-pub const CLEAR: &str = "#N/A";
-
 /// Columns of an unmapped file, resolved against its target.
 #[derive(Debug, Clone)]
 pub struct Plain {
     columns: Vec<PlainColumn>,
     targets: Vec<TargetField>,
     separator: char,
+    /// Whether a row may leave columns out, and so say nothing of them.
+    leaves_out: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Plain {
     /// # Errors
     /// When a header means no field of the target (class `Input`), with the nearest name.
     pub fn new(file: &Schema, target: &Schema, census: &Census, separator: char) -> Result<Self> {
-        let mut plain = Self { columns: Vec::new(), targets: Vec::new(), separator };
+        let mut plain = Self { columns: Vec::new(), targets: Vec::new(), separator, leaves_out: false };
         for header in file.fields.iter().map(|field| &field.name) {
             if header.starts_with("_ferry_") {
                 continue;
@@ -71,6 +71,24 @@ impl Plain {
         Ok(plain)
     }
 
+    /// For files whose rows may leave columns out (JSON Lines): what is not there is then not taken for blank.
+    #[must_use]
+    pub fn leaving_out(mut self, leaves_out: bool) -> Self {
+        self.leaves_out = leaves_out;
+        self
+    }
+
+    /// The headers of the columns, one a target.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.header.as_str())
+    }
+
+    /// What the text of a cell in one of the columns asks for; nothing where it is blank.
+    #[must_use]
+    pub fn read(&self, column: usize, text: &str) -> Option<Vec<Value>> {
+        self.of_text(self.columns.get(column)?, text)
+    }
+
     /// Places that the columns write to.
     #[must_use]
     pub fn targets(&self) -> &[TargetField] {
@@ -85,7 +103,12 @@ impl Plain {
         let time =
             |name| row.field(name).and_then(|field| field.entries.first()).map(|entry| to_text(&entry.value));
         let seen_updated = time("_updated").or_else(|| time("_created"));
-        Draft { values, seen_updated, ..Draft::default() }
+        let absent = |(at, column): (usize, &PlainColumn)| row.field(&column.header).is_none().then_some(at);
+        let silent = match self.leaves_out {
+            true => self.columns.iter().enumerate().filter_map(absent).collect(),
+            false => Vec::new(),
+        };
+        Draft { values, seen_updated, silent, ..Draft::default() }
     }
 
     fn values(&self, column: &PlainColumn, field: Option<&Field>) -> Option<Vec<Value>> {

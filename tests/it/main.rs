@@ -28,6 +28,8 @@ mod mapping_new;
 mod mapping_reference;
 mod mapping_try;
 mod marker;
+mod merge;
+mod missing;
 mod nethunt_since;
 mod nethunt_streams;
 mod nimble_fields;

@@ -26,6 +26,10 @@ pub(super) fn is_edited(row: &RowToPlan<'_>, place: &FieldRef, new: &[Value]) ->
     if now == new {
         return false;
     }
+    if row.draft.based {
+        // What is left of such a row was edited; a value that was taken out asks for nothing.
+        return !new.is_empty();
+    }
     match place.name.as_str() {
         "_id" | "_created" => true,
         _ if is_older(row.draft.seen_updated.as_deref(), current) => false,

@@ -11,9 +11,11 @@
 mod ids;
 mod rows;
 mod spool;
+mod stored;
 
 pub use ids::IdAndTime;
 pub use rows::StagedRows;
+pub use stored::{Stored, stored};
 
 use super::Completeness;
 use crate::error::{Error, IoContext, Result};

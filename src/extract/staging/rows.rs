@@ -13,6 +13,13 @@ pub struct StagedRows {
 }
 
 impl StagedRows {
+    /// These rows, to be read by somebody else; none are left here.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let (parts, dropped) = (std::mem::take(&mut self.parts), std::mem::take(&mut self.dropped));
+        Self { parts, current: self.current.take(), dropped }
+    }
+
     /// The next rows in order, never none at all; `None` at the end.
     ///
     /// # Errors

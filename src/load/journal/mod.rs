@@ -11,6 +11,7 @@ mod deletions;
 mod earlier;
 mod links;
 mod looks;
+mod merges;
 mod story;
 mod totals;
 mod undo;
@@ -20,6 +21,7 @@ pub use super::links::LinkState;
 pub use super::outcome::Outcome;
 pub use earlier::{Earlier, Standing};
 pub use links::{LinkCount, LinkRow};
+pub use merges::{Edited, Left, sides};
 pub use story::{Request, Story};
 pub use totals::ToDo;
 pub use undo::Written;
@@ -102,6 +104,7 @@ const TABLES: &str = "
         PRIMARY KEY(row, seq)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS load_op_open ON load_op(state, row, seq) WHERE state IN ('planned', 'intent', 'doubt');
     CREATE INDEX IF NOT EXISTS load_op_made ON load_op(made) WHERE made IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS load_merge(row INTEGER PRIMARY KEY, version INTEGER NOT NULL, edits TEXT NOT NULL, conflicts TEXT);
     CREATE TABLE IF NOT EXISTS load_also(id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS load_fact(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
@@ -139,7 +142,7 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn clear(&self) -> Result<()> {
-        let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_body; DELETE FROM load_also; DELETE FROM load_fact;";
+        let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_body; DELETE FROM load_also; DELETE FROM load_merge; DELETE FROM load_fact;";
         self.db.execute_batch(links::CLEAR)?;
         Ok(self.db.execute_batch(sql)?)
     }

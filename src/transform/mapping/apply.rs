@@ -11,10 +11,10 @@ use super::trace::Watch;
 use super::{Condition, Outcome};
 use crate::record::schema::Modifier;
 use crate::record::{Field, Record, instant, is_empty, list_cell, to_text};
+use crate::transform::draft::CLEAR;
 use crate::transform::draft::{Draft, OnExtra, Reject};
 use crate::transform::ops::text::{nth, unique};
 use crate::transform::ops::{OnError, Problem, zone};
-use crate::transform::plain::CLEAR;
 use serde_json::Value;
 
 /// The most of a value that a message repeats.

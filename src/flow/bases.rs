@@ -1,0 +1,153 @@
+//! Where the bases of a sheet come from: earlier reads of the same account, and earlier imports of the same sheet
+//! (design section 9.8).
+//!
+//! Every finished read of an account keeps its records with id and time of the last change, whatever it was for,
+//! so nothing is written down for later merges but what an import brought from the sheet to the service: these
+//! cells lie over the base when the same file is imported again. They are kept in `bases` of the state folder, a
+//! file an account, and count only for that file: another copy of the export knows nothing of them.
+
+use super::context::Context;
+use super::job::{Job, Place};
+use crate::account::Account;
+use crate::error::{IoContext, Result};
+use crate::extract::staging::{Stored, stored};
+use crate::load::bases::Bases;
+use crate::load::journal::Journal;
+use crate::run::folder::RunEntry;
+use rusqlite::{Connection, params};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The folder below the state folder.
+const FOLDER: &str = "bases";
+/// No more earlier reads than these are looked through, the newest of them.
+const MOST: usize = 100;
+/// The stage that holds what a run has read.
+pub(super) const STAGE: &str = super::input::STAGE;
+
+/// An earlier read that rows of a sheet were made from.
+pub(super) struct Export {
+    /// Its run's folder.
+    pub(super) folder: PathBuf,
+    /// What was asked of it.
+    pub(super) job: Job,
+    /// What it read; its rows are taken already.
+    pub(super) stored: Stored,
+}
+
+/// Finds the bases of the rows that `bases` wants. An export that wrote the very file comes first, then the newest.
+pub(super) fn gather(
+    context: &Context,
+    job: &Job,
+    this: &str,
+    account: &Account,
+    bases: &Bases,
+) -> Result<Vec<Export>> {
+    let mut exports = Vec::new();
+    for (entry, earlier) in candidates(context, job, this, account)? {
+        if bases.missing()? == 0 {
+            break;
+        }
+        let Some(mut read) = stored(&entry.path, STAGE)? else { continue };
+        let number = exports.len();
+        if bases.find(number, &earlier.asked, &entry.checkpoint(), STAGE)? == 0 {
+            continue;
+        }
+        bases.take(number, read.rows.take())?;
+        exports.push(Export { folder: entry.path, job: earlier, stored: read });
+    }
+    let further = path(context, account);
+    if let (Some(sheet), true) = (sheet(job), further.is_file()) {
+        forget_removed(context, &open(context, account)?)?;
+        bases.lay_over(&further, &sheet)?;
+    }
+    Ok(exports)
+}
+
+/// Notes what an import brought from its sheet to the service, as a further base of the same sheet.
+pub(super) fn remember(
+    context: &Context,
+    job: &Job,
+    this: &str,
+    account: &Account,
+    journal: &Journal,
+) -> Result<()> {
+    let Some(sheet) = sheet(job) else { return Ok(()) };
+    let mut db = None;
+    journal.edited_rows(|edited| {
+        if db.is_none() {
+            let opened = open(context, account)?;
+            opened.execute_batch("BEGIN IMMEDIATE")?;
+            db = Some(opened);
+        }
+        if let Some(db) = &db {
+            db.prepare_cached("INSERT OR REPLACE INTO imported(sheet, id, version, run, asked, cells) VALUES(?, ?, ?, ?, ?, ?)")?
+                .execute(params![sheet, edited.id, edited.version, this, job.asked, edited.edits])?;
+        }
+        Ok(())
+    })?;
+    match db {
+        Some(db) => Ok(db.execute_batch("COMMIT")?),
+        None => Ok(()),
+    }
+}
+
+/// Runs that have read the account's records as they are.
+fn candidates(context: &Context, job: &Job, this: &str, account: &Account) -> Result<Vec<(RunEntry, Job)>> {
+    let mut found = Vec::new();
+    for entry in context.runs.list()?.into_iter().rev().filter(|entry| entry.name != this) {
+        let Ok(earlier) = entry.job::<Job>() else { continue };
+        // A mapped export's columns are others.
+        let plain = earlier.mapping.is_none() || !matches!(earlier.target, Some(Place::File { .. }));
+        if plain && earlier.source.account() == Some(account) {
+            found.push((entry, earlier));
+        }
+    }
+    let sheet = sheet(job);
+    found.sort_by_key(|(_, earlier)| sheet.is_none() || earlier.target.as_ref().and_then(file) != sheet);
+    found.truncate(MOST);
+    Ok(found)
+}
+
+/// The file that is imported, by its path.
+pub(super) fn sheet(job: &Job) -> Option<String> {
+    file(&job.source)
+}
+
+fn file(place: &Place) -> Option<String> {
+    match place {
+        Place::File { endpoint, .. } if !endpoint.is_standard_stream() => {
+            Some(endpoint.path.to_string_lossy().into_owned())
+        }
+        _ => None,
+    }
+}
+
+fn path(context: &Context, account: &Account) -> PathBuf {
+    context.runs.state().join(FOLDER).join(format!("{}.sqlite", account.file_name()))
+}
+
+fn open(context: &Context, account: &Account) -> Result<Connection> {
+    let path = path(context, account);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).during(|| format!("cannot create `{}`", folder.display()))?;
+    }
+    let db = Connection::open(&path)?;
+    db.busy_timeout(Duration::from_secs(30))?;
+    db.execute_batch(
+        "CREATE TABLE IF NOT EXISTS imported(sheet TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+             run TEXT NOT NULL, asked TEXT NOT NULL, cells TEXT NOT NULL, PRIMARY KEY(sheet, id, version)) WITHOUT ROWID",
+    )?;
+    Ok(db)
+}
+
+/// What a run brought over is known no longer when its folder is gone.
+fn forget_removed(context: &Context, db: &Connection) -> Result<()> {
+    let mut query = db.prepare("SELECT DISTINCT run FROM imported")?;
+    let runs = query.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let known = context.runs.list()?;
+    for run in runs.iter().filter(|run| !known.iter().any(|entry| &entry.name == *run)) {
+        db.execute("DELETE FROM imported WHERE run = ?", [run])?;
+    }
+    Ok(())
+}

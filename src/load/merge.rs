@@ -1,0 +1,330 @@
+//! The three-way merge of an edited export: base, sheet, and what the service has now (design 9.8).
+//!
+//! A cell that is as its base is no wish of anybody's and is dropped from the draft, whatever the service has by
+//! now. A cell that was edited is written if the service still has the base's value. Edited on both sides to
+//! different values, it clashes: the row is a conflict as a whole, unless one side was said to win. So no edit
+//! made at the service since the export is overwritten by a cell that nobody touched, and none by one that
+//! somebody did, unasked.
+//!
+//! Pure: bases are found elsewhere ([`super::bases`]), and what is left of a draft is compared with the record
+//! as any other.
+
+use super::bases::BaseRow;
+use crate::record::columns::{Cell, Coding, Column};
+use crate::record::schema::{HEAD_COLUMNS, Kind, Schema};
+use crate::record::{Record, canonical, instant, is_empty, list_cell, to_text};
+use crate::transform::draft::{CLEAR, Draft, TargetField};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What becomes of a cell that was edited on both sides to different values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnConflict {
+    /// Its row is a conflict, and nothing of it is written.
+    #[default]
+    Reject,
+    /// The sheet's value is written.
+    Sheet,
+    /// The service's value stays; the row's other edits are written.
+    Service,
+}
+
+/// The version of a record that a row was made from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Base {
+    /// The record as it was then.
+    pub record: Record,
+    /// Cell by cell, in the order of the target fields.
+    pub cells: Vec<BaseCell>,
+    /// Cells of the same sheet that an earlier import brought to the service, by place: they take the base's place.
+    pub further: Edits,
+}
+
+/// A cell of a base.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BaseCell {
+    /// Whether the export had a column for it: a blank cell of a column that was put in later says nothing.
+    pub shown: bool,
+    /// What reading the untouched cell may give: as text of a cell, as typed values.
+    pub readings: Vec<Vec<Value>>,
+}
+
+/// Values by place, as columns name it.
+pub type Edits = BTreeMap<String, Vec<Value>>;
+
+/// What a merge found in a row, for the checkpoint.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Note {
+    /// The version that the row carries, Unix milliseconds.
+    pub version: i64,
+    /// What the sheet says otherwise than its base, now and in earlier imports of it.
+    pub edits: Edits,
+    /// Cells edited on both sides.
+    pub clashes: Vec<Clash>,
+}
+
+/// A cell edited on both sides to different values, as texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clash {
+    /// The place, as columns name it.
+    pub field: String,
+    /// What it was.
+    pub base: String,
+    /// What the sheet wants.
+    pub sheet: String,
+    /// What the service has.
+    pub service: String,
+}
+
+/// Reads a base; `None` where it cannot be read, and the row is then as one without.
+pub type ReadBase<'a> = dyn Fn(&BaseRow) -> Option<Base> + Sync + 'a;
+
+/// What merges the rows of a sheet.
+pub struct Merge<'a> {
+    /// How bases are read.
+    pub read: &'a ReadBase<'a>,
+    columns: Vec<Column>,
+}
+
+impl<'a> Merge<'a> {
+    /// Merges rows whose values belong to these places.
+    #[must_use]
+    pub fn new(fields: &[TargetField], read: &'a ReadBase<'a>) -> Self {
+        Self { read, columns: fields.iter().map(column_of).collect() }
+    }
+
+    /// What is left of a draft: only what was edited. Cells that clash are in it where the sheet wins.
+    #[must_use]
+    pub fn merge(
+        &self,
+        draft: &Draft,
+        base: Base,
+        current: &Record,
+        schema: &Schema,
+        on_conflict: OnConflict,
+    ) -> (Draft, Note) {
+        let mut note = Note::default();
+        let mut merged = Draft { seen_updated: None, based: true, silent: Vec::new(), ..draft.clone() };
+        for (at, column) in self.columns.iter().enumerate() {
+            let side = Side { at, column, draft, base: &base, current };
+            let name = column.place.name.as_str();
+            let fate = match name {
+                "_id" => Fate::Write,
+                "_updated" => Fate::Drop,
+                _ => side.fate(is_read_only(name, schema)),
+            };
+            let written = match (fate, on_conflict) {
+                (Fate::Drop, _) => false,
+                (Fate::Write, _) => true,
+                (Fate::Agreed, _) | (Fate::Clash, OnConflict::Service) => false,
+                (Fate::Clash, OnConflict::Sheet) => true,
+                (Fate::Clash, OnConflict::Reject) => {
+                    note.clashes.push(side.clash());
+                    false
+                }
+            };
+            if fate != Fate::Drop && name != "_id" {
+                note.edits.insert(column.header.clone(), side.sheet().to_vec());
+            }
+            if let Some(values) = merged.values.get_mut(at) {
+                *values = written.then(|| side.sheet().to_vec());
+            }
+        }
+        for (place, values) in base.further {
+            note.edits.entry(place).or_insert(values);
+        }
+        (merged, note)
+    }
+}
+
+/// The column that shows a place with all of its values.
+#[must_use]
+pub fn column_of(field: &TargetField) -> Column {
+    let header = field.place.to_string();
+    Column { header, place: field.place.clone(), coding: Coding::List, kind: Kind::Text }
+}
+
+/// The values of a record in a column of [`column_of`]; parts of structured values keep their positions.
+#[must_use]
+pub fn values_in(column: &Column, record: &Record) -> Vec<Value> {
+    let mut values: Vec<Value> = match column.cell(record) {
+        Cell::Absent => Vec::new(),
+        Cell::One(value) => vec![value.into_owned()],
+        Cell::Many(values) => values.into_iter().map(std::borrow::Cow::into_owned).collect(),
+    };
+    if values.iter().all(is_empty) {
+        values.clear();
+    } else if column.place.part.is_none() {
+        values.retain(|value| !is_empty(value));
+    }
+    values
+}
+
+/// What becomes of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nobody touched it in the sheet.
+    Drop,
+    /// It goes to the service.
+    Write,
+    /// The service has the sheet's value already.
+    Agreed,
+    /// Edited on both sides to different values.
+    Clash,
+}
+
+/// One cell with all that is known of it.
+struct Side<'a> {
+    at: usize,
+    column: &'a Column,
+    draft: &'a Draft,
+    base: &'a Base,
+    current: &'a Record,
+}
+
+impl<'a> Side<'a> {
+    /// What the sheet says.
+    fn sheet(&self) -> &'a [Value] {
+        self.draft.values.get(self.at).and_then(Option::as_deref).unwrap_or_default()
+    }
+
+    fn further(&self) -> Option<&'a Vec<Value>> {
+        self.base.further.get(&self.column.header)
+    }
+
+    /// What the record held when the sheet was made.
+    fn was(&self) -> Vec<Value> {
+        self.further().cloned().unwrap_or_else(|| values_in(self.column, &self.base.record))
+    }
+
+    fn fate(&self, read_only: bool) -> Fate {
+        if !self.is_edited() {
+            return Fate::Drop;
+        }
+        let (sheet, now) = (self.sheet(), values_in(self.column, self.current));
+        let ordered = self.column.place.part.is_some();
+        if read_only {
+            // The connector refuses it, whatever the service did meanwhile; emptied, it asks for nothing.
+            return if sheet.is_empty() { Fate::Drop } else { Fate::Write };
+        }
+        if same(sheet, &now, ordered, is_same) {
+            Fate::Agreed
+        } else if same(&self.was(), &now, ordered, is_alike) {
+            Fate::Write
+        } else if same(sheet, &now, ordered, is_alike) {
+            Fate::Agreed
+        } else {
+            Fate::Clash
+        }
+    }
+
+    /// Whether the sheet says something else than it said when it was made.
+    fn is_edited(&self) -> bool {
+        if self.draft.silent.binary_search(&self.at).is_ok() {
+            return false;
+        }
+        let said = self.draft.values.get(self.at).and_then(Option::as_ref);
+        let (further, cell) = (self.further(), self.base.cells.get(self.at));
+        if said.is_none() && further.is_none() && !cell.is_some_and(|cell| cell.shown) {
+            return false;
+        }
+        if said.is_some_and(Vec::is_empty) {
+            // `#N/A` always clears, unless that is what the service itself has there.
+            return !matches!(self.was().as_slice(), [only] if to_text(only) == CLEAR);
+        }
+        let ordered = self.column.place.part.is_some();
+        let untouched = |reading: &Vec<Value>| same(self.sheet(), reading, ordered, is_same);
+        match further {
+            Some(further) => !untouched(further),
+            None => !cell.is_some_and(|cell| cell.readings.iter().any(untouched)),
+        }
+    }
+
+    fn clash(&self) -> Clash {
+        Clash {
+            field: self.column.header.clone(),
+            base: text(&self.was()),
+            sheet: text(self.sheet()),
+            service: text(&values_in(self.column, self.current)),
+        }
+    }
+}
+
+/// Why a row with clashes is a conflict, for people.
+#[must_use]
+pub fn reason(clashes: &[Clash]) -> String {
+    let said = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") };
+    let each = clashes.iter().map(|clash| {
+        let (base, sheet, service) = (said(&clash.base), said(&clash.sheet), said(&clash.service));
+        format!("{}: {base} became {sheet} in the sheet and {service} at the service", clash.field)
+    });
+    format!(
+        "edited on both sides since the export: {}; `--on-conflict sheet` or `service` says which one counts",
+        each.collect::<Vec<_>>().join("; ")
+    )
+}
+
+/// Columns that the service fills: not written, whoever edited them.
+fn is_read_only(name: &str, schema: &Schema) -> bool {
+    (HEAD_COLUMNS.contains(&name) && name != "_type")
+        || schema.field(name).is_some_and(|field| field.read_only)
+}
+
+/// Values as they stand in a cell.
+fn text(values: &[Value]) -> String {
+    match values {
+        [only] => to_text(only),
+        several => list_cell::join(&several.iter().map(to_text).collect::<Vec<_>>(), ';'),
+    }
+}
+
+/// Whether two cells hold the same values: in whatever order, unless they are parts, whose positions tell which
+/// value they belong to.
+fn same(one: &[Value], other: &[Value], ordered: bool, equal: fn(&Value, &Value) -> bool) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    if one.iter().zip(other).all(|(one, other)| equal(one, other)) {
+        return true;
+    }
+    if ordered {
+        return false;
+    }
+    let mut left: Vec<&Value> = other.iter().collect();
+    one.iter().all(|value| match left.iter().position(|known| equal(value, known)) {
+        Some(at) => {
+            left.swap_remove(at);
+            true
+        }
+        None => false,
+    })
+}
+
+/// Whether a value is the other as another format may hold it: numbers by value, times to the millisecond, which
+/// is what typed files keep, and lines without the carriage returns that a spreadsheet takes off.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let lines = |value: &Value| to_text(value).replace("\r\n", "\n").replace('\r', "\n");
+    let (text, known) = (lines(one), lines(other));
+    if text == known {
+        return true;
+    }
+    if one.is_number() || other.is_number() {
+        let number = |text: &str| serde_json::from_str::<serde_json::Number>(text).is_ok();
+        return number(&text) && number(&known) && canonical::decimal(&text) == canonical::decimal(&known);
+    }
+    if one.is_object() && other.is_object() {
+        return canonical::value(one) == canonical::value(other);
+    }
+    let time = |text: &str| instant::parse(text).map(jiff::Timestamp::as_millisecond);
+    text.contains(':') && known.contains(':') && time(&text).is_some_and(|ms| time(&known) == Some(ms))
+}
+
+/// Whether two values mean the same, though the service may have tidied one of them.
+fn is_alike(one: &Value, other: &Value) -> bool {
+    is_same(one, other) || canonical::value(one) == canonical::value(other)
+}
+
+#[cfg(test)]
+mod tests;

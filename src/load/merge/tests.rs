@@ -1,0 +1,208 @@
+//! The merge as a table, and against a brute-force merge of its own.
+
+use super::*;
+use crate::record::schema::{FieldRef, FieldSpec, Modifier};
+use crate::record::{Entry, Field};
+use crate::transform::draft::{OnExtra, Write};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn target(name: &str, part: Option<&str>) -> TargetField {
+    let place = FieldRef {
+        name: name.into(),
+        modifier: Modifier::Named(String::new()),
+        part: part.map(str::to_owned),
+    };
+    TargetField { place, write: Write::Replace, multi: None, kind: None, on_extra: OnExtra::Reject }
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+}
+
+/// A record that holds values in one field; null for none.
+fn record(name: &str, values: &Value) -> Record {
+    let values = if values.is_null() { Vec::new() } else { list(values) };
+    let entries = values.into_iter().map(|value| Entry { modifier: String::new(), value }).collect();
+    Record { fields: vec![Field { name: name.into(), entries, list: true }], ..Record::default() }
+}
+
+/// What is left of a cell, with what was noted. `sheet`: null for a blank cell, `"#N/A"` to clear.
+fn merged(
+    field: &TargetField,
+    base: &Value,
+    sheet: &Value,
+    service: &Value,
+    on_conflict: OnConflict,
+) -> (Option<Vec<Value>>, Note) {
+    let name = field.place.name.as_str();
+    let base = record(name, base);
+    let values = match sheet {
+        Value::Null => None,
+        Value::String(text) if text == CLEAR => Some(Vec::new()),
+        value => Some(list(value)),
+    };
+    let column = column_of(field);
+    let readings = vec![values_in(&column, &base)];
+    let base = Base { record: base, cells: vec![BaseCell { shown: true, readings }], ..Base::default() };
+    let draft = Draft { values: vec![values], ..Draft::default() };
+    let unreadable = |_: &BaseRow| None;
+    let merge = Merge::new(std::slice::from_ref(field), &unreadable);
+    let read_only = FieldSpec { name: "_owner".into(), read_only: true, ..FieldSpec::default() };
+    let schema = Schema { fields: vec![read_only], ..Schema::default() };
+    let (mut draft, note) = merge.merge(&draft, base, &record(name, service), &schema, on_conflict);
+    assert!(draft.based && draft.seen_updated.is_none());
+    (draft.values.remove(0), note)
+}
+
+#[test]
+fn every_combination_of_three_sides() {
+    // Base, sheet, service; what is left, whether it clashes, whether it counts as an edit.
+    let (keep, clear) = (None, Some(Vec::new()));
+    let write = |value: Value| Some(list(&value));
+    let cases = [
+        (json!("a"), json!("a"), json!("a"), keep.clone(), false, false),
+        (json!("a"), json!("a"), json!("b"), keep.clone(), false, false),
+        (json!("a"), json!("b"), json!("a"), write(json!("b")), false, true),
+        (json!("a"), json!("b"), json!("b"), keep.clone(), false, true),
+        (json!("a"), json!("b"), json!("c"), keep.clone(), true, true),
+        // Emptied by the user.
+        (json!("a"), json!(null), json!("a"), clear.clone(), false, true),
+        (json!("a"), json!(null), json!(null), keep.clone(), false, true),
+        (json!("a"), json!(null), json!("b"), keep.clone(), true, true),
+        // Blank ever since.
+        (json!(null), json!(null), json!("b"), keep.clone(), false, false),
+        (json!(null), json!("a"), json!(null), write(json!("a")), false, true),
+        (json!(null), json!("a"), json!("b"), keep.clone(), true, true),
+        (json!("a"), json!("b"), json!(null), keep.clone(), true, true),
+        // Cleared on purpose, unless the service itself says so.
+        (json!("a"), json!(CLEAR), json!("a"), clear.clone(), false, true),
+        (json!(null), json!(CLEAR), json!("b"), keep.clone(), true, true),
+        (json!(CLEAR), json!(CLEAR), json!(CLEAR), keep.clone(), false, false),
+        // Lists are sets of values; the service may tidy what it stores.
+        (json!(["a", "b"]), json!(["b", "a"]), json!("c"), keep.clone(), false, false),
+        (json!(["a", "b"]), json!(["a"]), json!(["b", "a"]), write(json!(["a"])), false, true),
+        (json!(["a", "b"]), json!(["a", "c"]), json!(["b"]), keep.clone(), true, true),
+        (json!("A@x.org"), json!("a@x.org"), json!("A@x.org"), write(json!("a@x.org")), false, true),
+        (json!("A@x.org"), json!("b@x.org"), json!("<a@x.org>"), write(json!("b@x.org")), false, true),
+        // Typed files: numbers by value, times to the millisecond.
+        (json!(12.50), json!("12.5"), json!(13), keep.clone(), false, false),
+        (json!("a\r\nb"), json!("a\nb"), json!("c"), keep.clone(), false, false),
+        (json!("007"), json!("7"), json!("007"), write(json!("7")), false, true),
+        (
+            json!("2024-01-01T10:00:00Z"),
+            json!("2024-01-01T11:00:00+01:00"),
+            json!("x"),
+            keep.clone(),
+            false,
+            false,
+        ),
+    ];
+    let field = target("x", None);
+    for (base, sheet, service, left, clashes, edited) in cases {
+        let (found, note) = merged(&field, &base, &sheet, &service, OnConflict::Reject);
+        let case = format!("{base} {sheet} {service}");
+        assert_eq!(
+            (found, !note.clashes.is_empty(), !note.edits.is_empty()),
+            (left, clashes, edited),
+            "{case}"
+        );
+        if clashes {
+            let wanted = if sheet.is_null() || sheet == CLEAR { Vec::new() } else { list(&sheet) };
+            let (sheets, _) = merged(&field, &base, &sheet, &service, OnConflict::Sheet);
+            let (services, note) = merged(&field, &base, &sheet, &service, OnConflict::Service);
+            assert_eq!((sheets, services, note.clashes.len()), (Some(wanted), None, 0), "{case}");
+        }
+    }
+}
+
+#[test]
+fn parts_keep_their_places_and_service_columns_are_refused_only_when_edited() {
+    let city = target("address", Some("city"));
+    let towns = json!([{"city": "Oslo"}, {"city": "Bergen"}]);
+    let turned = json!([{"city": "Bergen"}, {"city": "Oslo"}]);
+    let swapped = merged(&city, &towns, &json!(["Bergen", "Oslo"]), &towns, OnConflict::Reject).0;
+    assert_eq!(swapped, Some(list(&json!(["Bergen", "Oslo"]))));
+    let clash = merged(&city, &towns, &json!(["Bergen", "Hamar"]), &turned, OnConflict::Reject).1;
+    let expected = Clash {
+        field: "address.city".into(),
+        base: "Oslo;Bergen".into(),
+        sheet: "Bergen;Hamar".into(),
+        service: "Bergen;Oslo".into(),
+    };
+    assert_eq!(clash.clashes, [expected]);
+    let owner = target("_owner", None);
+    for (sheet, left) in [(json!("a"), None), (json!("b"), Some(list(&json!("b")))), (json!(null), None)] {
+        assert_eq!(merged(&owner, &json!("a"), &sheet, &json!("c"), OnConflict::Reject).0, left);
+    }
+}
+
+#[test]
+fn what_an_earlier_import_brought_over_is_the_base_of_the_next() {
+    let fields = [target("x", None), target("y", None), target("z", None)];
+    let both = |x: &str, y: &str| {
+        let fields = vec![Field::single("x", json!(x)), Field::single("y", json!(y))];
+        Record { fields, ..Record::default() }
+    };
+    let unreadable = |_: &BaseRow| None;
+    let merge = Merge::new(&fields, &unreadable);
+    let cells = ["old", "y"].map(|text| BaseCell { shown: true, readings: vec![vec![json!(text)]] });
+    // The third column was put into the sheet after the export.
+    let cells = cells.into_iter().chain([BaseCell::default()]).collect();
+    let further = Edits::from([("x".to_owned(), vec![json!("new")])]);
+    let base = Base { record: both("old", "y"), cells, further };
+    let schema = Schema::default();
+    let again = |x: &str, silent: Vec<usize>| {
+        let values = vec![Some(vec![json!(x)]), None, None];
+        let draft = Draft { values, silent, ..Draft::default() };
+        let (draft, note) =
+            merge.merge(&draft, base.clone(), &both("new", "moved"), &schema, OnConflict::Reject);
+        (draft.values, note)
+    };
+    let (values, note) = again("new", vec![1]);
+    assert_eq!((values, note.clashes.len()), (vec![None, None, None], 0), "the same sheet again");
+    assert_eq!(note.edits["x"], [json!("new")]);
+    let (values, _) = again("old", vec![1]);
+    assert_eq!(values[0], Some(vec![json!("old")]), "taken back in the sheet");
+    let (_, note) = again("new", vec![]);
+    assert_eq!(note.clashes.len(), 1, "a blank cell that was not left out");
+}
+
+/// A small set of values: bits 0 to 2.
+fn set(bits: u8) -> Value {
+    let names = ["a", "b", "c"];
+    let held: Vec<_> = (0..3).filter(|bit| bits & (1 << bit) != 0).map(|bit| names[bit]).collect();
+    if held.is_empty() { Value::Null } else { json!(held) }
+}
+
+proptest! {
+    /// A merge of whole records by the definition: of the edits of both sides each is applied, and where both
+    /// touched a cell to different ends, the record clashes.
+    #[test]
+    fn merges_as_the_definition_does(cells in proptest::collection::vec((0u8..8, 0u8..8, 0u8..8), 1..6), side in 0u8..3) {
+        let on_conflict =
+            [OnConflict::Reject, OnConflict::Sheet, OnConflict::Service][usize::from(side)];
+        for (at, (base, sheet, service)) in cells.iter().copied().enumerate() {
+            let field = target(&format!("f{at}"), None);
+            let (left, note) = merged(&field, &set(base), &set(sheet), &set(service), on_conflict);
+            let clash = sheet != base && service != base && sheet != service;
+            let then = match (clash, on_conflict) {
+                (true, OnConflict::Sheet) => sheet,
+                (true, _) => service,
+                (false, _) if sheet != base => sheet,
+                (false, _) => service,
+            };
+            prop_assert_eq!(!note.clashes.is_empty(), clash && on_conflict == OnConflict::Reject);
+            // Whether the cell is sent does not matter where it is there already.
+            let result = match left {
+                None => set(service),
+                Some(values) if values.is_empty() => Value::Null,
+                Some(values) => Value::from(values),
+            };
+            prop_assert_eq!(&result, &set(then));
+            if sheet == base {
+                prop_assert_eq!(result, set(service), "nobody touched it in the sheet");
+            }
+        }
+    }
+}
