@@ -117,12 +117,15 @@ pub fn customs(service: &Service, stream: &str) -> Customs {
         ("nimble", "contacts") => Customs {
             needed: &[Needed { any_of: &["first name", "last name", "company name"], required: true }],
             day: Some("%m/%d/%Y"),
+            country: None,
             kind: Some("person"),
         },
-        // NetHunt takes a record without a name, but shows it as one.
-        ("nethunt", stream) if !stream.contains('/') && stream != "folders" => {
-            Customs { needed: &[Needed { any_of: &["Name"], required: false }], ..Customs::default() }
-        }
+        // NetHunt takes a record without a name, but shows it as one; a country is its two letters.
+        ("nethunt", stream) if !stream.contains('/') && stream != "folders" => Customs {
+            needed: &[Needed { any_of: &["Name"], required: false }],
+            country: Some("alpha-2"),
+            ..Customs::default()
+        },
         _ => Customs::default(),
     }
 }

@@ -7,6 +7,8 @@ pub struct Customs {
     pub needed: &'static [Needed],
     /// How a calendar day is written there, as `strftime` has it; ISO where absent.
     pub day: Option<&'static str>,
+    /// How a country is written there, as the operation `country` has it; its name where absent.
+    pub country: Option<&'static str>,
     /// What a new record is, where there are several kinds (`_type`).
     pub kind: Option<&'static str>,
 }

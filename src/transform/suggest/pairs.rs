@@ -291,8 +291,10 @@ fn finish(
         }
         "phone" | "mobile" | "fax" => phone(pair, &mut steps, &values, country_column),
         "country" => {
-            steps.push("{ country = \"name\" }".to_owned());
-            if values.iter().any(|value| country::alpha2(value).is_err()) {
+            let form = customs.country.unwrap_or("name");
+            steps.push(format!("{{ country = \"{form}\" }}"));
+            // A name that no table knows is still a name; a code is not.
+            if form == "name" && values.iter().any(|value| country::alpha2(value).is_err()) {
                 pair.lines.push("on_error = \"keep\"".to_owned());
             }
         }
