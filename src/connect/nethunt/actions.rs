@@ -139,7 +139,7 @@ mod tests {
             (json!(["v"]), json!(["x"]), false, Fill, none.clone()),
             (json!([]), json!(["x"]), false, Add, json!({"overwrite": true, "add": "x"})),
             (json!(["v"]), json!(["x"]), false, Add, none.clone()),
-            (json!(["v"]), json!([]), false, Add, none.clone()),
+            (json!(["v"]), json!([]), false, Add, json!({"overwrite": true})),
             (json!(["v"]), json!([]), false, Fill, none.clone()),
             // Several values: V := list(x), cleared, append what is missing, no difference.
             (json!([]), json!(["x"]), true, Replace, json!({"overwrite": true, "add": ["x"]})),
