@@ -16,7 +16,7 @@ use crate::record::{Record, canonical, instant, is_empty, list_cell, to_text};
 use crate::transform::draft::{CLEAR, Draft, TargetField};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What becomes of a cell that was edited on both sides to different values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -264,6 +264,19 @@ pub fn reason(clashes: &[Clash]) -> String {
         "edited on both sides since the export: {}; `--on-conflict sheet` or `service` says which one counts",
         each.collect::<Vec<_>>().join("; ")
     )
+}
+
+/// Whether the parts of each structured value of a row are lists of equal length, blank ones apart.
+#[must_use]
+pub fn are_even(fields: &[TargetField], draft: &Draft) -> bool {
+    let mut lengths = HashMap::new();
+    fields.iter().zip(&draft.values).all(|(field, values)| match (&field.place.part, values) {
+        (Some(_), Some(values)) if !values.is_empty() => {
+            let length = lengths.entry((&field.place.name, &field.place.modifier)).or_insert(values.len());
+            *length == values.len()
+        }
+        _ => true,
+    })
 }
 
 /// Columns that the service fills: not written, whoever edited them.

@@ -13,7 +13,7 @@ use super::journal::{Earlier, Journal, Outcome, PlannedRow};
 use super::keys;
 use super::links::{Links, Resolved};
 use super::marker::Marker;
-use super::merge::{Merge, Note, OnConflict};
+use super::merge::{Merge, Note, OnConflict, are_even};
 use super::target::{OperationKind, Planned, RowToPlan, Target};
 use crate::error::Result;
 use crate::extract::staging::StagedRows;
@@ -300,7 +300,8 @@ type PlannedWay = (PlannedRow, Resolved, Option<String>, Option<Note>);
 fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
     let source_id = way.draft.source_id.clone();
     let merged = match (&materials.merge, &way.matched, way.base.take()) {
-        (Some(merge), Matched::Existing(record), Some(base)) => {
+        // Parts of unequal length belong to no value; merged one by one they would seem to.
+        (Some(merge), Matched::Existing(record), Some(base)) if are_even(materials.fields, &way.draft) => {
             let on_conflict = materials.matching.on_conflict;
             (merge.read)(&base).map(|read| {
                 let (draft, note) = merge.merge(&way.draft, read, record, materials.schema, on_conflict);
