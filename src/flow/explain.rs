@@ -14,7 +14,7 @@ use crate::extract::staging::Staging;
 use crate::load::journal::{Journal, Outcome, Request, Story};
 use crate::load::target::{Change, OperationKind, Target, UpdateState};
 use crate::record::schema::{FieldRef, Modifier, Schema, Side};
-use crate::record::{Record, instant, to_text};
+use crate::record::{Record, canonical, instant, to_text};
 use crate::report::Rejects;
 use crate::run::checkpoint;
 use crate::run::folder::RunEntry;
@@ -300,11 +300,16 @@ fn holds(target: &dyn Target, story: &Story, record: &Record) -> bool {
 /// How a field that was written differs now.
 fn edit(schema: &Schema, record: &Record, written: &Change) -> Option<Change> {
     let place = schema.resolve(&written.field, Side::From).ok()?;
-    let mut now = texts(record, &place);
-    let mut then = written.after.clone();
-    now.sort();
-    then.sort();
-    (now != then).then(|| Change { field: written.field.clone(), before: written.after.clone(), after: now })
+    let now = texts(record, &place);
+    // A service may show the same value in another spelling, such as an address in angle brackets.
+    let folded = |texts: &[String]| {
+        let mut folded: Vec<_> =
+            texts.iter().map(|text| canonical::value(&Value::from(text.as_str()))).collect();
+        folded.sort();
+        folded
+    };
+    let differs = folded(&now) != folded(&written.after);
+    differs.then(|| Change { field: written.field.clone(), before: written.after.clone(), after: now })
 }
 
 fn texts(record: &Record, place: &FieldRef) -> Vec<String> {
