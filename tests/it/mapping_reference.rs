@@ -67,12 +67,12 @@ fn a_mask_needs_its_key_and_never_shows_it() {
 }
 
 #[test]
-fn links_are_refused_where_one_stream_is_moved() {
+fn links_are_refused_where_a_file_is_written() {
     let rehearsal = Rehearsal::new("");
     rehearsal.file("s.csv", "name\nAda\n");
     let link = "link = { stream = \"nethunt:Companies\", by = \"Name\" }\n";
     rehearsal.file("m.toml", format!("{HEAD}{link}"));
     rehearsal.ferry(["mapping", "check", "m.toml"]).expect(0);
     let refused = rehearsal.ferry(["export", "s.csv", "-m", "m.toml", "-o", "o.csv"]).expect(2);
-    assert!(refused.stderr.contains("needs `ferry migrate`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("which a file has none of"), "{}", refused.stderr);
 }
