@@ -29,7 +29,7 @@ pub fn resume(context: &Context, part: Option<&str>) -> Result<Ended> {
 pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
     let folder = context.runs.open(entry)?;
     let job: Job = folder.job()?;
-    refuse_undone(&entry)?;
+    refuse_undone(entry)?;
     if let Some(summary) = Summary::stored(&entry.path)?
         && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
     {

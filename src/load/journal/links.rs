@@ -50,6 +50,9 @@ pub struct LinkRow {
     pub note: LinkNote,
 }
 
+/// A row's record, outcome and reason, as far as there are any.
+type Settled = (Option<String>, Option<Outcome>, Option<String>);
+
 impl Journal {
     /// The same journal for records that a load needs from another stream, or first: what its plan's read saw is
     /// in `load`, the load's checkpoint, as `stage`.
@@ -247,7 +250,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the checkpoint cannot be used.
-    pub fn settled(&self, row: u64) -> Result<Option<(Option<String>, Option<Outcome>, Option<String>)>> {
+    pub fn settled(&self, row: u64) -> Result<Option<Settled>> {
         let mut query = self.db.prepare_cached("SELECT id, outcome, reason FROM load_row WHERE row = ?")?;
         let found = query.query_row([row], |row| {
             let outcome: Option<String> = row.get(1)?;
