@@ -2,7 +2,7 @@
 //!
 //! Neither API has conditional writes, so a record is read again just before it is written, together with those
 //! that come next; where the service tells what has changed, it is asked for that instead, and only records that
-//! changed are read. A look is good for [`GOOD_FOR`]; what is not sent by then is looked at again. The window that
+//! changed are read. A look is good for a few seconds; what is not sent by then is looked at again. The window that
 //! remains is that time, and what the service itself makes a request wait for.
 //!
 //! Here is what is known and what is asked for next; asking and sending are [`super::apply`]'s.

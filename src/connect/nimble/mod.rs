@@ -135,7 +135,7 @@ impl Nimble {
         Ok(who)
     }
 
-    /// Opens one of [`STREAMS`].
+    /// Opens one of the streams of an account.
     ///
     /// # Errors
     /// When there is no such stream, besides the errors of [`Nimble::who`].
