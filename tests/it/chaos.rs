@@ -42,7 +42,7 @@ index_delay_ms = 400
 visibility_lag_ms = 400
 index_lag_ms = 400
 "#;
-const SETTLE: &str = "1500ms";
+const SETTLE: &str = "3s";
 
 /// Where to.
 struct Target {
