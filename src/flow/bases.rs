@@ -8,6 +8,7 @@
 
 use super::context::Context;
 use super::job::{Job, Place};
+use super::undo::refuse_undone;
 use crate::account::Account;
 use crate::error::{IoContext, Result};
 use crate::extract::staging::{Stored, stored};
@@ -141,12 +142,17 @@ fn open(context: &Context, account: &Account) -> Result<Connection> {
     Ok(db)
 }
 
-/// What a run brought over is known no longer when its folder is gone.
+/// What a run brought over counts no longer when its folder is gone or it was taken back: the sheet's edits are then
+/// wishes again.
 fn forget_removed(context: &Context, db: &Connection) -> Result<()> {
     let mut query = db.prepare("SELECT DISTINCT run FROM imported")?;
     let runs = query.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     let known = context.runs.list()?;
-    for run in runs.iter().filter(|run| !known.iter().any(|entry| &entry.name == *run)) {
+    let stands = |run: &String| {
+        let entry = known.iter().find(|entry| &entry.name == run);
+        entry.is_some_and(|entry| refuse_undone(entry).is_ok())
+    };
+    for run in runs.iter().filter(|run| !stands(run)) {
         db.execute("DELETE FROM imported WHERE run = ?", [run])?;
     }
     Ok(())

@@ -178,6 +178,25 @@ fn a_sheet_may_be_edited_again_and_a_copy_of_it_takes_nothing_back() {
 }
 
 #[test]
+fn a_sheet_whose_import_was_taken_back_can_be_imported_again() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 20);
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        let (old, id) = (sheet.cell(0, field).clone(), sheet.cell(0, "_id").clone());
+        let now = || Sheet::exported_to(&rehearsal, stream, "after.csv").of(&id, field).to_owned();
+        "Edited".clone_into(sheet.cell(0, field));
+        sheet.save(&rehearsal);
+        let (out, _) = import(&rehearsal, stream, &["sheet.csv"], 0);
+        let run = out.summary()["run"].as_str().unwrap().to_owned();
+        rehearsal.json(["undo", &run, "--yes"]).expect(0);
+        assert_eq!(now(), old);
+        let (out, writes) = import(&rehearsal, stream, &["sheet.csv"], 0);
+        assert_eq!((out.count("updated"), writes), (1, 1), "{}", out.transcript());
+        assert_eq!(now(), "Edited");
+    }
+}
+
+#[test]
 fn rows_of_two_exports_each_have_their_own_base() {
     for (stream, field) in STREAMS {
         let rehearsal = Rehearsal::generated("", 20);
