@@ -30,7 +30,7 @@ use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
 use crate::transform::mapping::{BlankKey, Bound, Mapping, Mode as MappingMode};
 use jiff::Timestamp;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The stage that holds the target's records.
 pub(super) const TARGET: &str = "target";
@@ -160,8 +160,7 @@ pub(super) fn make(
 ) -> Result<Saved> {
     let mut keys = keys(prepared, job)?;
     let matching = matching(prepared, job, keys.clone())?;
-    let ripe = prepared.locked + prepared.stream.settle;
-    wait_for_open_intents(context, prepared.others, ripe, job)?;
+    wait_for_other_runs(context, prepared.others, prepared.locked, prepared.stream.settle, job)?;
     let schema = prepared.stream.source.schema()?;
     let mapping = prepared.bound.take().map(|bound| Transform::Mapped(Box::new(bound)));
     let mapped = mapping
@@ -362,22 +361,28 @@ fn possible(stream: &Stream, asked: Option<Mode>, keys: &[Vec<FieldRef>], by_id:
     Ok(Mode::Create)
 }
 
-/// Nothing that another run has sent may become visible after a stream was read: that is certain from `ripe` on.
-pub(super) fn wait_for_open_intents(
+/// Nothing that another run has sent may become visible after a stream was read: that is certain once the settle
+/// time has passed since the lock was taken, or, where every answer is known, since the last of them wrote.
+pub(super) fn wait_for_other_runs(
     context: &Context,
     others: &OtherRuns,
-    ripe: Instant,
+    locked: Instant,
+    settle: Duration,
     job: &Job,
 ) -> Result<()> {
     let open = others.open()?;
-    if open.is_empty() {
+    let rest = if open.is_empty() {
+        others.quiet_for().map_or(Duration::ZERO, |quiet| settle.saturating_sub(quiet))
+    } else {
+        context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
+        (locked + settle).saturating_duration_since(Instant::now())
+    };
+    let only_looks = job.load.dry_run && !job.keeps_plan();
+    if rest.is_zero() || only_looks {
         return Ok(());
     }
-    context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
-    if job.load.dry_run && !job.keeps_plan() {
-        return Ok(());
-    }
-    if context.stop.wait(ripe.saturating_duration_since(Instant::now())) {
+    context.reporter.note("waiting until everything that the last run wrote is listed");
+    if context.stop.wait(rest) {
         return Err(Error::stopped("stopped before the plan was made"));
     }
     Ok(())

@@ -59,7 +59,9 @@ pub fn ask(context: &Context, part: &str, repaired: Option<Place>) -> Result<Job
     job.asked = jiff::Timestamp::now().to_string();
     job.selection = crate::extract::Selection::default();
     job.since_last = false;
+    // These were said of the whole input, and of the account as it was then.
     job.load.tolerance = Tolerance::default();
+    (job.load.delete_missing, job.load.expect, job.load.canary) = (None, None, None);
     job.retry = Some(retry);
     if let Some(file) = repaired {
         job.source = file;

@@ -104,6 +104,26 @@ fn a_service_with_another_clock_and_lists_that_lag_is_settled_by_its_own_time() 
 }
 
 #[test]
+fn what_the_last_run_made_is_not_made_again_although_it_is_not_listed_yet() {
+    for target in TARGETS {
+        let lag =
+            "[nimble]\nindex_delay_ms = 1500\n[nethunt]\nvisibility_lag_ms = 1500\nindex_lag_ms = 1500\n";
+        let rehearsal = Rehearsal::new(lag).set("FERRY_SETTLE", "2s");
+        prepare(&rehearsal, target, ROWS);
+        let import = ["import", "rows.csv", target.stream, "-m", "map.toml", "--yes", "--no-verify"];
+        assert_eq!(rehearsal.json(import).expect(0).count("created"), ROWS as u64);
+        let again = rehearsal.json(import).expect(0);
+        assert_eq!(
+            (again.count("unchanged"), again.count("created")),
+            (ROWS as u64, 0),
+            "{}",
+            again.transcript()
+        );
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS));
+    }
+}
+
+#[test]
 fn more_new_records_than_rows_leave_the_rows_in_doubt() {
     for target in TARGETS {
         let rehearsal = Rehearsal::new(FIRST_ANSWER_LOST).set("FERRY_SETTLE", "1s");
