@@ -41,6 +41,7 @@ pub(super) struct Linked {
 /// A stream that values are looked up in.
 pub(super) struct LinkedTo {
     pub(super) name: String,
+    pub(super) place: Place,
     pub(super) stream: Stream,
     pub(super) account: Account,
     /// The journal of what is made in it for links.
@@ -88,7 +89,8 @@ impl Linked {
         stream: &Stream,
         bound: Option<&Bound>,
     ) -> Result<Self> {
-        let own = LinkedTo::new(context, folder, stream.clone(), TARGET.to_owned())?;
+        let place = job.target.clone().ok_or_else(|| Error::input("this run has no target"))?;
+        let own = LinkedTo::new(context, folder, place, stream.clone(), TARGET.to_owned())?;
         let ids = Ids::open(context, folder, job, &own.account)?;
         let mut linked = Self { streams: vec![own], fields: Vec::new(), ids };
         let Some(bound) = bound else { return Ok(linked) };
@@ -225,7 +227,8 @@ impl Linked {
             return Err(Error::input(what).hint("records link to records of the same account"));
         }
         let stage = format!("linked{}", self.streams.len());
-        self.streams.push(LinkedTo::new(context, folder, opened, stage)?);
+        let place = Place::Stream { connection, stream, account: None };
+        self.streams.push(LinkedTo::new(context, folder, place, opened, stage)?);
         Ok(self.streams.len() - 1)
     }
 
@@ -248,10 +251,23 @@ impl Linked {
 }
 
 impl LinkedTo {
-    fn new(context: &Context, folder: &RunFolder, stream: Stream, stage: String) -> Result<Self> {
+    fn new(
+        context: &Context,
+        folder: &RunFolder,
+        place: Place,
+        stream: Stream,
+        stage: String,
+    ) -> Result<Self> {
         let account = stream.source.account().clone();
+        let place = match place {
+            Place::Stream { connection, stream, .. } => {
+                Place::Stream { connection, stream, account: Some(account.clone()) }
+            }
+            file @ Place::File { .. } => file,
+        };
         Ok(Self {
             name: stream.source.name().to_owned(),
+            place,
             journal: journal_of(folder.path(), &account),
             load: folder.path().join(checkpoint::FILE),
             stage,
@@ -344,13 +360,23 @@ impl Ids {
 
 /// Whether a run has made anything for links, or was about to.
 pub(super) fn has_begun(run_folder: &Path) -> Result<bool> {
-    let Ok(files) = std::fs::read_dir(run_folder.join(FOLDER)) else { return Ok(false) };
-    for file in files.flatten().filter(|file| file.path().extension().is_some_and(|end| end == "sqlite")) {
-        if Journal::new(checkpoint::open(&file.path())?)?.has_begun()? {
-            return Ok(true);
+    Ok(!begun(run_folder)?.is_empty())
+}
+
+/// The journals of a run's records for links of which anything was sent, or was about to be, in a fixed order.
+pub(super) fn begun(run_folder: &Path) -> Result<Vec<Journal>> {
+    let Ok(files) = std::fs::read_dir(run_folder.join(FOLDER)) else { return Ok(Vec::new()) };
+    let mut paths: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "sqlite"));
+    paths.sort();
+    let mut begun = Vec::new();
+    for path in paths {
+        let journal = Journal::new(checkpoint::open(&path)?)?;
+        if journal.has_begun()? {
+            begun.push(journal);
         }
     }
-    Ok(false)
+    Ok(begun)
 }
 
 /// The journal of what a run makes in a stream for the links of its records.
