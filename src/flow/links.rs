@@ -360,23 +360,21 @@ impl Ids {
 
 /// Whether a run has made anything for links, or was about to.
 pub(super) fn has_begun(run_folder: &Path) -> Result<bool> {
-    Ok(!begun(run_folder)?.is_empty())
+    for journal in journals(run_folder)? {
+        if journal.has_begun()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// The journals of a run's records for links of which anything was sent, or was about to be, in a fixed order.
-pub(super) fn begun(run_folder: &Path) -> Result<Vec<Journal>> {
+/// The journals of a run's records for links, in a fixed order.
+pub(super) fn journals(run_folder: &Path) -> Result<Vec<Journal>> {
     let Ok(files) = std::fs::read_dir(run_folder.join(FOLDER)) else { return Ok(Vec::new()) };
     let mut paths: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "sqlite"));
     paths.sort();
-    let mut begun = Vec::new();
-    for path in paths {
-        let journal = Journal::new(checkpoint::open(&path)?)?;
-        if journal.has_begun()? {
-            begun.push(journal);
-        }
-    }
-    Ok(begun)
+    paths.iter().map(|path| Journal::new(checkpoint::open(path)?)).collect()
 }
 
 /// The journal of what a run makes in a stream for the links of its records.

@@ -129,7 +129,7 @@ pub(super) fn run(
     if !job.load.no_verify {
         // What was deleted was seen to be gone; what was restored is all in the stream of the run's own rows.
         let (stream, journal) = main.ends();
-        verify::run(context, folder, stream, &saved.mark, journal, summary)?;
+        verify::run(context, folder, (stream, &saved.mark), journal, &mut [], summary)?;
     }
     summary.conclude();
     Ok(())
@@ -170,7 +170,10 @@ impl Work<'_> {
         };
         let undone = Made::new(undone)?.ok_or_else(nothing)?;
         let (mut first, mut linked) = (None, Vec::new());
-        for made in links::begun(&self.entry.path)? {
+        for made in links::journals(&self.entry.path)? {
+            if !made.has_begun()? {
+                continue;
+            }
             let (Some(of), Some(stage)) = (made.fact(PLACE)?, made.fact(STAGE)?) else { continue };
             let of: Place = serde_json::from_str(&of)
                 .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))?;
