@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::transform::draft::{OnExtra, Write};
 use crate::transform::ops::boolean::Words;
 use crate::transform::ops::number::Decimal;
-use crate::transform::ops::time::{Date, DateTime};
+use crate::transform::ops::time::{Date, DateTime, Reading};
 use crate::transform::ops::{OnError, Operation, zone};
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
@@ -279,9 +279,10 @@ fn cast(kind: Type, defaults: &Defaults<'_>) -> Option<Step<Written>> {
         Type::Text => return None,
         Type::Number => (Operation::Number(Decimal::default()), None),
         Type::Bool => (Operation::Bool(Words::new(&["true"], &["false"])), None),
-        Type::Date => (Operation::Date(Date::new(Vec::new(), None, None).ok()?), None),
+        Type::Date => (Operation::Date(Date::new(Vec::new(), None, Reading::default()).ok()?), None),
         Type::DateTime => {
-            let time = DateTime::new(Vec::new(), defaults.zone.clone(), None, None, None).ok()?;
+            let time =
+                DateTime::new(Vec::new(), defaults.zone.clone(), None, None, Reading::default()).ok()?;
             (Operation::DateTime(time), defaults.zone_from.clone())
         }
     };
