@@ -17,6 +17,7 @@ mod drift_large;
 mod explain;
 mod files;
 mod habits;
+mod header_row;
 mod help;
 mod kill;
 mod links;

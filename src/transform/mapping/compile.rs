@@ -136,6 +136,8 @@ fn settings<'f>(
     }
     let absent = [("error", Absent::Refused), ("blank", Absent::Blank)];
     settings.absent = table.choice("absent", &absent, findings).unwrap_or_default();
+    let header_row = table.texts("header_row", findings).unwrap_or_default();
+    settings.header_row = header_row.into_iter().map(|written| written.text).collect();
     settings.zone_from = table.text("time_zone_from", findings);
     defaults.zone_from.clone_from(&settings.zone_from);
     defaults.clear = table.choice("blank", &BLANK, findings).unwrap_or(false);
