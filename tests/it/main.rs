@@ -25,6 +25,7 @@ mod loss;
 mod mapping;
 mod mapping_check;
 mod mapping_errors;
+mod mapping_messages;
 mod mapping_new;
 mod mapping_reference;
 mod mapping_try;
