@@ -151,6 +151,42 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn what_helps_is_said_with_the_connections_own_names_also_in_the_middle_of_a_run() {
+    let rehearsal = configured();
+    let refused = |path: &str, stream: &str| {
+        rehearsal.faults(&format!("[[fault]]\nkind = \"unauthorized\"\npath = \"{path}\"\n"));
+        let out = rehearsal.ferry(["export", stream, "-o", "x.csv"]).expect(5);
+        tells_no_secret(&out);
+        out
+    };
+    for (path, stream, words) in [
+        ("/contacts", "work:contacts", ["the connection `work`", "(env THE_TOKEN)"]),
+        ("/contacts", "old-office:contacts", ["the connection `old-office`", "(command `printf`)"]),
+        ("/triggers/new-record", "archive:Contacts", ["`key` of the connection `archive`", "(file `"]),
+        ("/triggers/new-record", "archive:Contacts", ["`email` of the connection `archive`", "ferry.toml:16"]),
+    ] {
+        let out = refused(path, stream);
+        for word in words {
+            assert!(out.stderr.contains(word), "no `{word}` in {}", out.transcript());
+        }
+        assert!(!out.stderr.contains("FERRY_N"), "{}", out.transcript());
+    }
+    rehearsal.faults("");
+    for (args, hint) in [
+        (vec!["archive:Contcats"], "did you mean `archive:Contacts`?"),
+        (vec!["work:contact"], "did you mean `work:contacts`?"),
+        (vec!["work:tasks"], "`ferry import FILE work:tasks --mode create`"),
+        (
+            vec!["work:contacts", "--where", r#"{"custom_fields": {"nobody has it": {"is": "x"}}}"#],
+            "`ferry discover work:contacts` lists the fields",
+        ),
+    ] {
+        let out = rehearsal.ferry([&["export", "-o", "x.csv"][..], &args[..]].concat()).expect(2);
+        assert!(out.stderr.contains(hint), "no `{hint}` in {}", out.transcript());
+    }
+}
+
+#[test]
 fn all_that_is_wrong_with_the_file_is_said_at_once_with_its_place() {
     let rehearsal = quiet();
     rehearsal.file(

@@ -52,9 +52,9 @@ use crate::http::Client;
 use crate::load::target::{OperationKind, Target};
 use crate::record::schema::Schema;
 use crate::record::to_text;
-use api::{Api, Query, failed};
+use api::{Api, Query, URL_HINT, failed};
 use contacts::Contacts;
-use fields::Fields;
+use fields::{Fields, SectionKind, Sections};
 use notes::Notes;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -130,7 +130,7 @@ impl Nimble {
         };
         if who.identity().is_empty() {
             return Err(Error::stopped("Nimble does not say which account its user belongs to")
-                .hint("check FERRY_NIMBLE_URL: it should end in `/api/v1`"));
+                .hint(URL_HINT));
         }
         Ok(who)
     }
@@ -218,6 +218,12 @@ pub fn offline_schema(stream: &str) -> Option<Schema> {
 fn both<S: Source + Target + 'static>(stream: S) -> Ends {
     let stream = Arc::new(stream);
     (stream.clone(), Some(stream))
+}
+
+/// Whether a refusal with this status and text is one of the credentials (facts, section 1).
+#[must_use]
+pub fn refuses_credentials(status: u16, text: &str) -> bool {
+    refusal::meaning(status, text) == refusal::Meaning::Credentials
 }
 
 /// The `Authorization` header of an API key or bearer token (facts, section 1).
