@@ -33,6 +33,7 @@ mod missing;
 mod nethunt_since;
 mod nethunt_streams;
 mod nimble_fields;
+mod nimble_groups;
 mod nimble_select;
 mod nimble_streams;
 mod oauth;

@@ -1,4 +1,4 @@
-//! The Nimble connector: contacts, notes, tasks, users, tags and fields, as far as the public API lets them be
+//! The Nimble connector: contacts, notes, tasks, users, tags, and fields with their groups and tabs, as far as the public API lets them be
 //! read and written.
 //!
 //! Each stream has its file or folder; this one only opens them. What they share: reads are complete and
@@ -66,13 +66,15 @@ use users::Users;
 pub use decode::Decoder;
 
 /// The streams of an account, whether they can be read, and whether they can be written to.
-const STREAMS: [(&str, bool, bool); 6] = [
+const STREAMS: [(&str, bool, bool); 8] = [
     ("contacts", true, true),
     ("notes", true, true),
     ("tasks", false, true),
     ("users", true, false),
     ("tags", true, false),
     ("fields", true, true),
+    ("groups", true, true),
+    ("tabs", true, true),
 ];
 
 /// A connection to Nimble.
@@ -151,6 +153,8 @@ impl Nimble {
             "users" => (Arc::new(Users::new(self.api.clone(), account)), None),
             "tags" => (Arc::new(TagList::new(contacts, account)), None),
             "fields" => both(Fields::new(self.api.clone(), account)),
+            "groups" => both(Sections::new(self.api.clone(), account, SectionKind::Group)),
+            "tabs" => both(Sections::new(self.api.clone(), account, SectionKind::Tab)),
             _ => both(contacts),
         })
     }
@@ -210,6 +214,8 @@ pub fn offline_schema(stream: &str) -> Option<Schema> {
         "users" => Some(users::schema()),
         "tags" => Some(tag_list::schema()),
         "fields" => Some(fields::schema()),
+        "groups" => Some(fields::sections_schema(SectionKind::Group)),
+        "tabs" => Some(fields::sections_schema(SectionKind::Tab)),
         _ => None,
     }
 }
