@@ -13,6 +13,7 @@ mod discover;
 mod documents;
 mod doubt;
 mod drift;
+mod drift_children;
 mod drift_large;
 mod explain;
 mod files;
