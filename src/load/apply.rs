@@ -14,7 +14,7 @@ use super::journal::{Journal, Pending};
 use super::keys;
 use super::limit::FailureLimit;
 use super::marker::Marker;
-use super::target::{ReadMark, Target};
+use super::target::{Candidate, OperationKind, ReadMark, Target};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
 use crate::record::Record;
@@ -24,6 +24,9 @@ use jiff::Timestamp;
 use sending::Round;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+/// Unsent creates that are regarded at a time when it is looked whether their keys are taken.
+const AT_ONCE: usize = 1_000;
 
 /// What an apply needs besides the journal.
 pub struct Apply<'a> {
@@ -104,14 +107,24 @@ impl Apply<'_> {
             return Ok(false);
         }
         *due = None;
+        // Keys that name what the records belong to are only taken there: nothing else needs to be listed.
+        let in_place = self.keys.iter().all(|key| key.iter().any(|place| self.target.lists_by(place)));
         let mut taken = Vec::new();
-        for candidate in self.target.created_since(self.mark)? {
-            let Some(id) = candidate.record.id.clone() else { continue };
-            if journal.was_read(&id)? || journal.made(&id)? {
-                continue;
+        if in_place {
+            let mut after = 0;
+            loop {
+                let unsent = journal.next(after, AT_ONCE)?;
+                let Some(last) = unsent.last() else { break };
+                after = last.row;
+                let operations = unsent.iter().map(|pending| &pending.operation);
+                let creates: Vec<_> =
+                    operations.filter(|operation| operation.kind == OperationKind::Create).collect();
+                if !creates.is_empty() {
+                    taken.extend(self.keys_of(journal, self.target.created_for(self.mark, &creates)?)?);
+                }
             }
-            let record = self.decoded(&id, &candidate.record.raw)?;
-            taken.extend(self.classes_of(&record).into_iter().map(|class| (class, id.clone())));
+        } else {
+            taken.extend(self.keys_of(journal, self.target.created_since(self.mark)?)?);
         }
         journal.transaction(|journal| {
             for (class, id) in taken {
@@ -121,6 +134,20 @@ impl Apply<'_> {
             Ok(())
         })?;
         Ok(true)
+    }
+
+    /// The keyed classes of those candidates that neither the plan's read nor this run has seen, with their ids.
+    fn keys_of(&self, journal: &Journal, candidates: Vec<Candidate>) -> Result<Vec<(String, String)>> {
+        let mut keys = Vec::new();
+        for candidate in candidates {
+            let Some(id) = candidate.record.id.clone() else { continue };
+            if journal.was_read(&id)? || journal.made(&id)? {
+                continue;
+            }
+            let record = self.decoded(&id, &candidate.record.raw)?;
+            keys.extend(self.classes_of(&record).into_iter().map(|class| (class, id.clone())));
+        }
+        Ok(keys)
     }
 
     /// The keyed classes that a record belongs to.
