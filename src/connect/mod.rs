@@ -51,7 +51,6 @@ impl Stream {
         with_own_name(error, connection, service)
     }
 
-
     /// To write to.
     ///
     /// # Errors

@@ -12,6 +12,7 @@
 
 mod answer;
 pub mod authorize;
+mod names;
 pub mod oauth;
 pub mod pace;
 pub mod redirect;
@@ -22,6 +23,7 @@ use crate::stop::Stop;
 use answer::{Refusal, Response, http_date, is_loopback, observe, refused, standing, whole, words};
 use authorize::{Authorize, Credential, Fixed};
 use jiff::Timestamp;
+use names::Remembering;
 use pace::Pace;
 use retry::{Decision, Nature, Observed, Patience, decide};
 use secrecy::{ExposeSecret, SecretString};
@@ -31,6 +33,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 
 /// A client for one connection; clones share pace, counters and kept-alive sockets.
 #[derive(Debug, Clone)]
@@ -153,7 +157,11 @@ impl Client {
             .max_idle_age(Duration::from_secs(20))
             .build();
         Self {
-            agent: config.new_agent(),
+            agent: ureq::Agent::with_parts(
+                config,
+                DefaultConnector::default(),
+                Remembering::new(DefaultResolver::default()),
+            ),
             authorize,
             pace,
             counters: Arc::default(),
@@ -313,7 +321,9 @@ impl Client {
                 Decision::Done => return Err(standing(refusal)),
                 Decision::GiveUp(why) => {
                     let words = refusal.and_then(|refusal| words(&refusal.text));
-                    return Err(Failure::GaveUp(words.map_or(why.clone(), |words| format!("{why}: {words}"))));
+                    return Err(Failure::GaveUp(
+                        words.map_or(why.clone(), |words| format!("{why}: {words}")),
+                    ));
                 }
                 Decision::MaybeApplied(why) => {
                     self.pace.back_off();

@@ -101,7 +101,9 @@ impl Apply<'_> {
     }
 
     /// Creates whose key a record has got since the plan was made are conflicts (design 9.4), be it by hand or by
-    /// another run. Looks once, when it is due and creates are unsent; says whether it looked.
+    /// another run. A create that was sent before and not found may have made the record, later than the settle
+    /// time allows for: it is in doubt again. Looks once, when it is due and creates are unsent; says whether it
+    /// looked.
     fn refuse_taken_keys(&self, journal: &mut Journal, due: &mut Option<Instant>) -> Result<bool> {
         if due.is_none_or(|due| Instant::now() < due) || !journal.has_unsent_creates()? {
             return Ok(false);
@@ -127,7 +129,10 @@ impl Apply<'_> {
             taken.extend(self.keys_of(journal, self.target.created_since(self.mark)?)?);
         }
         journal.transaction(|journal| {
-            for (class, id) in taken {
+            for (class, id, maybe_ours) in taken {
+                if maybe_ours {
+                    journal.doubt_missed_creates(&class)?;
+                }
                 let why = format!("record {id} has got this key since the plan was made");
                 journal.refuse_planned_creates(&class, &why)?;
             }
@@ -136,8 +141,9 @@ impl Apply<'_> {
         Ok(true)
     }
 
-    /// The keyed classes of those candidates that neither the plan's read nor this run has seen, with their ids.
-    fn keys_of(&self, journal: &Journal, candidates: Vec<Candidate>) -> Result<Vec<(String, String)>> {
+    /// The keyed classes of those candidates that neither the plan's read nor this run has seen, with their ids and
+    /// whether a create of this run that was given up for lost may have made them.
+    fn keys_of(&self, journal: &Journal, candidates: Vec<Candidate>) -> Result<Vec<(String, String, bool)>> {
         let mut keys = Vec::new();
         for candidate in candidates {
             let Some(id) = candidate.record.id.clone() else { continue };
@@ -145,7 +151,8 @@ impl Apply<'_> {
                 continue;
             }
             let record = self.decoded(&id, &candidate.record.raw)?;
-            keys.extend(self.classes_of(&record).into_iter().map(|class| (class, id.clone())));
+            let maybe_ours = !candidate.by_other && !(self.made_elsewhere)(&id)?;
+            keys.extend(self.classes_of(&record).into_iter().map(|class| (class, id.clone(), maybe_ours)));
         }
         Ok(keys)
     }

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub fn open(path: &Path) -> Result<Connection> {
     let db = Connection::open(path).map_err(failed)?;
     db.busy_timeout(Duration::from_secs(30)).map_err(failed)?;
     db.set_prepared_statement_cache_capacity(64);
+    // A statement's plan stays as it is whatever is bound to it; else some would be compiled anew for every row.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     db.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;

@@ -124,11 +124,10 @@ impl Drift {
             _ => return Err("drift: `service` is `nimble`, `nethunt` or `both`".to_owned()),
         };
         let has = |service: &str, of: &str| of.is_empty() || of == service;
-        let strange =
-            |((_, name, of), count): (&(_, &'static str, &'static str), &u32)| match services {
-                [only] if *count > 0 && !has(only, of) => Some(*name),
-                _ => None,
-            };
+        let strange = |((_, name, of), count): (&(_, &'static str, &'static str), &u32)| match services {
+            [only] if *count > 0 && !has(only, of) => Some(*name),
+            _ => None,
+        };
         if let Some(name) = KINDS.iter().zip(&left).find_map(strange) {
             return Err(format!("drift: {} has no `{name}`", order.service));
         }

@@ -163,7 +163,11 @@ fn what_helps_is_said_with_the_connections_own_names_also_in_the_middle_of_a_run
         ("/contacts", "work:contacts", ["the connection `work`", "(env THE_TOKEN)"]),
         ("/contacts", "old-office:contacts", ["the connection `old-office`", "(command `printf`)"]),
         ("/triggers/new-record", "archive:Contacts", ["`key` of the connection `archive`", "(file `"]),
-        ("/triggers/new-record", "archive:Contacts", ["`email` of the connection `archive`", "ferry.toml:16"]),
+        (
+            "/triggers/new-record",
+            "archive:Contacts",
+            ["`email` of the connection `archive`", "ferry.toml:16"],
+        ),
     ] {
         let out = refused(path, stream);
         for word in words {
@@ -359,7 +363,11 @@ fn the_zone_of_a_connection_is_that_of_times_without_an_offset_unless_the_mappin
     assert!(body.contains("\"timeZone\":\"America/New_York\""), "{body}");
     assert!(body.contains("2024-07-01T16:00:00"), "{body}");
     let tried = rehearsal.ferry(["mapping", "try", "calls.csv", "-m", "map.toml", "--row", "1"]);
-    assert!(!tried.transcript().contains("2024-07-01T16:00"), "the mapping names no target: {}", tried.transcript());
+    assert!(
+        !tried.transcript().contains("2024-07-01T16:00"),
+        "the mapping names no target: {}",
+        tried.transcript()
+    );
     rehearsal.file("map.toml", CALLS.replace("[mapping]\n", "[mapping]\ntarget = \"nethunt:Contacts\"\n"));
     let tried = rehearsal.ferry(["mapping", "try", "calls.csv", "-m", "map.toml", "--row", "1"]).expect(0);
     assert!(tried.stdout.contains("2024-07-01T16:00:00"), "{}", tried.transcript());

@@ -107,6 +107,22 @@ fn a_service_with_another_clock_and_lists_that_lag_is_settled_by_its_own_time() 
 }
 
 #[test]
+fn a_record_that_appears_after_its_create_was_given_up_for_lost_is_adopted() {
+    for target in TARGETS {
+        let storm = "[[fault]]\nmethod = \"POST\"\nkind = \"late_commit\"\nlate_commit_ms = 8000\nat = [1]\n\
+                     [[fault]]\nmethod = \"POST\"\nkind = \"unauthorized\"\nat = [2]\n";
+        let rehearsal = Rehearsal::new(storm).set("FERRY_SETTLE", "200ms");
+        // The create is not found after the settle time; sending it again is refused.
+        let out = import(&rehearsal, target, 1).expect(5);
+        assert!(emails(&rehearsal, target).is_empty(), "{}", out.transcript());
+        rehearsal.wait_until("the service has done it after all", |now| !emails(now, target).is_empty());
+        let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+        assert_eq!((out.count("created"), out.count("conflicts")), (1, 0), "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(1));
+    }
+}
+
+#[test]
 fn what_the_last_run_made_is_not_made_again_although_it_is_not_listed_yet() {
     for target in TARGETS {
         let lag =

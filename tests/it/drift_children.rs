@@ -51,9 +51,8 @@ fn compare(label: &str, out: &Output, before: &Rows, found: &Rows, after: &Rows,
 /// The notes that the simulated Nimble holds.
 fn notes(rehearsal: &Rehearsal) -> Rows {
     let notes = rehearsal.get("/nimble/notes");
-    let row = |note: &Value| {
-        (note["id"].as_str().unwrap().to_owned(), note["note"].as_str().unwrap().to_owned())
-    };
+    let row =
+        |note: &Value| (note["id"].as_str().unwrap().to_owned(), note["note"].as_str().unwrap().to_owned());
     notes.as_array().unwrap().iter().map(row).collect()
 }
 
@@ -158,8 +157,7 @@ fn comments_calls_and_files_of_nethunt_are_all_read_while_others_add_and_delete(
             hang(&rehearsal, kind, if refused { 1150 } else { 300 });
             let before = hung(&rehearsal, kind);
             let label = format!("{stream}, {order}, {since}, by limits: {refused}");
-            let out =
-                rehearsal.json(["export", &format!("nethunt:Contacts/{stream}"), "-o", "rows.jsonl"]);
+            let out = rehearsal.json(["export", &format!("nethunt:Contacts/{stream}"), "-o", "rows.jsonl"]);
             let (found, after) = (read(&rehearsal, &label), hung(&rehearsal, kind));
             compare(&label, &out, &before, &found, &after, &done(&rehearsal, change));
             assert_eq!(out.summary()["complete"], json!("unproven"), "{label}: {}", out.transcript());

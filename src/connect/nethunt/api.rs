@@ -192,7 +192,9 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
             // A page of HTML comes from something in between, and may be gone by the next try.
             let error = if is_html(&text) { Error::stopped(told) } else { Error::input(told) };
             match status {
-                300..400 | 404 | 405 => error.hint("check the connection's `url`: `ferry config show` tells it"),
+                300..400 | 404 | 405 => {
+                    error.hint("check the connection's `url`: `ferry config show` tells it")
+                }
                 _ => error,
             }
         }

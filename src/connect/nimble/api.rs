@@ -106,8 +106,9 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
                 Error::credentials(format!("{what}: Nimble forbids it: {}", sentence(status, &text)))
                     .hint("give the token's user the permission, or use another user's token")
             }
-            Meaning::Missing => Error::input(format!("{what}: {} ({status})", sentence(status, &text)))
-                .hint(URL_HINT),
+            Meaning::Missing => {
+                Error::input(format!("{what}: {} ({status})", sentence(status, &text))).hint(URL_HINT)
+            }
             Meaning::Invalid => {
                 Error::input(format!("{what}: Nimble refuses the request: {}", sentence(status, &text)))
             }

@@ -131,8 +131,9 @@ impl Nimble {
             email: text("email"),
         };
         if who.identity().is_empty() {
-            return Err(Error::stopped("Nimble does not say which account its user belongs to")
-                .hint(URL_HINT));
+            return Err(
+                Error::stopped("Nimble does not say which account its user belongs to").hint(URL_HINT)
+            );
         }
         Ok(who)
     }

@@ -373,6 +373,17 @@ impl Journal {
         Ok(())
     }
 
+    /// Puts creates of a class that were sent before, and not found, in doubt again.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn doubt_missed_creates(&self, class: &str) -> Result<usize> {
+        let sql = "UPDATE load_op SET state = 'doubt'
+                   WHERE state = 'planned' AND kind = 'create' AND misses > 0 AND row IN
+                       (SELECT row FROM load_row WHERE class = ? AND outcome IS NULL)";
+        Ok(self.db.prepare_cached(sql)?.execute([class])?)
+    }
+
     /// Gives rows of a class whose create was not sent yet the outcome conflict.
     ///
     /// # Errors

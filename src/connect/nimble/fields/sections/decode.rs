@@ -94,8 +94,7 @@ impl Section {
         let tab = catalog.tabs.iter().find(|tab| group.tab.as_deref() == Some(&tab.id));
         let tab = tab.map(|tab| tab.name.clone()).unwrap_or_default();
         let within = |entry: &&Entry| {
-            same_name(&entry.group, &group.name)
-                && (catalog.era == Era::Older || same_name(&entry.tab, &tab))
+            same_name(&entry.group, &group.name) && (catalog.era == Era::Older || same_name(&entry.tab, &tab))
         };
         Self {
             id: group.id.clone(),

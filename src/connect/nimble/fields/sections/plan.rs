@@ -147,9 +147,8 @@ pub(super) fn content(operation: &Operation) -> String {
 
 /// How a group or tab stands to another name.
 pub(super) fn update_state(operation: &Operation, record: &Record) -> UpdateState {
-    let is = |what: &Value| {
-        what.get("name").is_some_and(|name| to_text(name).trim() == of(record, "name").trim())
-    };
+    let is =
+        |what: &Value| what.get("name").is_some_and(|name| to_text(name).trim() == of(record, "name").trim());
     match (is(&operation.body), is(&operation.before)) {
         (true, _) => UpdateState::AsMeant,
         (_, true) => UpdateState::AsBefore,

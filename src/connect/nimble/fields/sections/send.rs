@@ -27,10 +27,7 @@ pub(super) fn send(
     match (operation.kind, id) {
         (OperationKind::Create, _) => create(api, catalog, kind, &text("name"), &text("tab"), &text("for")),
         (OperationKind::Update, Some(id)) => rename(api, catalog, kind, id, &text("name")),
-        _ => Sent::Refused(format!(
-            "a {} can be made, renamed and deleted, nothing else",
-            kind.word()
-        )),
+        _ => Sent::Refused(format!("a {} can be made, renamed and deleted, nothing else", kind.word())),
     }
 }
 
@@ -81,19 +78,16 @@ fn paths(era: Era, kind: Kind, id: &str) -> Vec<String> {
     match (era, kind) {
         (Era::Older, _) => vec![format!("/contacts/metadata/groups/{id}")],
         (Era::Newer, Kind::Group) => vec![format!("/contacts/fields/groups/{id}")],
-        (Era::Newer, Kind::Tab) => vec![format!("/contacts/fields/tabs/{id}"), format!("/contacts/tabs/{id}")],
+        (Era::Newer, Kind::Tab) => {
+            vec![format!("/contacts/fields/tabs/{id}"), format!("/contacts/tabs/{id}")]
+        }
     }
 }
 
 fn create(api: &Api, catalog: &Catalog, kind: Kind, name: &str, tab: &str, whose: &str) -> Sent {
     let there = |section: &Section| same_name(&section.name, name) && same_name(&section.tab, tab);
     if let Some(known) = Section::all(catalog, kind).into_iter().find(there) {
-        return Sent::Refused(format!(
-            "there is a {} `{}` already ({})",
-            kind.word(),
-            known.name,
-            known.id
-        ));
+        return Sent::Refused(format!("there is a {} `{}` already ({})", kind.word(), known.name, known.id));
     }
     let (path, body) = match (catalog.era, kind) {
         (Era::Older, _) => ("/contacts/metadata/groups", json!({"type": whose, "name": name})),
