@@ -133,7 +133,7 @@ fn folder_of(text: &MappingText) -> &Path {
     text.path.parent().unwrap_or_else(|| Path::new("."))
 }
 
-/// Reads a mapping and checks that it was written for this kind of source and target: another file or folder
+/// Reads a mapping, with the zone that its connections state where it states none, and checks that it was written for this kind of source and target: another file or folder
 /// is fine, another service or kind of stream is not (design section 4).
 ///
 /// # Errors
@@ -157,7 +157,10 @@ pub(super) fn mapping(
             )));
         }
     }
-    Ok(mapping)
+    Ok(match super::zone::of_values(context, source, Some(target)) {
+        Some(zone) => mapping.with_zone(&zone),
+        None => mapping,
+    })
 }
 
 /// Finds a mapping's names in an input and a target, and tells it what surrounds the run's records.

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::input::Input;
-use super::job::Job;
+use super::job::{Job, Place};
 use super::linking::{Linking, Own};
 use super::links::Linked;
 use super::mapped::{self, Transform};
@@ -214,7 +214,7 @@ pub(super) fn make(
     }
     let drafts = Staging::open(folder.path(), super::output::STAGE)?;
     linking.index_rows(linked, &fields, &drafts)?;
-    let time_zone = time_zone(&transform);
+    let time_zone = time_zone(context, job, &transform);
     let materials = Materials {
         target: &**prepared.stream.target()?,
         fields: &fields,
@@ -440,11 +440,17 @@ pub(super) fn mark(read: &mut TargetRead, stream: &Stream) -> Result<ReadMark> {
     })
 }
 
-fn time_zone(transform: &Transform) -> String {
-    match transform {
-        Transform::Mapped(bound) => bound.time_zone().unwrap_or("Etc/UTC").to_owned(),
-        Transform::Plain(_) => "Etc/UTC".to_owned(),
-    }
+/// The zone of what is written: as the mapping says, else as the target's connection says, else none but UTC.
+fn time_zone(context: &Context, job: &Job, transform: &Transform) -> String {
+    let mapped = match transform {
+        Transform::Mapped(bound) => bound.time_zone().map(str::to_owned),
+        Transform::Plain(_) => None,
+    };
+    let of_target = || match &job.target {
+        Some(Place::Stream { connection, .. }) => super::zone::of_connection(context, connection),
+        _ => None,
+    };
+    mapped.or_else(of_target).unwrap_or_else(|| "Etc/UTC".to_owned())
 }
 
 /// Adds the read of the target to a summary.

@@ -80,7 +80,7 @@ fn marks_are_cleared_when_that_is_asked_for() {
 fn another_record_with_the_same_content_does_not_confuse_a_marked_row() {
     // Without marks two new records with the key of one row leave it in doubt.
     let rehearsal = Rehearsal::new("[[fault]]\nmethod = \"POST\"\nfirst = 1\nkind = \"lost_answer\"\n")
-        .set("FERRY_SETTLE", "1s");
+        .set("FERRY_SETTLE", "4s");
     prepare(&rehearsal, NETHUNT);
     let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--limit", "1", "--yes"];
     let life = rehearsal.spawn(import.into_iter().chain(["--marker-field", "External ID"]));

@@ -68,6 +68,11 @@ impl Date {
 }
 
 impl DateTime {
+    /// Takes `zone` for the zone of texts without an offset, unless there is one already.
+    pub fn default_zone(&mut self, zone: &TimeZone) {
+        self.zone.get_or_insert_with(|| zone.clone());
+    }
+
     /// Instants written in one of `from`, or as ISO. `zone` is for those without an offset; `to` is the zone to
     /// write in (UTC where absent), `format` the form (RFC 3339 where absent). A format without a time of day
     /// means midnight.
