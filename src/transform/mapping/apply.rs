@@ -94,7 +94,8 @@ impl Bound {
         match zone::name(&text) {
             Ok(name) => Some(name),
             Err(problem) => {
-                let near = zone::near(&text).map(|near| format!("did you mean `{near}`?"));
+                let near = zone::near(&text).filter(|_| problem.unknown);
+                let near = near.map(|near| format!("did you mean `{near}`?"));
                 let hint = near.or(problem.hint).map(|hint| format!("; {hint}")).unwrap_or_default();
                 let reason = format!(
                     "{}: time_zone_from `{}`: `{}` {}{hint}",
@@ -287,7 +288,8 @@ impl Bound {
             Origin::Const(_) => String::new(),
         };
         let value = if problem.value.is_empty() { to_text(original) } else { problem.value.clone() };
-        let hint = step.and_then(|step| step.operation.suggest(&value)).or_else(|| problem.hint.clone());
+        let near = step.filter(|_| problem.unknown).and_then(|step| step.operation.suggest(&value));
+        let hint = near.or_else(|| problem.hint.clone());
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         let reason = format!(
             "{}:{line}: `{}`{from}: `{}` {}{hint}",

@@ -62,6 +62,7 @@ struct Settings {
     time_zone: Option<String>,
     zone_from: Option<Written>,
     absent: Absent,
+    header_row: Vec<String>,
 }
 
 /// What a column means that a file does not have (mapping key `absent`).
@@ -173,6 +174,12 @@ impl Mapping {
     #[must_use]
     pub fn time_zone(&self) -> Option<&str> {
         self.settings.time_zone.as_deref()
+    }
+
+    /// Cells by which the header row of a source file is known; none where the first row is the header.
+    #[must_use]
+    pub fn header_row(&self) -> &[String] {
+        &self.settings.header_row
     }
 
     /// How many fields it maps.

@@ -101,7 +101,7 @@ pub fn alpha2(text: &str) -> Result<&'static str, Problem> {
         Some([code]) => Ok(code),
         Some(several) => Err(ambiguous(several)),
         None => by_code().ok_or_else(|| {
-            Problem::new("is no country that is known")
+            Problem::unknown("is no country that is known")
                 .hint("correct it, put a `lookup` before `country`, or let `on_error` say what becomes of it")
         }),
     }

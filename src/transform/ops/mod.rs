@@ -5,6 +5,7 @@
 //! Nothing here guesses: what has two readings is a problem that says so.
 
 pub mod boolean;
+pub mod calendar;
 pub mod country;
 pub mod currency;
 pub mod email;
@@ -128,6 +129,8 @@ pub struct Problem {
     pub why: String,
     /// What would help.
     pub hint: Option<String>,
+    /// Whether it is a name that nothing bears, so that the nearest one may be meant.
+    pub unknown: bool,
     /// What is to become of the value, where the operation says so itself and `on_error` does not matter.
     pub policy: Option<OnError>,
 }
@@ -135,7 +138,12 @@ pub struct Problem {
 impl Problem {
     /// A problem without a hint, left to `on_error`.
     pub fn new(why: impl Into<String>) -> Self {
-        Self { value: String::new(), why: why.into(), hint: None, policy: None }
+        Self { value: String::new(), why: why.into(), hint: None, unknown: false, policy: None }
+    }
+
+    /// The problem of a name that nothing bears.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self { unknown: true, ..Self::new(why) }
     }
 
     /// The same problem with what would help.
