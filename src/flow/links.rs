@@ -41,6 +41,7 @@ pub(super) struct Linked {
 /// A stream that values are looked up in.
 pub(super) struct LinkedTo {
     pub(super) name: String,
+    pub(super) place: Place,
     pub(super) stream: Stream,
     pub(super) account: Account,
     /// The journal of what is made in it for links.
@@ -88,7 +89,8 @@ impl Linked {
         stream: &Stream,
         bound: Option<&Bound>,
     ) -> Result<Self> {
-        let own = LinkedTo::new(context, folder, stream.clone(), TARGET.to_owned())?;
+        let place = job.target.clone().ok_or_else(|| Error::input("this run has no target"))?;
+        let own = LinkedTo::new(context, folder, place, stream.clone(), TARGET.to_owned())?;
         let ids = Ids::open(context, folder, job, &own.account)?;
         let mut linked = Self { streams: vec![own], fields: Vec::new(), ids };
         let Some(bound) = bound else { return Ok(linked) };
@@ -221,7 +223,8 @@ impl Linked {
             return Err(Error::input(what).hint("records link to records of the same account"));
         }
         let stage = format!("linked{}", self.streams.len());
-        self.streams.push(LinkedTo::new(context, folder, opened, stage)?);
+        let place = Place::Stream { connection, stream, account: None };
+        self.streams.push(LinkedTo::new(context, folder, place, opened, stage)?);
         Ok(self.streams.len() - 1)
     }
 
@@ -244,10 +247,23 @@ impl Linked {
 }
 
 impl LinkedTo {
-    fn new(context: &Context, folder: &RunFolder, stream: Stream, stage: String) -> Result<Self> {
+    fn new(
+        context: &Context,
+        folder: &RunFolder,
+        place: Place,
+        stream: Stream,
+        stage: String,
+    ) -> Result<Self> {
         let account = stream.source.account().clone();
+        let place = match place {
+            Place::Stream { connection, stream, .. } => {
+                Place::Stream { connection, stream, account: Some(account.clone()) }
+            }
+            file @ Place::File { .. } => file,
+        };
         Ok(Self {
             name: stream.source.name().to_owned(),
+            place,
             journal: journal_of(folder.path(), &account),
             load: folder.path().join(checkpoint::FILE),
             stage,
@@ -343,13 +359,21 @@ impl Ids {
 
 /// Whether a run has made anything for links, or was about to.
 pub(super) fn has_begun(run_folder: &Path) -> Result<bool> {
-    let Ok(files) = std::fs::read_dir(run_folder.join(FOLDER)) else { return Ok(false) };
-    for file in files.flatten().filter(|file| file.path().extension().is_some_and(|end| end == "sqlite")) {
-        if Journal::new(checkpoint::open(&file.path())?)?.has_begun()? {
+    for journal in journals(run_folder)? {
+        if journal.has_begun()? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// The journals of a run's records for links, in a fixed order.
+pub(super) fn journals(run_folder: &Path) -> Result<Vec<Journal>> {
+    let Ok(files) = std::fs::read_dir(run_folder.join(FOLDER)) else { return Ok(Vec::new()) };
+    let mut paths: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "sqlite"));
+    paths.sort();
+    paths.iter().map(|path| Journal::new(checkpoint::open(path)?)).collect()
 }
 
 /// The journal of what a run makes in a stream for the links of its records.
