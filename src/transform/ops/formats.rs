@@ -1,10 +1,11 @@
 //! The formats that dates and times are read in: checked beforehand, tried in order, never guessed.
 
 use super::Problem;
+use super::fixed::Fixed;
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 /// Formats in the order in which they are tried.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ enum Format {
         format: String,
         /// Whether the year has two digits.
         short: bool,
+        /// What reads the texts that people write in full.
+        fixed: Option<Fixed>,
     },
     /// Days since the end of 1899, with the day that never was.
     Excel,
@@ -31,6 +34,8 @@ enum Format {
 pub(super) enum Reading {
     Broken(Box<BrokenDownTime>),
     Civil(civil::DateTime),
+    /// A time with an offset.
+    Instant(civil::DateTime, Offset),
 }
 
 impl Formats {
@@ -52,10 +57,15 @@ impl Formats {
                              29 are 2000 to 2029, and 30 to 99 are 1930 to 1999"
                         ));
                     }
-                    tried.push(Format::Written { format: format.clone(), short });
+                    let fixed = Fixed::of(format);
+                    tried.push(Format::Written { format: format.clone(), short, fixed });
                     // `%z` reads `+0300`; `+03:00` is the same offset in another spelling.
                     if format.contains("%z") {
-                        tried.push(Format::Written { format: format.replace("%z", "%:z"), short });
+                        tried.push(Format::Written {
+                            format: format.replace("%z", "%:z"),
+                            short,
+                            fixed: None,
+                        });
                     }
                 }
             }
@@ -75,7 +85,12 @@ impl Formats {
         self.tried.iter().filter_map(move |format| match format {
             Format::Excel => excel(text, false).map(Reading::Civil),
             Format::Excel1904 => excel(text, true).map(Reading::Civil),
-            Format::Written { format, short } => {
+            Format::Written { format, short, fixed } => {
+                match fixed.as_ref().and_then(|fixed| fixed.read(text)) {
+                    Some((time, None)) => return Some(Reading::Civil(time)),
+                    Some((time, Some(offset))) => return Some(Reading::Instant(time, offset)),
+                    None => {}
+                }
                 let mut broken = parsed(format, text).filter(|broken| !short_year(broken))?;
                 if *short {
                     self.with_century(&mut broken);

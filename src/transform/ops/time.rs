@@ -61,7 +61,7 @@ impl Date {
     fn read(&self, text: &str) -> Result<civil::Date, Problem> {
         let written = self.from.readings(text).find_map(|reading| match reading {
             Reading::Broken(broken) => broken.to_date().ok(),
-            Reading::Civil(time) => Some(time.date()),
+            Reading::Civil(time) | Reading::Instant(time, _) => Some(time.date()),
         });
         written.or_else(|| iso_date(text)).ok_or_else(|| self.from.fits_none(text, "date", "2024-07-30"))
     }
@@ -112,6 +112,10 @@ impl DateTime {
         for reading in self.from.readings(text) {
             let broken = match reading {
                 Reading::Civil(time) => return in_zone(time, zone),
+                Reading::Instant(time, offset) => match offset.to_timestamp(time) {
+                    Ok(instant) => return Ok(instant),
+                    Err(_) => continue,
+                },
                 Reading::Broken(broken) => broken,
             };
             if broken.offset().is_some() || broken.timestamp().is_some() {
