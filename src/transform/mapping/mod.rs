@@ -17,9 +17,11 @@ mod file;
 mod losses;
 mod needs;
 mod operations;
+mod recall;
 mod reference;
 mod rule;
 mod template;
+mod texts;
 mod trace;
 
 pub use bind::{Bound, SourceSide, Surroundings};
@@ -27,8 +29,10 @@ pub use check::{Examined, Finding, Severity};
 pub use example::{Difference, Tried};
 pub use losses::{Loss, LossCount, Losses};
 pub use needs::Need;
+pub use recall::Recall;
 pub use reference::{docs, schema};
 pub use rule::{Link, MissingLink};
+pub use texts::{TextRow, Texts};
 pub use trace::{FieldTrace, Found, StepTrace, Tested, Trace};
 
 use super::draft::{Draft, Reject};

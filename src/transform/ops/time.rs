@@ -72,7 +72,7 @@ impl Date {
     fn read(&self, text: &str) -> Result<civil::Date, Problem> {
         let written = self.from.readings(text).find_map(|reading| match reading {
             Read::Broken(broken) => broken.to_date().ok(),
-            Read::Civil(time) => Some(time.date()),
+            Read::Civil(time) | Read::Instant(time, _) => Some(time.date()),
         });
         written.or_else(|| iso_date(text)).ok_or_else(|| self.from.fits_none(text, "date", "2024-07-30"))
     }
@@ -128,6 +128,10 @@ impl DateTime {
         for reading in self.from.readings(text) {
             let broken = match reading {
                 Read::Civil(time) => return in_zone(time, zone),
+                Read::Instant(time, offset) => match offset.to_timestamp(time) {
+                    Ok(instant) => return Ok(instant),
+                    Err(_) => continue,
+                },
                 Read::Broken(broken) => broken,
             };
             if broken.offset().is_some() || broken.timestamp().is_some() {
