@@ -11,6 +11,7 @@ use crate::flow::context::Context;
 use crate::flow::input::hash_file;
 use crate::flow::job::{Job, LoadOptions, MappingText, OnConflict, Place};
 use crate::flow::{self, Ended, missing};
+use crate::report::summary::worst_exit_code;
 use crate::run::folder::RunFolder;
 use crate::transform::mapping::Mapping;
 use clap::ValueEnum;
@@ -305,20 +306,21 @@ pub(super) fn begin(context: &Context, job: &Job) -> Result<u8> {
     finish(context, flow::execute(context, &folder, job))
 }
 
-/// Says how a job ended. What has to follow it is carried out first, so that its summary is the last.
+/// Says how a job ended. What has to follow it is carried out first; scripts get one account of both, people one of
+/// each, the job's last.
 pub(super) fn finish(context: &Context, ended: Ended) -> Result<u8> {
     let further = missing::follow_up(context, &ended)?;
-    let mut codes = Vec::new();
-    for ended in further.iter().chain([&ended]) {
-        if let Some(error) = &ended.error {
-            context.reporter.error(error);
+    for error in further.iter().chain([&ended]).filter_map(|ended| ended.error.as_ref()) {
+        context.reporter.error(error);
+    }
+    match &further {
+        Some(further) if context.reporter.is_json() => {
+            context.reporter.summary(&ended.summary.with_deletion(&further.summary));
         }
-        context.reporter.summary(&ended.summary);
-        codes.push(ended.exit_code());
+        _ => further.iter().chain([&ended]).for_each(|ended| context.reporter.summary(&ended.summary)),
     }
     // The heavier one, as where several apply to one run.
-    let heaviest = [5, 2, 3, 4, 1].into_iter().find(|code| codes.contains(code));
-    Ok(heaviest.unwrap_or_default())
+    Ok(worst_exit_code(further.iter().chain([&ended]).map(Ended::exit_code)))
 }
 
 pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs) -> Result<Job> {

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::loss;
 use super::records::{Numbered, Records};
-use super::schemas;
+use super::{schemas, zone};
 use crate::connect::files::ReadOptions;
 use crate::connect::{self, Endpoint};
 use crate::error::{Error, Result};
@@ -78,6 +78,7 @@ pub fn check(context: &Context, path: &Path, source: Option<&str>) -> Result<Che
     }
     let losses = match &mut records {
         Some(records) if examined.is_good() => {
+            let mapping = in_zone(context, mapping, endpoint.as_ref());
             let bound = mapping.bind(&records.side(separator), target.as_ref())?;
             Some(loss::of_records(context, records, &bound, target.as_ref())?)
         }
@@ -94,6 +95,7 @@ pub fn attempt(context: &Context, source: &str, mapping: &Path, which: &Which) -
     let parsed = Mapping::load(mapping)?;
     let options = ReadOptions { header_row: parsed.header_row().to_vec(), ..ReadOptions::default() };
     let endpoint = Endpoint::parse(source, None)?;
+    let parsed = in_zone(context, parsed, Some(&endpoint));
     let mut records = Records::open(context, &endpoint, &options)?;
     let target = parsed.target().and_then(|named| schemas::known(context, named));
     let name = parsed.name().to_owned();
@@ -108,6 +110,19 @@ pub fn attempt(context: &Context, source: &str, mapping: &Path, which: &Which) -
         Error::input(format!("`{source}` row {}{place} cannot be read: {reason}", found.row))
     })?;
     Ok(Trial { row: found.row, line: found.line, mapping: name, trace: bound.trace(&record, found.row) })
+}
+
+/// The mapping with the zone that a run would have of its connections.
+fn in_zone(context: &Context, mapping: Mapping, source: Option<&Endpoint>) -> Mapping {
+    let target = mapping.target().and_then(|named| Endpoint::parse(named, None).ok());
+    let zone = match source {
+        Some(source) => zone::of_values(context, source, target.as_ref()),
+        None => target.and_then(|target| zone::of(context, &target)),
+    };
+    match zone {
+        Some(zone) => mapping.with_zone(&zone),
+        None => mapping,
+    }
 }
 
 /// What a stream expects of its records; nothing of a file's.

@@ -22,6 +22,7 @@ mod linking;
 mod links;
 mod load;
 pub mod loss;
+mod making;
 mod mapped;
 mod merge;
 pub mod missing;
@@ -40,6 +41,7 @@ pub mod tolerance;
 pub mod undo;
 mod verify;
 mod watched;
+mod zone;
 
 use crate::error::{Error, Result};
 use crate::report::html::{self, About};

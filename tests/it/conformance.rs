@@ -172,7 +172,11 @@ fn a_killed_export_of_every_stream_is_resumed_to_the_same_bytes() {
             let requests = stream.export(&rehearsal, &file).count("requests");
             let whole = std::fs::read(rehearsal.path(&file)).unwrap();
             std::fs::remove_file(rehearsal.path(&file)).unwrap();
-            rehearsal.faults("[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\nlatency_ms = 60\n");
+            // Whoever gets half-way waits there to be killed.
+            rehearsal.faults(&format!(
+                "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\nafter = {}\nlatency_ms = 60000\n",
+                requests.div_ceil(2) - 1
+            ));
             let before = rehearsal.requests();
             let mut life = rehearsal.spawn(["export", stream.name, "-o", &file]);
             let half = before + usize::try_from(requests.div_ceil(2)).unwrap();

@@ -2,10 +2,11 @@
 
 use super::Problem;
 use super::calendar::{self, Directive, English, Names};
+use super::fixed::Fixed;
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 /// Formats in the order in which they are tried.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ enum Format {
         short: bool,
         /// The names of months and days in it.
         names: Vec<Directive>,
+        /// What reads the texts that people write in full.
+        fixed: Option<Fixed>,
     },
     /// Days since the end of 1899, with the day that never was.
     Excel,
@@ -35,6 +38,8 @@ enum Format {
 pub(super) enum Read {
     Broken(Box<BrokenDownTime>),
     Civil(civil::DateTime),
+    /// A time with an offset.
+    Instant(civil::DateTime, Offset),
 }
 
 impl Formats {
@@ -87,7 +92,12 @@ impl Formats {
         self.tried.iter().filter_map(move |format| match format {
             Format::Excel => excel(text, false).map(Read::Civil),
             Format::Excel1904 => excel(text, true).map(Read::Civil),
-            Format::Written { short, .. } => {
+            Format::Written { short, fixed, .. } => {
+                match fixed.as_ref().and_then(|fixed| fixed.read(text)) {
+                    Some((time, None)) => return Some(Read::Civil(time)),
+                    Some((time, Some(offset))) => return Some(Read::Instant(time, offset)),
+                    None => {}
+                }
                 let mut broken = self.parsed(format, text).filter(|broken| !short_year(broken))?;
                 if *short {
                     self.with_century(&mut broken);
@@ -173,7 +183,7 @@ impl Formats {
 
 impl Format {
     fn new(format: String, short: bool) -> Self {
-        Self::Written { names: calendar::directives(&format), format, short }
+        Self::Written { names: calendar::directives(&format), fixed: Fixed::of(&format), format, short }
     }
 }
 

@@ -72,13 +72,18 @@ impl Date {
     fn read(&self, text: &str) -> Result<civil::Date, Problem> {
         let written = self.from.readings(text).find_map(|reading| match reading {
             Read::Broken(broken) => broken.to_date().ok(),
-            Read::Civil(time) => Some(time.date()),
+            Read::Civil(time) | Read::Instant(time, _) => Some(time.date()),
         });
         written.or_else(|| iso_date(text)).ok_or_else(|| self.from.fits_none(text, "date", "2024-07-30"))
     }
 }
 
 impl DateTime {
+    /// Takes `zone` for the zone of texts without an offset, unless there is one already.
+    pub fn default_zone(&mut self, zone: &TimeZone) {
+        self.zone.get_or_insert_with(|| zone.clone());
+    }
+
     /// Instants written in one of `from`, or as ISO. `zone` is for those without an offset; `to` is the zone to
     /// write in (UTC where absent), `format` the form (RFC 3339 where absent). A format without a time of day
     /// means midnight.
@@ -123,6 +128,10 @@ impl DateTime {
         for reading in self.from.readings(text) {
             let broken = match reading {
                 Read::Civil(time) => return in_zone(time, zone),
+                Read::Instant(time, offset) => match offset.to_timestamp(time) {
+                    Ok(instant) => return Ok(instant),
+                    Err(_) => continue,
+                },
                 Read::Broken(broken) => broken,
             };
             if broken.offset().is_some() || broken.timestamp().is_some() {

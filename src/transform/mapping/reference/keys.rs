@@ -20,7 +20,12 @@ pub(in crate::transform::mapping) const SETTINGS: &[Argument] = &[
          after the other",
     ),
     may("blank_key", Kind::Choice(&["reject", "create"]), "reject", "what a record without a key means"),
-    may("time_zone", Kind::Text, "", "the zone of times without an offset, by any name"),
+    may(
+        "time_zone",
+        Kind::Text,
+        "`time_zone` of the connection",
+        "the zone of times without an offset, by any name",
+    ),
     may(
         "time_zone_from",
         Kind::Field,
