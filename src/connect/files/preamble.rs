@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn the_header_is_the_first_line_with_its_cells() {
-        let cases: [(&str, &[&str], Option<(usize, u64, u8)>); 11] = [
-            ("a,b\n1,2\n", &["a"], Some((0, 0, b','))),
+        let cases = [
+            ("a,b\n1,2\n", &["a"][..], Some((0, 0, b','))),
             ("Notes:\n\"see a, b\"\n\na,b\n1,2\n", &["a", "b"], Some((19, 3, b','))),
             ("Report of; 3 May\r\n\r\nb; a ;c\r\n", &["a", "b"], Some((20, 2, b';'))),
             ("an odd \"quote\n\"and another\na|b\n", &["a", "b"], Some((27, 2, b'|'))),

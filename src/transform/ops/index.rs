@@ -84,6 +84,8 @@ pub(super) fn fold(name: &str) -> String {
             'đ' => folded.push('d'),
             'ł' => folded.push('l'),
             'ı' => folded.push('i'),
+            // At the end of a word, Greek writes its small sigma in another way.
+            'ς' => folded.push('σ'),
             // Accents, letters that are apostrophes (`Обʼєднані`), Arabic vowel signs and the Arabic stretch mark.
             '\u{2b0}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{640}' => {}
             // Letters that Arabic writes in one way or another at the end of a word.
