@@ -55,8 +55,8 @@ pub(crate) struct PlanArgs {
   ferry apply k3f9
   ferry apply k3f9 --canary 5 --yes
 
-Nothing is sent when the file, the mapping or the account is another than when the plan was made. A record
-that somebody has changed since in a field that the plan touches is left as it is, and listed.")]
+Nothing is sent when the file, the mapping or the account is another than when the plan was made (exit code 4). A
+record that somebody has changed since in a field that the plan touches is left as it is, and listed.")]
 pub(crate) struct ApplyArgs {
     /// The run of the plan, by any unique part of its name
     run: String,

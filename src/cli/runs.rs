@@ -9,6 +9,7 @@ use crate::flow::resume::resume as go_on;
 use crate::flow::shown;
 use crate::report::Summary;
 use crate::report::figures::count;
+use crate::report::plan::PlanView;
 use crate::report::rows::{ACTIONS, Flat};
 use crate::report::table::{Align, Table};
 use crate::run::folder::RunEntry;
@@ -78,6 +79,9 @@ struct Listed {
     #[serde(skip_serializing_if = "Option::is_none")]
     watermark: Option<String>,
     summary: Option<Summary>,
+    /// Its plan, where nothing of it was sent yet and a single run is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<PlanView>,
 }
 
 pub(crate) fn runs(context: &Context, args: &RunsArgs) -> Result<u8> {
@@ -137,6 +141,7 @@ fn show(context: &Context, entry: &RunEntry, args: &ShowArgs) -> Result<u8> {
     }
     let mut listed = listed(entry)?;
     listed.watermark = flow::watermark_of(context, &entry.name)?.map(|watermark| watermark.to_string());
+    listed.plan = shown::plan(context, entry)?;
     if context.reporter.is_json() {
         context.reporter.object(&listed);
         shown::rows(entry, &args.action, &mut |row| {
@@ -154,7 +159,7 @@ fn show(context: &Context, entry: &RunEntry, args: &ShowArgs) -> Result<u8> {
         listed.status,
         entry.path.display()
     ));
-    if let Some(plan) = shown::plan(context, entry)? {
+    if let Some(plan) = &listed.plan {
         context.reporter.print(plan.render());
     }
     if let Some(summary) = &listed.summary {
@@ -181,5 +186,6 @@ fn listed(entry: &RunEntry) -> Result<Listed> {
         since: job.selection.since.map(|since| since.to_string()),
         watermark: None,
         summary,
+        plan: None,
     })
 }

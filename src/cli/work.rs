@@ -11,6 +11,7 @@ use crate::flow::context::Context;
 use crate::flow::input::hash_file;
 use crate::flow::job::{Job, LoadOptions, MappingText, OnConflict, Place};
 use crate::flow::{self, Ended, missing};
+use crate::report::summary::worst_exit_code;
 use crate::run::folder::RunFolder;
 use crate::transform::mapping::Mapping;
 use clap::ValueEnum;
@@ -52,6 +53,10 @@ pub(super) struct ReadArgs {
     /// Delimiter of an input file; found out by default
     #[arg(long, value_name = "CHAR")]
     delimiter: Option<char>,
+    /// Cells by which the header row of an input file is known, where something stands above it; else it is the
+    /// first row
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    header_row: Vec<String>,
     /// What separates several values in a cell
     #[arg(long, value_name = "CHAR", default_value = ";")]
     list_separator: char,
@@ -246,7 +251,7 @@ pub(crate) fn extract(context: &Context, args: ExtractArgs) -> Result<u8> {
 pub(crate) fn transform(context: &Context, args: &TransformArgs) -> Result<u8> {
     let (folder, mut job) = open(context, &args.run)?;
     job.command = "transform".into();
-    job.mapping = Some(read_mapping(&args.mapping)?);
+    job.mapping = Some(mapping_text(&args.mapping, &Mapping::load(&args.mapping)?)?);
     flow::ask_anew(&folder, &job)?;
     finish(context, flow::transform(context, &folder, &job))
 }
@@ -301,24 +306,29 @@ pub(super) fn begin(context: &Context, job: &Job) -> Result<u8> {
     finish(context, flow::execute(context, &folder, job))
 }
 
-/// Says how a job ended. What has to follow it is carried out first, so that its summary is the last.
+/// Says how a job ended. What has to follow it is carried out first; scripts get one account of both, people one of
+/// each, the job's last.
 pub(super) fn finish(context: &Context, ended: Ended) -> Result<u8> {
     let further = missing::follow_up(context, &ended)?;
-    let mut codes = Vec::new();
-    for ended in further.iter().chain([&ended]) {
-        if let Some(error) = &ended.error {
-            context.reporter.error(error);
+    for error in further.iter().chain([&ended]).filter_map(|ended| ended.error.as_ref()) {
+        context.reporter.error(error);
+    }
+    match &further {
+        Some(further) if context.reporter.is_json() => {
+            context.reporter.summary(&ended.summary.with_deletion(&further.summary));
         }
-        context.reporter.summary(&ended.summary);
-        codes.push(ended.exit_code());
+        _ => further.iter().chain([&ended]).for_each(|ended| context.reporter.summary(&ended.summary)),
     }
     // The heavier one, as where several apply to one run.
-    let heaviest = [5, 2, 3, 4, 1].into_iter().find(|code| codes.contains(code));
-    Ok(heaviest.unwrap_or_default())
+    Ok(worst_exit_code(further.iter().chain([&ended]).map(Ended::exit_code)))
 }
 
 pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs) -> Result<Job> {
-    let mapping = mapping.map(read_mapping).transpose()?;
+    let parsed = mapping.map(Mapping::load).transpose()?;
+    let of_mapping = parsed.as_ref().map(Mapping::header_row).unwrap_or_default();
+    let header_row = if read.header_row.is_empty() { of_mapping } else { &read.header_row }.to_vec();
+    let mapping =
+        mapping.zip(parsed.as_ref()).map(|(path, parsed)| mapping_text(path, parsed)).transpose()?;
     Ok(Job {
         command: command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -331,6 +341,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
             encoding: read.encoding.clone(),
             delimiter: read.delimiter,
             list_separator: read.list_separator,
+            header_row,
             spreadsheet_safe: read.spreadsheet_safe,
         },
         write: WriteOptions { list_separator: read.list_separator, spreadsheet_safe: read.spreadsheet_safe },
@@ -359,10 +370,10 @@ pub(super) fn place(endpoint: Endpoint) -> Result<Place> {
     }
 }
 
-/// Reads a mapping; what is wrong with it by itself is said before anything is asked of a service.
-fn read_mapping(path: &Path) -> Result<MappingText> {
-    let text = Mapping::load(path)?.text().to_owned();
-    Ok(MappingText { path: absolute(path)?, text })
+/// A mapping as a run keeps it. It has been read: what is wrong with it by itself is said before anything is asked of a
+/// service.
+fn mapping_text(path: &Path, mapping: &Mapping) -> Result<MappingText> {
+    Ok(MappingText { path: absolute(path)?, text: mapping.text().to_owned() })
 }
 
 /// A target that records can be loaded into.

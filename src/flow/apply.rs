@@ -46,6 +46,11 @@ pub fn apply(context: &Context, part: &str, wishes: Wishes) -> Result<Ended> {
     let folder = context.runs.open(&entry)?;
     let mut job: Job = folder.job()?;
     if job.applies_plan() && (confirmed(&folder)? || is_over(&folder)?) {
+        if !is_over(&folder)?
+            && let Err(error) = same_accounts(context, &job)
+        {
+            return untouched(context, &entry, &job, error);
+        }
         drop(folder);
         return go_on(context, &entry);
     }
@@ -159,30 +164,16 @@ fn can_be_applied(job: &Job, folder: &RunFolder) -> Result<()> {
 
 /// Whether everything is as it was when the plan was made.
 fn as_planned(context: &Context, job: &Job) -> Result<()> {
-    for place in [Some(&job.source), job.target.as_ref()].into_iter().flatten() {
-        match place {
-            Place::Stream { connection, stream, account } => {
-                let opened = context.open(connection, stream)?;
-                let now = opened.source.account();
-                if let Some(then) = account.as_ref().filter(|then| *then != now) {
-                    let why = format!(
-                        "the plan was made for the {then}, and the connection `{connection}` leads to the {now}"
-                    );
-                    return Err(Error::check(why)
-                        .hint("set the connection's variables to the account that the plan was made for"));
-                }
-            }
-            Place::File { endpoint, sha256: Some(sha256) } => {
-                let path = endpoint.path.display();
-                let again = "make a new plan, or put the file back as it was";
-                let differs = match hash_file(&endpoint.path) {
-                    Ok(now) if now == *sha256 => continue,
-                    Ok(_) => format!("`{path}` has changed since the plan was made"),
-                    Err(_) => format!("`{path}`, which the plan was made from, cannot be read any more"),
-                };
-                return Err(Error::check(differs).hint(again));
-            }
-            Place::File { .. } => {}
+    same_accounts(context, job)?;
+    if let Place::File { endpoint, sha256: Some(sha256) } = &job.source {
+        let path = endpoint.path.display();
+        let differs = match hash_file(&endpoint.path) {
+            Ok(now) if now == *sha256 => None,
+            Ok(_) => Some(format!("`{path}` has changed since the plan was made")),
+            Err(_) => Some(format!("`{path}`, which the plan was made from, cannot be read any more")),
+        };
+        if let Some(differs) = differs {
+            return Err(Error::check(differs).hint("make a new plan, or put the file back as it was"));
         }
     }
     let Some(mapping) = &job.mapping else { return Ok(()) };
@@ -197,4 +188,22 @@ fn as_planned(context: &Context, job: &Job) -> Result<()> {
             .because(cause)
             .hint(again)),
     }
+}
+
+/// Whether the connections of a plan lead where they led when it was made. A plan for another account is a check that
+/// does not hold (class `Check`), also when it has been carried out in part.
+fn same_accounts(context: &Context, job: &Job) -> Result<()> {
+    for place in [Some(&job.source), job.target.as_ref()].into_iter().flatten() {
+        let Place::Stream { connection, stream, account: Some(then) } = place else { continue };
+        let opened = context.open(connection, stream)?;
+        let now = opened.source.account();
+        if then != now {
+            let why = format!(
+                "the plan was made for the {then}, and the connection `{connection}` leads to the {now}"
+            );
+            return Err(Error::check(why)
+                .hint("set the connection's variables to the account that the plan was made for"));
+        }
+    }
+    Ok(())
 }

@@ -2,23 +2,16 @@
 
 use super::context::Context;
 use super::job::Job;
+use super::verify;
 use crate::connect::Stream;
 use crate::error::{Error, Result};
-use crate::load::journal::{Journal, Pending};
-use crate::load::marker;
-use crate::load::target::{OperationKind, UpdateState};
-use crate::record::Record;
+use crate::load::journal::Journal;
+use crate::load::target::ReadMark;
 use crate::report::figures::counted;
-use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
 
 /// Facts in the journal: the last row of the canary, and that it was good enough to go on.
 const UNTIL: &str = "canary_until";
 const PASSED: &str = "canary_passed";
-/// Rows read back at a time.
-const AT_ONCE: usize = 30;
-/// Between two readings of what is not to be seen yet.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// The last row that is to be sent before somebody looks; none where the rest may follow at once.
 ///
@@ -42,9 +35,18 @@ pub(super) fn until(job: &Job, journal: &Journal) -> Result<Option<u64>> {
 ///
 /// # Errors
 /// When the rest is not to follow: class `Check` with `--yes`, else `Stopped`; the run can be resumed.
-pub(super) fn pass(context: &Context, stream: &Stream, journal: &Journal, until: u64) -> Result<()> {
+pub(super) fn pass(
+    context: &Context,
+    (stream, mark): (&Stream, &ReadMark),
+    journal: &mut Journal,
+    until: u64,
+) -> Result<()> {
     let rows = journal.planned_rows(until)?;
-    let good = good_rows(context, stream, journal, until)?;
+    // What was not as meant in an earlier life of the run may be by now.
+    journal.begin_checks()?;
+    journal.forget_differences()?;
+    let checked = verify::check(context, stream, mark, rows, journal)?;
+    let good = journal.succeeded_rows(until)?.saturating_sub(checked.unverified);
     let told = format!("canary: {good} of {} read back as meant", counted(rows, "row"));
     if good == rows {
         context.reporter.say(&told);
@@ -64,47 +66,4 @@ pub(super) fn pass(context: &Context, stream: &Stream, journal: &Journal, until:
             .resumable());
     }
     Err(Error::stopped("the rest was not sent: nobody wished to go on after the canary"))
-}
-
-/// How many of the canary's rows hold what was meant. What is not to be seen yet has the settle time to appear.
-fn good_rows(context: &Context, stream: &Stream, journal: &Journal, until: u64) -> Result<u64> {
-    let deadline = Instant::now() + stream.settle;
-    loop {
-        let mut bad: BTreeSet<u64> = BTreeSet::new();
-        let mut after = 0;
-        loop {
-            let (last, operations) = journal.done_operations(after, until, AT_ONCE)?;
-            let Some(last) = last else { break };
-            after = last;
-            bad.extend(not_as_meant(stream, journal, &operations)?);
-        }
-        let good = journal.succeeded_rows(until)?.saturating_sub(bad.len() as u64);
-        if bad.is_empty() || Instant::now() >= deadline || context.stop.wait(AGAIN.min(stream.settle)) {
-            return Ok(good);
-        }
-    }
-}
-
-/// The rows among these operations whose records are not as they were meant.
-fn not_as_meant(stream: &Stream, journal: &Journal, operations: &[Pending]) -> Result<Vec<u64>> {
-    let target = stream.target()?;
-    let decode = stream.source.decoder();
-    let ids: BTreeSet<String> = operations.iter().filter_map(|pending| pending.id.clone()).collect();
-    let mut records: HashMap<String, Record> = HashMap::new();
-    for raw in target.read(&ids.into_iter().collect::<Vec<_>>())? {
-        if let (Some(id), Ok(record)) = (raw.id.clone(), decode.decode(&raw.raw)) {
-            records.insert(id, record);
-        }
-    }
-    let marker = journal.fact(marker::FACT)?;
-    let as_meant = |pending: &Pending| {
-        let record = pending.id.as_ref().and_then(|id| records.get(id));
-        record.is_some_and(|record| match pending.operation.kind {
-            OperationKind::Create => {
-                target.holds(&marker::unmarked(&pending.operation, marker.as_deref()), record)
-            }
-            _ => target.update_state(&pending.operation, record) == UpdateState::AsMeant,
-        })
-    };
-    Ok(operations.iter().filter(|pending| !as_meant(pending)).map(|pending| pending.row).collect())
 }

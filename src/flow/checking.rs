@@ -56,13 +56,14 @@ pub fn check(context: &Context, path: &Path, source: Option<&str>) -> Result<Che
     let Some(mapping) = examined.mapping().cloned() else {
         return Ok(Checked { examined, source: None, losses: None });
     };
-    let separator = ReadOptions::default().list_separator;
+    let options = ReadOptions { header_row: mapping.header_row().to_vec(), ..ReadOptions::default() };
+    let separator = options.list_separator;
     let endpoint = match source {
         Some(text) => Some(Endpoint::parse(text, None)?),
         None => mapping.source().and_then(|named| file_beside(path, named)),
     };
     let mut records = match &endpoint {
-        Some(endpoint) => Some(Records::open(context, endpoint, &ReadOptions::default())?),
+        Some(endpoint) => Some(Records::open(context, endpoint, &options)?),
         None => None,
     };
     let target = mapping.target().and_then(|named| schemas::known(context, named));
@@ -91,8 +92,8 @@ pub fn check(context: &Context, path: &Path, source: Option<&str>) -> Result<Che
 /// # Errors
 /// When there is no such record, it cannot be read, or the mapping does not fit the source or its target.
 pub fn attempt(context: &Context, source: &str, mapping: &Path, which: &Which) -> Result<Trial> {
-    let options = ReadOptions::default();
     let parsed = Mapping::load(mapping)?;
+    let options = ReadOptions { header_row: parsed.header_row().to_vec(), ..ReadOptions::default() };
     let endpoint = Endpoint::parse(source, None)?;
     let parsed = in_zone(context, parsed, Some(&endpoint));
     let mut records = Records::open(context, &endpoint, &options)?;

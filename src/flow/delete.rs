@@ -27,6 +27,7 @@ use crate::run::lock::lock_writer;
 use crate::run::parts::StagedRow;
 use serde_json::json;
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// The stage that holds the copy of what is to be deleted.
@@ -66,7 +67,7 @@ pub(super) fn run(
                 .hint("begin a new run"));
         }
     }
-    name_copies(folder, summary);
+    name_copies(folder.path(), "", summary);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
     let view = plan_view(stream.source.name(), &journal, &mut rejects, rate)?;
@@ -144,7 +145,7 @@ impl Plan<'_> {
         let before = self.context.requests().0;
         let copy = self.copy(journal)?;
         let reads = self.context.requests().0 - before;
-        write_copies(self.folder, self.stream, &copy, &|_| Ok(true))?;
+        write_copies(self.folder.path(), self.stream, &copy, &|_| Ok(true))?;
         let digest = journal.digest()?;
         journal.transaction(|journal| {
             journal.set_fact(READS, &reads.to_string())?;
@@ -217,7 +218,7 @@ impl Plan<'_> {
 
 /// The copy as files: as the service wrote the records, and as a plain export; of the rows that `goes` says.
 pub(super) fn write_copies(
-    folder: &RunFolder,
+    folder: &Path,
     stream: &Stream,
     copy: &Staging,
     goes: &dyn Fn(u64) -> Result<bool>,
@@ -243,19 +244,16 @@ pub(super) fn write_copies(
     raw.finish()
 }
 
-/// Names the copies in a summary.
-pub(super) fn name_copies(folder: &RunFolder, summary: &mut Summary) {
+/// Names the copies in a summary; `of` is added to the names.
+pub(super) fn name_copies(folder: &Path, of: &str, summary: &mut Summary) {
     for (key, file) in ["deleted", "deleted_raw"].into_iter().zip(copies(folder)) {
-        summary.files.insert(key.to_owned(), file.path.display().to_string());
+        summary.files.insert(format!("{key}{of}"), file.path.display().to_string());
     }
 }
 
-fn copies(folder: &RunFolder) -> [FileEndpoint; 2] {
-    let file = |name: &str, format, compression| FileEndpoint {
-        path: folder.path().join(name),
-        format,
-        compression,
-    };
+fn copies(folder: &Path) -> [FileEndpoint; 2] {
+    let file =
+        |name: &str, format, compression| FileEndpoint { path: folder.join(name), format, compression };
     [
         file("deleted.csv", Format::Csv, Compression::None),
         file("deleted.jsonl.zst", Format::Jsonl, Compression::Zstd),

@@ -6,6 +6,7 @@ use super::linking::KEYS;
 use super::links::{Linked, LinkedTo};
 use super::load::look_first;
 use super::planning::{COMPLETENESS, MARK, PLANNED};
+use super::verify::Further;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
@@ -43,6 +44,21 @@ impl Linked {
             }
         }
         Ok(())
+    }
+
+    /// What is made for links, by stream.
+    ///
+    /// # Errors
+    /// When a checkpoint cannot be used.
+    pub(super) fn made(&self) -> Result<Vec<Further>> {
+        let mut made = Vec::new();
+        for to in &self.streams {
+            if let Some(journal) = to.open_journal()? {
+                let mark = fact(&journal, MARK)?;
+                made.push(Further { name: to.name.clone(), stream: to.stream.clone(), mark, journal });
+            }
+        }
+        Ok(made)
     }
 
     /// Makes the missing records and puts their ids into what waits for them. The plan is fresh until

@@ -41,8 +41,13 @@ pub(super) struct Own<'a> {
     pub(super) time_zone: &'a str,
 }
 
-/// The key alternatives of a journal of missing records, as a fact in it.
+/// Facts in a journal of missing records: the key alternatives, the place that they are made in, and the stage
+/// of the load's checkpoint that holds what was there.
 pub(super) const KEYS: &str = "keys";
+/// See [`KEYS`].
+pub(super) const PLACE: &str = "place";
+/// See [`KEYS`].
+pub(super) const STAGE: &str = "stage";
 
 /// A linked stream as read.
 struct Other {
@@ -183,6 +188,8 @@ impl Linking {
                 (MARK, serde_json::to_string(mark).map_err(failed)?),
                 (COMPLETENESS, serde_json::to_string(completeness).map_err(failed)?),
                 (KEYS, serde_json::to_string(&keys).map_err(failed)?),
+                (PLACE, serde_json::to_string(&other.place).map_err(failed)?),
+                (STAGE, other.stage.clone()),
                 (PLANNED, made.digest()?),
             ];
             made.transaction(|made| facts.iter().try_for_each(|(key, value)| made.set_fact(key, value)))?;

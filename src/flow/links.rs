@@ -41,6 +41,7 @@ pub(super) struct Linked {
 /// A stream that values are looked up in.
 pub(super) struct LinkedTo {
     pub(super) name: String,
+    pub(super) place: Place,
     pub(super) stream: Stream,
     pub(super) account: Account,
     /// The journal of what is made in it for links.
@@ -88,7 +89,8 @@ impl Linked {
         stream: &Stream,
         bound: Option<&Bound>,
     ) -> Result<Self> {
-        let own = LinkedTo::new(context, folder, stream.clone(), TARGET.to_owned())?;
+        let place = job.target.clone().ok_or_else(|| Error::input("this run has no target"))?;
+        let own = LinkedTo::new(context, folder, place, stream.clone(), TARGET.to_owned())?;
         let ids = Ids::open(context, folder, job, &own.account)?;
         let mut linked = Self { streams: vec![own], fields: Vec::new(), ids };
         let Some(bound) = bound else { return Ok(linked) };
@@ -144,11 +146,8 @@ impl Linked {
         link: &Link,
     ) -> Result<()> {
         let wrong = |what: String| Error::input(format!("`link` of `{field}`: {what}"));
-        let index = self.stream_of(context, folder, job, link).map_err(|error| {
-            let hint = error.way_out().map(str::to_owned);
-            let told = wrong(error.to_string());
-            hint.into_iter().fold(told, Error::hint)
-        })?;
+        let stream = self.stream_of(context, folder, job, link);
+        let index = stream.map_err(|error| error.of(format_args!("`link` of `{field}`")))?;
         let missing = match link.missing {
             MissingLink::Reject => Missing::Reject,
             MissingLink::Create => Missing::Create,
@@ -163,11 +162,10 @@ impl Linked {
         }
         let mut alternative = match link.by.as_str() {
             SOURCE_ID => None,
-            by => Some(
-                self.streams[index]
-                    .by(by)
-                    .map_err(|(what, hint)| hint.into_iter().fold(wrong(what), Error::hint))?,
-            ),
+            by => {
+                let found = self.streams[index].by(by);
+                Some(found.map_err(|error| error.of(format_args!("`link` of `{field}`")))?)
+            }
         };
         let holds = match (named, &mut alternative) {
             (None, _) => Holds::Id,
@@ -225,7 +223,8 @@ impl Linked {
             return Err(Error::input(what).hint("records link to records of the same account"));
         }
         let stage = format!("linked{}", self.streams.len());
-        self.streams.push(LinkedTo::new(context, folder, opened, stage)?);
+        let place = Place::Stream { connection, stream, account: None };
+        self.streams.push(LinkedTo::new(context, folder, place, opened, stage)?);
         Ok(self.streams.len() - 1)
     }
 
@@ -248,10 +247,23 @@ impl Linked {
 }
 
 impl LinkedTo {
-    fn new(context: &Context, folder: &RunFolder, stream: Stream, stage: String) -> Result<Self> {
+    fn new(
+        context: &Context,
+        folder: &RunFolder,
+        place: Place,
+        stream: Stream,
+        stage: String,
+    ) -> Result<Self> {
         let account = stream.source.account().clone();
+        let place = match place {
+            Place::Stream { connection, stream, .. } => {
+                Place::Stream { connection, stream, account: Some(account.clone()) }
+            }
+            file @ Place::File { .. } => file,
+        };
         Ok(Self {
             name: stream.source.name().to_owned(),
+            place,
             journal: journal_of(folder.path(), &account),
             load: folder.path().join(checkpoint::FILE),
             stage,
@@ -275,9 +287,12 @@ impl LinkedTo {
     }
 
     /// The alternative that a field of the stream makes.
-    fn by(&self, name: &str) -> Result<Alternative, (String, Option<String>)> {
-        let schema = self.stream.source.schema().map_err(|error| (error.chain(), None))?;
-        let place = schema.resolve(name, Side::From).map_err(|unknown| (unknown.what, unknown.hint))?;
+    fn by(&self, name: &str) -> Result<Alternative> {
+        let schema = self.stream.source.schema()?;
+        let place = schema.resolve(name, Side::From).map_err(|unknown| {
+            let error = Error::input(unknown.what);
+            unknown.hint.into_iter().fold(error, Error::hint)
+        })?;
         let writes = schema.resolve(name, Side::To).ok().filter(|place| place.name != "_id");
         Ok(Alternative { place, kind: None, writes })
     }
@@ -344,13 +359,21 @@ impl Ids {
 
 /// Whether a run has made anything for links, or was about to.
 pub(super) fn has_begun(run_folder: &Path) -> Result<bool> {
-    let Ok(files) = std::fs::read_dir(run_folder.join(FOLDER)) else { return Ok(false) };
-    for file in files.flatten().filter(|file| file.path().extension().is_some_and(|end| end == "sqlite")) {
-        if Journal::new(checkpoint::open(&file.path())?)?.has_begun()? {
+    for journal in journals(run_folder)? {
+        if journal.has_begun()? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// The journals of a run's records for links, in a fixed order.
+pub(super) fn journals(run_folder: &Path) -> Result<Vec<Journal>> {
+    let Ok(files) = std::fs::read_dir(run_folder.join(FOLDER)) else { return Ok(Vec::new()) };
+    let mut paths: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "sqlite"));
+    paths.sort();
+    paths.iter().map(|path| Journal::new(checkpoint::open(path)?)).collect()
 }
 
 /// The journal of what a run makes in a stream for the links of its records.

@@ -9,12 +9,13 @@ use super::links::Linked;
 use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
-use super::{bases, missing, read_input, results, tolerance, verify};
+use super::verify::Further;
+use super::{bases, making, missing, read_input, results, tolerance, verify};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
-use crate::load::journal::{Journal, Pending};
+use crate::load::journal::{Journal, Outcome, Pending};
 use crate::load::keys;
 use crate::load::limit::FailureLimit;
 use crate::record::schema::FieldRef;
@@ -55,7 +56,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {
         Some(saved) => Ok(saved),
-        None => planning::make(context, folder, job, &mut prepared, &mut journal, &mut rejects),
+        None => making::make(context, folder, job, &mut prepared, &mut journal, &mut rejects),
     };
     let saved = made.inspect_err(|_| {
         summary.rejected = rejects.count().unwrap_or(0);
@@ -68,7 +69,13 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     if let Some(bound) = &prepared.bound {
         loss::tell(context, &input, bound, &*stream.source.schema()?)?;
     }
-    context.reporter.plan(&plan_view(stream.source.name(), &journal, &mut rejects, rate)?);
+    let mut view = plan_view(stream.source.name(), &journal, &mut rejects, rate)?;
+    let mut made = prepared.linked.made()?;
+    for made in &made {
+        view = view.after(&made.name, &made.journal, rate)?;
+    }
+    summary.linked_created = linked_created(&made, job.load.dry_run)?;
+    context.reporter.plan(&view);
     prepared.linked.show(context, folder, &journal, summary)?;
     if let Err(over) = apply::keep_limits(job, &journal) {
         summary.take_load(&load_counts(&journal, &mut rejects)?);
@@ -97,14 +104,24 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     );
     prepared.linked.learn(folder, &journal)?;
     summary.take_load(&load_counts(&journal, &mut rejects)?);
+    summary.linked_created = linked_created(&made, false)?;
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     bases::remember(context, job, folder.name(), &account, &journal)?;
     sent?;
     if !job.load.no_verify {
-        verify::run(context, folder, &stream, &saved.mark, &mut journal, summary)?;
+        verify::run(context, folder, (&stream, &saved.mark), &mut journal, &mut made, summary)?;
     }
     summary.conclude();
     Ok(())
+}
+
+/// How many records were made for links, or `planned` would be.
+fn linked_created(made: &[Further], planned: bool) -> Result<u64> {
+    made.iter().try_fold(0, |sum, made| {
+        let done = made.journal.counts()?.get(&Some(Outcome::Created)).copied().unwrap_or(0);
+        let open = if planned { made.journal.to_do()?.creates } else { 0 };
+        Ok(sum + done + open)
+    })
 }
 
 fn send(
@@ -159,7 +176,7 @@ fn send(
         sent = apply.run(journal);
     }
     if let (Some(until), Ok(())) = (canary, &sent) {
-        canary::pass(context, stream, journal, until)?;
+        canary::pass(context, (stream, &saved.mark), journal, until)?;
         apply.until_row = u64::MAX;
         sent = apply.run(journal);
     }

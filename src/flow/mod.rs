@@ -22,6 +22,7 @@ mod linking;
 mod links;
 mod load;
 pub mod loss;
+mod making;
 mod mapped;
 mod merge;
 pub mod missing;

@@ -2,6 +2,8 @@
 
 use super::context::Context;
 use super::job::{Job, Place};
+use super::linking::PLACE;
+use super::links;
 use crate::error::{Error, Result};
 use crate::load::journal::Journal;
 use crate::report::Rejects;
@@ -26,7 +28,15 @@ pub fn plan(context: &Context, entry: &RunEntry) -> Result<Option<PlanView>> {
         Err(_) => "none".parse().map_err(Error::input)?,
     };
     let mut rejects = Rejects::open(&entry.path)?;
-    plan_view(&format!("{connection}:{stream}"), &journal, &mut rejects, rate).map(Some)
+    let mut view = plan_view(&format!("{connection}:{stream}"), &journal, &mut rejects, rate)?;
+    for made in links::journals(&entry.path)? {
+        if let Some(place) = made.fact(PLACE)? {
+            let place: Place = serde_json::from_str(&place)
+                .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))?;
+            view = view.after(&place.name(), &made, rate)?;
+        }
+    }
+    Ok(Some(view))
 }
 
 /// Hands the rows of a run's plan over whose action is among `actions`; all of them where that is empty.

@@ -3,39 +3,26 @@
 //! First the other run's rows in doubt are looked for at the service, which sends nothing. Then the plan is made
 //! from what that run wrote and from what the records hold now, and what is to be deleted is copied. From the first
 //! write on, the other run is closed: nothing more of it is ever sent.
+//!
+//! What the run made in other streams for the links of its records is taken back after these: each stream is a
+//! [`Part`], with a plan and an account of its own, and the summary adds them up.
+
+mod part;
 
 use super::context::Context;
-use super::delete::{name_copies, write_copies};
 use super::job::{Job, LoadOptions, Place, Undo};
-use super::others::OtherRuns;
+use super::linking::{PLACE, STAGE};
 use super::planning::{self, Saved};
-use super::verify;
-use crate::connect::Stream;
+use super::{links, verify};
 use crate::error::{Error, Result};
-use crate::extract::Completeness;
-use crate::extract::staging::Staging;
-use crate::load::apply::Apply;
-use crate::load::delete::Removal;
 use crate::load::journal::Journal;
-use crate::load::limit::FailureLimit;
-use crate::load::target::ReadMark;
-use crate::load::undo::TakeBack;
-use crate::record::census::Census;
-use crate::record::columns;
-use crate::report::counts::{load_counts, planned_counts};
-use crate::report::plan::plan_view;
-use crate::report::results::{Origin, write_results};
+use crate::report::Summary;
+use crate::report::counts::LoadCounts;
 use crate::report::summary::Status;
-use crate::report::{Budget, Rejects, Summary};
 use crate::run::checkpoint;
 use crate::run::folder::{RunEntry, RunFolder};
-use crate::run::lock::lock_writer;
-use crate::run::parts::StagedRow;
 use jiff::Timestamp;
-use std::time::{Duration, Instant};
-
-/// The stage that holds the records as they were when the plan was made.
-const NOW: &str = "now";
+use part::{Made, Part};
 
 /// The job that takes the run back whose name has `part` in it.
 ///
@@ -110,48 +97,56 @@ pub(super) fn run(
     asked: &Undo,
     summary: &mut Summary,
 ) -> Result<()> {
-    let mut rejects = Rejects::open(folder.path())?;
     let entry = context.runs.find(&asked.run)?;
     let _locked = context.runs.open(&entry)?;
-    let stream = context.reopen(place)?;
-    let account = stream.target()?.account().clone();
-    let patience = Duration::from_secs(job.load.lock_wait);
-    let writer = || lock_writer(&account, folder.name(), patience, &context.stop);
-    let _writer = (!job.load.dry_run).then(writer).transpose()?;
-    let mut undone = Journal::new(checkpoint::open(&entry.checkpoint())?)?;
+    let undone = Journal::new(checkpoint::open(&entry.checkpoint())?)?;
     if let Some(by) = undone.undone_by()?.filter(|by| by != folder.name()) {
         return Err(taken_back(&entry.name, &by));
     }
-    let others = OtherRuns::of(context, &account, &entry.name)?;
-    let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
-    let work = Work { context, folder, asked, entry: &entry, stream: &stream, others: &others };
-    let written = planning::saved(&undone)?.ok_or_else(|| {
-        Error::input(format!("run `{}` has sent nothing: there is nothing to take back", entry.name))
-    })?;
-    let saved = match planning::saved(&journal)? {
+    let of: Job = entry.job()?;
+    let work = Work { context, folder, job, asked, entry: &entry, of: &of };
+    let (mut main, mut linked) = work.parts(place, undone)?;
+    let saved = match planning::saved(main.journal())? {
         Some(saved) => saved,
-        None => work.plan(&written.mark, &mut undone, &mut journal)?,
+        None => work.plan(&mut main, &mut linked)?,
     };
-    name_copies(folder, summary);
-    summary.take_load(&planned_counts(&journal, &mut rejects)?);
+    std::iter::once(&main).chain(&linked).for_each(|part| part.name_copies(summary));
+    take(summary, &mut main, &mut linked, Part::planned)?;
     summary.read = summary.rejected + summary.mapped;
-    let rate = stream.client.pace().rate();
-    let view = plan_view(stream.source.name(), &journal, &mut rejects, rate)?;
-    context.reporter.plan(&view.costing(work.requests(&journal)?, rate));
+    for part in std::iter::once(&mut main).chain(&mut linked) {
+        context.reporter.plan(&part.view()?);
+    }
     if job.load.dry_run {
-        work.results(job, &mut rejects, &journal, summary)?;
+        work.results(&mut main, &mut linked, summary)?;
         summary.status = Status::Planned;
         return Ok(());
     }
-    let sent = work.send(&written.mark, &undone, &mut journal);
-    journal.name_partly_restored()?;
-    summary.take_load(&load_counts(&journal, &mut rejects)?);
-    work.results(job, &mut rejects, &journal, summary)?;
+    let sent = work.send(&mut main, &mut linked);
+    main.journal().name_partly_restored()?;
+    take(summary, &mut main, &mut linked, Part::counts)?;
+    work.results(&mut main, &mut linked, summary)?;
     sent?;
     if !job.load.no_verify {
-        verify::run(context, folder, &stream, &saved.mark, &mut journal, summary)?;
+        // What was deleted was seen to be gone; what was restored is all in the stream of the run's own rows.
+        let (stream, journal) = main.ends();
+        verify::run(context, folder, (stream, &saved.mark), journal, &mut [], summary)?;
     }
     summary.conclude();
+    Ok(())
+}
+
+/// Takes the accounts of all parts.
+fn take(
+    summary: &mut Summary,
+    main: &mut Part,
+    linked: &mut [Part],
+    count: impl Fn(&mut Part) -> Result<LoadCounts>,
+) -> Result<()> {
+    let mut counts = LoadCounts::default();
+    for part in std::iter::once(main).chain(linked) {
+        counts += count(part)?;
+    }
+    summary.take_load(&counts);
     Ok(())
 }
 
@@ -159,101 +154,56 @@ pub(super) fn run(
 struct Work<'a> {
     context: &'a Context,
     folder: &'a RunFolder,
+    job: &'a Job,
     asked: &'a Undo,
-    /// The run that is taken back.
+    /// The run that is taken back, and what was asked of it.
     entry: &'a RunEntry,
-    stream: &'a Stream,
-    others: &'a OtherRuns,
+    of: &'a Job,
 }
 
 impl Work<'_> {
-    /// Makes the plan and saves it, with a copy of what is to be deleted.
-    fn plan(&self, mark: &ReadMark, undone: &mut Journal, journal: &mut Journal) -> Result<Saved> {
-        let began = self.stream.client.server_now();
-        self.settle(mark, undone)?;
-        journal.clear()?;
-        let mut staging = Staging::restart(self.folder.path(), NOW)?;
-        let progress = self.context.reporter.progress("plan", None, None);
-        let count = |rows| progress.add(rows);
-        self.take_back(mark, &count, |back| {
-            back.plan(undone, journal, &mut |records| {
-                let Some((first, ..)) = records.first() else { return Ok(()) };
-                let key = format!("rows {first}");
-                let mut census = Census::default();
-                records.iter().for_each(|(_, _, record)| census.add(record));
-                let rows = records.into_iter().map(|(row, record, _)| StagedRow { row, line: None, record });
-                staging.rows(&key, rows.collect(), census)
-            })
-        })?;
-        progress.finish();
-        staging.finish(&Completeness::Complete)?;
-        write_copies(self.folder, self.stream, &staging, &|row| journal.is_delete(row))?;
-        let settle_ms = u64::try_from(self.stream.settle.as_millis()).unwrap_or(u64::MAX);
-        let mark = ReadMark { first_reply: Some(began), newest_created: None, settle_ms };
-        planning::save(journal, mark, Completeness::Complete, 0)
-    }
-
-    /// Finds out what became of the other run's rows in doubt, and sends nothing of it.
-    fn settle(&self, mark: &ReadMark, undone: &mut Journal) -> Result<()> {
-        let of_undone: Job = self.entry.job()?;
-        if of_undone.undo.is_some() && undone.has_open_intents()? {
-            let why = format!("run `{}` is an undo that has not come to its end", self.entry.name);
-            return Err(Error::input(why).hint(format!("finish it with `ferry resume {}`", self.entry.name)));
-        }
-        let keys = planning::saved_keys(undone)?;
-        let decode = self.stream.source.decoder();
-        let apply = Apply {
-            target: &**self.stream.target()?,
-            decode: &*decode,
-            keys: &keys,
-            mark,
-            concurrency: self.stream.client.pace().concurrency(),
-            stop: &self.context.stop,
-            server_now: &|| self.stream.client.server_now(),
-            made_elsewhere: &|id| self.others.made(id),
-            // Nothing is sent here: what was sent is looked for.
-            fresh_until: Instant::now(),
-            every: Duration::ZERO,
-            failures: &FailureLimit::default(),
-            marker: None,
-            until_row: u64::MAX,
-            look_first: None,
-            progress: &|_| {},
+    /// The part of the run's own rows, and those of the streams that it made records in for their links.
+    fn parts(&self, place: &Place, undone: Journal) -> Result<(Part, Vec<Part>)> {
+        let nothing = || {
+            let why = format!("run `{}` has sent nothing: there is nothing to take back", self.entry.name);
+            Error::input(why)
         };
-        apply.settle(undone)
+        let undone = Made::new(undone)?.ok_or_else(nothing)?;
+        let (mut first, mut linked) = (None, Vec::new());
+        for made in links::journals(&self.entry.path)? {
+            if !made.has_begun()? {
+                continue;
+            }
+            let (Some(of), Some(stage)) = (made.fact(PLACE)?, made.fact(STAGE)?) else { continue };
+            let of: Place = serde_json::from_str(&of)
+                .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))?;
+            let made = made.beside(&self.entry.checkpoint(), &stage)?;
+            match Made::new(made)? {
+                Some(made) if of.account() == place.account() => first = Some(made),
+                Some(made) => linked.push(Part::linked(self, &of, made)?),
+                None => {}
+            }
+        }
+        Ok((Part::main(self, place, undone, first)?, linked))
     }
 
-    fn take_back(
-        &self,
-        mark: &ReadMark,
-        progress: &(dyn Fn(u64) + Sync),
-        work: impl FnOnce(&TakeBack<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let decode = self.stream.source.decoder();
-        let began = mark.first_reply.unwrap_or(Timestamp::UNIX_EPOCH);
-        work(&TakeBack {
-            target: &**self.stream.target()?,
-            decode: &*decode,
-            concurrency: self.stream.client.pace().concurrency(),
-            since: began.checked_sub(self.stream.settle).unwrap_or(began),
-            settle: self.stream.settle,
-            adopted: self.asked.adopted,
-            stop: &self.context.stop,
-            made_elsewhere: &|id| self.others.made(id),
-            progress,
-        })
+    /// Makes the plans and saves them, that of the run's own rows last.
+    fn plan(&self, main: &mut Part, linked: &mut [Part]) -> Result<Saved> {
+        main.settle(self)?;
+        linked.iter_mut().try_for_each(|part| part.settle(self))?;
+        let mark = main.plan(self, None)?;
+        for part in linked {
+            let mark = part.plan(self, Some(main))?;
+            part.save(mark)?;
+        }
+        main.save(mark)
     }
 
-    /// The requests that the open part of the plan takes: each record is read once more before it is written.
-    fn requests(&self, journal: &Journal) -> Result<u64> {
-        let to_do = journal.to_do()?;
-        let at_once = self.stream.target()?.deletes_at_once().max(1) as u64;
-        let reads = to_do.rows().div_ceil(at_once);
-        Ok(reads + to_do.deletes.div_ceil(at_once) + to_do.updates)
-    }
-
-    fn send(&self, mark: &ReadMark, undone: &Journal, journal: &mut Journal) -> Result<()> {
-        let rows = journal.to_do()?.rows();
+    fn send(&self, main: &mut Part, linked: &mut [Part]) -> Result<()> {
+        let mut rows = main.journal().to_do()?.rows();
+        for part in &*linked {
+            rows += part.journal().to_do()?.rows();
+        }
         if rows == 0 {
             return Ok(());
         }
@@ -261,50 +211,17 @@ impl Work<'_> {
         if !context.yes && !context.reporter.confirm("Take this back?")? {
             return Err(Error::stopped("nothing was taken back: the plan was not confirmed"));
         }
-        undone.begin_undo(self.folder.name())?;
-        let pace = self.stream.client.pace();
-        let progress = context.reporter.progress("undo", Some(rows), Some(Budget::from(pace.rate())));
-        let decode = self.stream.source.decoder();
-        let removal = Removal {
-            target: &**self.stream.target()?,
-            decode: &*decode,
-            concurrency: pace.concurrency(),
-            settle: self.stream.settle,
-            stop: &context.stop,
-            server_now: &|| self.stream.client.server_now(),
-            progress: &|rows| progress.add(rows),
-        };
-        let sent = removal.run(journal).and_then(|()| {
-            self.take_back(mark, &|_| {}, |back| back.release(undone, journal))?;
-            removal.run(journal)
+        main.undone().begin_undo(self.folder.name())?;
+        let progress = context.reporter.progress("undo", Some(rows), Some(main.budget()));
+        let sent = main.send(self, None, &|rows| progress.add(rows)).and_then(|()| {
+            linked.iter_mut().try_for_each(|part| part.send(self, Some(main), &|rows| progress.add(rows)))
         });
         progress.finish();
         sent
     }
 
     /// The result files: what became of each row, beside the record as it was when the plan was made.
-    fn results(
-        &self,
-        job: &Job,
-        rejects: &mut Rejects,
-        journal: &Journal,
-        summary: &mut Summary,
-    ) -> Result<()> {
-        let staging = Staging::open(self.folder.path(), NOW)?;
-        let columns = columns::plan(&*self.stream.source.schema()?, staging.census(), false);
-        let headers: Vec<String> = columns.iter().map(|column| column.header.clone()).collect();
-        let decode = self.stream.source.decoder();
-        let separator = job.write.list_separator;
-        let original = |staged: &StagedRow| match decode.decode(&staged.record.raw) {
-            Ok(record) => (None, columns.iter().map(|column| column.text(&record, separator)).collect()),
-            Err(_) => (None, vec![String::new(); columns.len()]),
-        };
-        let origin = Origin { file: &job.source.name(), headers: &headers, original: &original };
-        for (kind, path) in
-            write_results(self.folder.path(), &origin, staging.read()?, rejects, Some(journal))?
-        {
-            summary.files.insert(kind, path.display().to_string());
-        }
-        Ok(())
+    fn results(&self, main: &mut Part, linked: &mut [Part], summary: &mut Summary) -> Result<()> {
+        std::iter::once(main).chain(linked).try_for_each(|part| part.results(self, summary))
     }
 }

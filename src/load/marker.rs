@@ -1,7 +1,7 @@
 //! A mark on each record that a run creates: which run and which row it is of. With it a create in doubt is found
 //! for certain; it can be cleared in the end, by an operation of its own (design section 9.3).
 
-use super::target::{Operation, Planned, RowToPlan, Target};
+use super::target::{Planned, RowToPlan, Target};
 use crate::error::{Error, Result};
 use crate::record::schema::{HEAD_COLUMNS, Kind, Modifier, Schema, Side};
 use crate::record::{Field, Record, service_name, to_text};
@@ -124,15 +124,4 @@ impl Marker {
         let mark = record.values(&self.field.place.name, modifier).next().map(to_text)?;
         mark.strip_prefix(&format!("ferry {} row ", self.run))?.trim().parse().ok()
     }
-}
-
-/// A create without the mark in `field`, for comparing it with a record whose mark may have been cleared.
-#[must_use]
-pub fn unmarked(operation: &Operation, field: Option<&str>) -> Operation {
-    let mut unmarked = operation.clone();
-    let fields = unmarked.body.get_mut("fields").and_then(Value::as_object_mut);
-    if let (Some(fields), Some(name)) = (fields, field.and_then(service_name)) {
-        fields.shift_remove(name);
-    }
-    unmarked
 }

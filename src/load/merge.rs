@@ -162,6 +162,22 @@ pub fn values_in(column: &Column, record: &Record) -> Vec<Value> {
     values
 }
 
+/// Drops the cells of an unmapped row that say `#N/A` where the record holds that very text: an export wrote them so,
+/// and they ask for nothing. Everywhere else `#N/A` clears.
+pub fn leave_literals(draft: &mut Draft, fields: &[TargetField], current: &Record) {
+    for (field, values) in fields.iter().zip(&mut draft.values) {
+        let clears = values.as_ref().is_some_and(Vec::is_empty);
+        if clears && is_literal(&values_in(&column_of(field), current)) {
+            *values = None;
+        }
+    }
+}
+
+/// Whether the only value is the text that in a sheet asks to clear.
+fn is_literal(values: &[Value]) -> bool {
+    matches!(values, [only] if to_text(only) == CLEAR)
+}
+
 /// What becomes of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -232,7 +248,7 @@ impl<'a> Side<'a> {
         }
         if said.is_some_and(Vec::is_empty) {
             // `#N/A` always clears, unless that is what the service itself has there.
-            return !matches!(self.was().as_slice(), [only] if to_text(only) == CLEAR);
+            return !is_literal(&self.was());
         }
         let ordered = self.column.place.part.is_some();
         let untouched = |reading: &Vec<Value>| same(self.sheet(), reading, ordered, is_same);

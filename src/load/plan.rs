@@ -5,23 +5,23 @@
 
 mod matching;
 
-pub use matching::{Matching, Mode};
+pub use matching::{Matching, Mode, Tally};
 
 use super::bases::{BaseRow, Bases};
 use super::current::Current;
 use super::journal::{Earlier, Journal, Outcome, PlannedRow};
-use super::keys;
 use super::links::{Links, Resolved};
 use super::marker::Marker;
-use super::merge::{Merge, Note, OnConflict, are_even};
-use super::target::{OperationKind, Planned, RowToPlan, Target};
+use super::merge::{self, Merge, Note, OnConflict, are_even};
+use super::target::{Operation, OperationKind, Planned, RowToPlan, Target};
 use crate::error::Result;
 use crate::extract::staging::StagedRows;
 use crate::extract::{Completeness, Decode};
 use crate::record::census::Census;
-use crate::record::schema::{FieldRef, Schema};
-use crate::record::{Record, instant, to_text};
+use crate::record::schema::Schema;
+use crate::record::{Record, instant};
 use crate::transform::draft::{Draft, Reject, TargetField};
+use matching::Matched;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -61,15 +61,6 @@ pub struct Known<'a> {
     pub bases: Option<&'a Bases>,
 }
 
-/// What earlier runs had to say about the rows of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Recalled {
-    /// Rows matched with the record that an earlier run made of them.
-    pub matched: u64,
-    /// Rows whose record of an earlier run is gone.
-    pub gone: u64,
-}
-
 /// A row on its way through the plan.
 struct Way {
     row: u64,
@@ -82,13 +73,6 @@ struct Way {
     base: Option<BaseRow>,
 }
 
-/// A row with its match, before the comparison.
-enum Matched {
-    Create(Option<String>),
-    Existing(Box<Record>),
-    Settled(Outcome, Option<String>, String),
-}
-
 /// Plans every row of `drafts` into the journal; `bases` are the versions that they were made from, where known.
 ///
 /// # Errors
@@ -98,8 +82,8 @@ pub fn plan(
     known: &Known<'_>,
     mut drafts: StagedRows,
     journal: &mut Journal,
-) -> Result<Recalled> {
-    let mut recalled = Recalled::default();
+) -> Result<Tally> {
+    let mut tally = Tally::default();
     let is_retry = journal.is_retry()?;
     while let Some(rows) = drafts.next_rows()? {
         known.current.begin()?;
@@ -110,7 +94,7 @@ pub fn plan(
                 crate::error::Error::stopped("the run's transform parts are damaged").because(cause)
             })?;
             let earlier = if is_retry { journal.earlier(staged.row)? } else { None };
-            ways.push(way(materials, known, staged.row, draft, earlier, &mut recalled)?);
+            ways.push(way(materials, known, staged.row, draft, earlier, &mut tally)?);
         }
         known.current.settle()?;
         known.links.book.settle()?;
@@ -127,7 +111,7 @@ pub fn plan(
             Ok(())
         })?;
     }
-    Ok(recalled)
+    Ok(tally)
 }
 
 /// Matches a row and finds what it links to. Links that a mapping asks for come first, for keys may be made of
@@ -138,13 +122,13 @@ fn way(
     row: u64,
     mut draft: Draft,
     earlier: Option<Earlier>,
-    recalled: &mut Recalled,
+    tally: &mut Tally,
 ) -> Result<Way> {
     let mut links = Resolved::default();
     known.links.resolve(&mut draft, false, None, &mut links)?;
     let (matched, said) = match earlier {
-        None => match_row(materials, known, row, &draft, recalled)?,
-        Some(Earlier::Made(id)) => (outstanding(materials, known.current, row, &id)?, None),
+        None => matching::match_row(materials, known, row, &draft, tally)?,
+        Some(Earlier::Made(id)) => (matching::outstanding(materials, known.current, row, &id, tally)?, None),
         Some(Earlier::Settled(outcome, why)) => (Matched::Settled(outcome, None, why), None),
     };
     let record = match &matched {
@@ -160,137 +144,6 @@ fn way(
         _ => None,
     };
     Ok(Way { row, draft, matched, links, recalled: said, base })
-}
-
-fn match_row(
-    materials: &Materials<'_>,
-    known: &Known<'_>,
-    row: u64,
-    draft: &Draft,
-    recalled: &mut Recalled,
-) -> Result<(Matched, Option<String>)> {
-    let current = known.current;
-    if let Some(id) = id_of(draft, materials.fields) {
-        return Ok((existing(materials, current, row, &id, true)?, None));
-    }
-    let earlier = draft.source_id.as_deref().map(known.earlier).transpose()?.flatten();
-    let Some(id) = earlier else { return Ok((by_key(materials, current, row, draft)?, None)) };
-    if current.by_id(&id, materials.decode)?.is_none() {
-        recalled.gone += 1;
-        let said = format!("record {id}, which an earlier run made of it, is gone");
-        return Ok((by_key(materials, current, row, draft)?, Some(said)));
-    }
-    // Its keys are taken all the same: a later row that has one of them is for the same record.
-    for (alternative, places) in materials.matching.keys.iter().enumerate() {
-        let keys = keys::of_draft(draft, materials.fields, places);
-        current.take(alternative, &keys, row)?;
-    }
-    recalled.matched += 1;
-    let matched = existing(materials, current, row, &id, false)?;
-    Ok((matched, Some("matched by an earlier run".to_owned())))
-}
-
-fn by_key(materials: &Materials<'_>, current: &Current, row: u64, draft: &Draft) -> Result<Matched> {
-    let matching = materials.matching;
-    let mut class = None;
-    let mut blank = true;
-    for (alternative, places) in matching.keys.iter().enumerate() {
-        let keys = keys::of_draft(draft, materials.fields, places);
-        if keys.is_empty() {
-            continue;
-        }
-        blank = false;
-        if let Some(earlier) = current.take(alternative, &keys, row)? {
-            let why = format!("row {earlier} of the file has the same key `{}`", shown(&keys[0]));
-            return Ok(Matched::Settled(Outcome::Rejected, Some(key_name(places)), why));
-        }
-        class = class.or_else(|| Some(format!("key {alternative} {}", keys[0])));
-        match current.by_keys(alternative, &keys)?.as_slice() {
-            [] => {}
-            [id] => return existing(materials, current, row, id, false),
-            several => {
-                let why = format!(
-                    "{} records of the target have the key `{}`: {}",
-                    several.len(),
-                    shown(&keys[0]),
-                    several.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
-                );
-                return Ok(Matched::Settled(Outcome::Rejected, Some(key_name(places)), why));
-            }
-        }
-    }
-    if blank && !matching.keys.is_empty() && !matching.blank_key_creates {
-        let names: Vec<_> = matching.keys.iter().map(|places| key_name(places)).collect();
-        let why =
-            "the key is blank; `blank_key = \"create\"` in the mapping would create a record".to_owned();
-        return Ok(Matched::Settled(Outcome::Rejected, Some(names.join(" / ")), why));
-    }
-    Ok(create(materials, class))
-}
-
-fn create(materials: &Materials<'_>, class: Option<String>) -> Matched {
-    if materials.matching.mode == Mode::Update {
-        return Matched::Settled(Outcome::Skipped, None, "no record matches, and the mode is update".into());
-    }
-    if let Completeness::Incomplete(why) = materials.completeness {
-        let why = format!("nothing is created on an incomplete read of the target: {why}");
-        return Matched::Settled(Outcome::Skipped, None, why);
-    }
-    Matched::Create(class)
-}
-
-fn existing(
-    materials: &Materials<'_>,
-    current: &Current,
-    row: u64,
-    id: &str,
-    by_id: bool,
-) -> Result<Matched> {
-    let Some(known) = current.by_id(id, materials.decode)? else {
-        let why = format!("the target has no record `{id}`; a blank `_id` would create one");
-        return Ok(Matched::Settled(Outcome::Rejected, Some("_id".into()), why));
-    };
-    if let Some(earlier) = current.take_record(id, row)? {
-        let why = format!("row {earlier} of the file is for the same record {id}");
-        return Ok(Matched::Settled(Outcome::Rejected, by_id.then(|| "_id".into()), why));
-    }
-    if materials.matching.mode == Mode::Create {
-        return Ok(Matched::Settled(
-            Outcome::Skipped,
-            None,
-            format!("record {id} matches, and the mode is create"),
-        ));
-    }
-    let incomplete = matches!(materials.completeness, Completeness::Incomplete(_));
-    if incomplete && !(by_id && materials.matching.allow_incomplete) {
-        let why = "the target's read is incomplete, so that another record may match too".to_owned();
-        return Ok(Matched::Settled(Outcome::Skipped, None, why));
-    }
-    Ok(Matched::Existing(Box::new(known.record)))
-}
-
-/// The record that an earlier run made for a row and did not complete, whatever the mode and the key say.
-fn outstanding(materials: &Materials<'_>, current: &Current, row: u64, id: &str) -> Result<Matched> {
-    let gone = || {
-        let why = format!("record {id}, which was made for this row, is gone; it is not made again");
-        Ok(Matched::Settled(Outcome::Conflict, Some("_id".into()), why))
-    };
-    let known = match current.by_id(id, materials.decode)? {
-        Some(known) => known.record,
-        // Made a moment ago, it need not be listed yet.
-        None => match materials.target.read(&[id.to_owned()])?.first() {
-            Some(raw) => match materials.decode.decode(&raw.raw) {
-                Ok(record) => record,
-                Err(_) => return gone(),
-            },
-            None => return gone(),
-        },
-    };
-    if let Some(earlier) = current.take_record(id, row)? {
-        let why = format!("row {earlier} of the file is for the same record {id}");
-        return Ok(Matched::Settled(Outcome::Rejected, None, why));
-    }
-    Ok(Matched::Existing(Box::new(known)))
 }
 
 /// A planned row, its links, its source's id, and what merging it came to.
@@ -314,6 +167,9 @@ fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
         way.draft = draft;
         note
     });
+    if let (None, Matched::Existing(record), true) = (&note, &way.matched, materials.matching.unmapped) {
+        merge::leave_literals(&mut way.draft, materials.fields, record);
+    }
     let (mut planned, links) = plan_row(materials, way);
     if let Some(first) = note.as_ref().and_then(|note| note.clashes.first())
         && planned.outcome != Some(Outcome::Rejected)
@@ -321,7 +177,7 @@ fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
         planned.outcome = Some(Outcome::Conflict);
         planned.field = Some(first.field.clone());
         planned.value = Some(first.sheet.clone());
-        planned.reason = note.as_ref().map(|note| super::merge::reason(&note.clashes));
+        planned.reason = note.as_ref().map(|note| merge::reason(&note.clashes));
         planned.planned.operations.clear();
     }
     (planned, links, source_id, note)
@@ -432,9 +288,7 @@ fn operations(
     let made = Record::default();
     let linked = plan(&only(|later| later), Some(current.unwrap_or(&made)))?;
     let operations = linked.operations.into_iter();
-    planned
-        .operations
-        .extend(operations.map(|linked| super::target::Operation { kind: OperationKind::Link, ..linked }));
+    planned.operations.extend(operations.map(|linked| Operation { kind: OperationKind::Link, ..linked }));
     planned.changes.extend(linked.changes);
     planned.extra += linked.extra;
     Ok(planned)
@@ -442,7 +296,7 @@ fn operations(
 
 /// Why an unmapped row must not overwrite a record: it changed after the sheet was made (design 9.8).
 fn newer(materials: &Materials<'_>, draft: &Draft, record: &Record) -> Option<String> {
-    if !materials.matching.guard_newer || materials.matching.on_conflict == OnConflict::Sheet {
+    if !materials.matching.unmapped || materials.matching.on_conflict == OnConflict::Sheet {
         return None;
     }
     let sheet = instant::parse(draft.seen_updated.as_deref()?)?;
@@ -455,22 +309,6 @@ fn newer(materials: &Materials<'_>, draft: &Draft, record: &Record) -> Option<St
             instant::print(sheet)
         )
     })
-}
-
-/// The `_id` that a draft carries.
-fn id_of(draft: &Draft, fields: &[TargetField]) -> Option<String> {
-    let at = fields.iter().position(|field| field.place.name == "_id")?;
-    let id = draft.values.get(at)?.as_ref()?.first().map(to_text)?;
-    let id = id.trim();
-    (!id.is_empty()).then(|| id.to_owned())
-}
-
-fn key_name(places: &[FieldRef]) -> String {
-    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
-}
-
-fn shown(key: &str) -> String {
-    key.replace('\u{1f}', " + ")
 }
 
 fn digest(text: &str) -> String {

@@ -6,14 +6,15 @@
 //! is restored only if it still holds what was written. Everything else is a conflict, with the reason, and stays.
 //!
 //! Records on which others of the same load hang are held back until those are gone, and are then looked at again;
-//! so are companies that the service made on the side. Sending is `load::delete`'s, which reads each record once
-//! more just before it writes.
+//! so are companies that the service made on the side, and records that were made first for the links of others,
+//! be it in the same stream or in another one. Sending is `load::delete`'s, which reads each record once more just
+//! before it writes.
 
 mod held;
 
 use super::apply::Apply;
 use super::delete::{shown, state_of};
-use super::journal::{Journal, Outcome, PlannedRow, Written};
+use super::journal::{CarriedOut, Journal, Outcome, PlannedRow, Written};
 use super::target::{Attached, Difference, Operation, OperationKind, Planned, Target};
 use super::verify::{explain, in_parallel, read_all};
 use crate::error::{Error, Result};
@@ -45,6 +46,17 @@ pub struct TakeBack<'a> {
     pub made_elsewhere: &'a (dyn Fn(&str) -> Result<bool> + Sync),
     /// Told how many rows were planned, now and then.
     pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// What is taken back in one stream.
+#[derive(Clone, Copy)]
+pub struct Undone<'a> {
+    /// What was written there. Rows keep their numbers.
+    pub load: &'a Journal,
+    /// What was made first in the same stream for the links of these rows; its rows are counted on from theirs.
+    pub first: Option<&'a Journal>,
+    /// Where all of `load` was made for the links of another stream's rows: what was written there.
+    pub users: Option<&'a Journal>,
 }
 
 /// Takes the records that a plan is made from: row, as read, decoded.
@@ -89,21 +101,51 @@ impl Apply<'_> {
     }
 }
 
+impl Undone<'_> {
+    fn journals(&self) -> impl Iterator<Item = &Journal> {
+        std::iter::once(self.load).chain(self.first).chain(self.users)
+    }
+
+    /// Whether the run wrote to the record, or made it.
+    fn wrote(&self, id: &str) -> Result<bool> {
+        for journal in self.journals() {
+            if journal.wrote(id)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What was carried out for a row of the undo's; nothing for a record that the service made on the side.
+    fn carried_out(&self, row: u64) -> Result<CarriedOut> {
+        let own = self.load.last_row()?;
+        match self.first {
+            Some(first) if row > own => first.carried_out(row - own),
+            _ => self.load.carried_out(row),
+        }
+    }
+}
+
 impl TakeBack<'_> {
-    /// Plans what takes the load of `undone` back into `journal`. `keep` is given every record as it is now.
+    /// Plans what takes `undone` back into `journal`. `keep` is given every record as it is now.
     ///
     /// # Errors
     /// As reads in general; class `Stopped` when a stop was asked for.
-    pub fn plan(&self, undone: &Journal, journal: &mut Journal, keep: &mut Keep<'_>) -> Result<()> {
-        undone.index_ids()?;
+    pub fn plan(&self, undone: Undone<'_>, journal: &mut Journal, keep: &mut Keep<'_>) -> Result<()> {
         journal.index_ids()?;
-        let mut after = 0;
+        undone.journals().try_for_each(Journal::index_ids)?;
         let mut explained = EXPLAINED;
-        loop {
-            let rows = undone.written(after, self.at_once())?;
-            let Some(last) = rows.last() else { break };
-            after = last.row;
-            self.plan_rows(undone, journal, rows, &mut explained, keep)?;
+        let own = [(undone.load, 0)];
+        let first = undone.first.map(|first| Ok::<_, Error>((first, undone.load.last_row()?))).transpose()?;
+        for (of, base) in own.into_iter().chain(first) {
+            let mut after = 0;
+            loop {
+                let mut rows = of.written(after, self.at_once())?;
+                let Some(last) = rows.last() else { break };
+                after = last.row;
+                rows.iter_mut().for_each(|written| written.row += base);
+                self.plan_rows(undone, journal, rows, &mut explained, keep)?;
+            }
         }
         self.plan_sides(undone, journal, keep)
     }
@@ -114,7 +156,7 @@ impl TakeBack<'_> {
 
     fn plan_rows(
         &self,
-        undone: &Journal,
+        undone: Undone<'_>,
         journal: &mut Journal,
         rows: Vec<Written>,
         explained: &mut usize,

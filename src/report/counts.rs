@@ -45,6 +45,33 @@ impl LoadCounts {
     }
 }
 
+impl std::ops::AddAssign for LoadCounts {
+    fn add_assign(&mut self, more: Self) {
+        let Self {
+            rejected,
+            created,
+            updated,
+            deleted,
+            unchanged,
+            skipped,
+            conflicts,
+            failed,
+            in_doubt,
+            pending,
+        } = more;
+        self.rejected += rejected;
+        self.created += created;
+        self.updated += updated;
+        self.deleted += deleted;
+        self.unchanged += unchanged;
+        self.skipped += skipped;
+        self.conflicts += conflicts;
+        self.failed += failed;
+        self.in_doubt += in_doubt;
+        self.pending += pending;
+    }
+}
+
 /// What became of the rows of a load so far. Rejected are broken rows of the file, rows that the mapping refused
 /// and rows that the plan refused.
 ///

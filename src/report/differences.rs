@@ -11,6 +11,10 @@ use tempfile::NamedTempFile;
 const COLUMNS: [&str; 6] =
     ["_ferry_row", "_ferry_id", "_ferry_field", "_ferry_meant", "_ferry_found", "_ferry_reason"];
 
+/// A journal whose rows were read back; with the stream's name where they are no rows of the run's own, but records
+/// that it made there for links.
+pub type Verified<'a> = (Option<&'a str>, &'a Journal);
+
 /// Writes the file into a run's folder, or removes an older one where nothing differs. Returns its path if it is
 /// there, and the first few differences as lines for people.
 ///
@@ -18,7 +22,7 @@ const COLUMNS: [&str; 6] =
 /// When the checkpoint cannot be read or the disk is full.
 pub fn write_differences(
     folder: &Path,
-    journal: &Journal,
+    verified: &[Verified<'_>],
     shown: usize,
 ) -> Result<(Option<PathBuf>, Vec<String>)> {
     let path = folder.join(format!("{DIFFERENCES}.csv"));
@@ -29,17 +33,22 @@ pub fn write_differences(
     writer.write_record(COLUMNS).map_err(failed)?;
     let mut lines = Vec::new();
     let mut any = false;
-    journal.each_difference(|noted| {
-        any = true;
-        let (meant, found) = (noted.difference.meant.join("; "), noted.difference.found.join("; "));
-        let row = noted.row.to_string();
-        let cells = [&row, &noted.id, &noted.difference.field, &meant, &found, &noted.note];
-        writer.write_record(cells).map_err(failed)?;
-        if lines.len() < shown {
-            lines.push(line(&row, &noted.id, &noted.difference.field, &meant, &found, &noted.note));
-        }
-        Ok(())
-    })?;
+    for (stream, journal) in verified {
+        journal.each_difference(|noted| {
+            any = true;
+            let (row, note) = match stream {
+                None => (noted.row.to_string(), noted.note),
+                Some(stream) => (String::new(), of_linked(stream, &noted.note)),
+            };
+            let (meant, found) = (noted.difference.meant.join("; "), noted.difference.found.join("; "));
+            let cells = [&row, &noted.id, &noted.difference.field, &meant, &found, &note];
+            writer.write_record(cells).map_err(failed)?;
+            if lines.len() < shown {
+                lines.push(line(&row, &noted.id, &noted.difference.field, &meant, &found, &note));
+            }
+            Ok(())
+        })?;
+    }
     if !any {
         return match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -58,11 +67,17 @@ pub fn write_differences(
     Ok((Some(path), lines))
 }
 
+fn of_linked(stream: &str, note: &str) -> String {
+    let made = format!("made in {stream} for links");
+    if note.is_empty() { made } else { format!("{made}; {note}") }
+}
+
 fn line(row: &str, id: &str, field: &str, meant: &str, found: &str, note: &str) -> String {
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+    let row = if row.is_empty() { String::new() } else { format!("row {row}, ") };
     match field {
-        "" => format!("row {row}, record {id}: not as written{note}"),
-        field => format!("row {row}, record {id}: {field} is `{found}`, written was `{meant}`{note}"),
+        "" => format!("{row}record {id}: not as written{note}"),
+        field => format!("{row}record {id}: {field} is `{found}`, written was `{meant}`{note}"),
     }
 }
 
@@ -79,15 +94,19 @@ mod tests {
         let journal = Journal::new(checkpoint::open(&folder.path().join("c.sqlite")).unwrap()).unwrap();
         journal.begin_checks().unwrap();
         std::fs::write(folder.path().join("differences.csv"), "old").unwrap();
-        assert_eq!(write_differences(folder.path(), &journal, 5).unwrap(), (None, Vec::new()));
+        assert_eq!(write_differences(folder.path(), &[(None, &journal)], 5).unwrap(), (None, Vec::new()));
         assert!(!folder.path().join("differences.csv").exists());
         let of = Unchecked { row: 7, id: "64b0".into() };
         let title = Difference { field: "title".into(), meant: vec!["CEO".into()], found: Vec::new() };
         journal.differs(&of, &[title], "changed by Bob").unwrap();
-        let (path, lines) = write_differences(folder.path(), &journal, 5).unwrap();
+        let (path, lines) = write_differences(folder.path(), &[(None, &journal)], 5).unwrap();
         let text = std::fs::read_to_string(path.unwrap()).unwrap();
         assert!(text.ends_with("\n7,64b0,title,CEO,,changed by Bob\n"), "{text}");
         assert_eq!(lines, ["row 7, record 64b0: title is ``, written was `CEO` (changed by Bob)"]);
         assert_eq!(journal.checked().unwrap().unverified, 1);
+        let linked = [(Some("nethunt:Companies"), &journal)];
+        let (_, lines) = write_differences(folder.path(), &linked, 5).unwrap();
+        let note = "made in nethunt:Companies for links; changed by Bob";
+        assert_eq!(lines, [format!("record 64b0: title is ``, written was `CEO` ({note})")]);
     }
 }

@@ -10,6 +10,7 @@
 //! - [`html`] is the page for people.
 //! - [`table`] and [`figures`] are how lists, numbers and times look.
 
+mod complete;
 pub mod counts;
 pub mod differences;
 mod ends;

@@ -12,6 +12,7 @@ use crate::load::journal::{Journal, Outcome, changes};
 use crate::load::target::Change;
 use rusqlite::params;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A plan in sight. Serialises as what `--json` shows.
@@ -31,8 +32,14 @@ pub struct PlanView {
     pub skipped: u64,
     /// Rows without an operation: broken, refused by the mapping, ambiguous, with a double key.
     pub rejected: u64,
+    /// Of these, rows that are for the same record as an earlier row of the file.
+    pub doubled: u64,
+    /// Of the rejected, rows whose key several records of the target have.
+    pub ambiguous: u64,
     /// Rows that would overwrite what they must not.
     pub conflicts: u64,
+    /// Records to be made first, for links of these rows, by stream.
+    pub first: BTreeMap<String, u64>,
     /// Values dropped because their place holds one (`on_extra = "first"`).
     pub dropped_values: u64,
     /// Requests to be sent: the operations, and the last looks before updates.
@@ -83,6 +90,10 @@ pub struct LeftOut {
 pub const LOOKS: &str = "looks";
 /// See [`LOOKS`].
 pub const MATCHED_WITH: &str = "matched_with";
+/// Facts in the journal: rows that are doubled in the file, and rows that match several records.
+pub const DOUBLED: &str = "doubled";
+/// See [`DOUBLED`].
+pub const AMBIGUOUS: &str = "ambiguous";
 
 /// How many rows of each kind are shown, and how much of each.
 const UPDATES: usize = 6;
@@ -107,10 +118,9 @@ pub fn plan_view(
     let counts = journal.counts()?;
     let number = |outcome| counts.get(&Some(outcome)).copied().unwrap_or(0);
     let to_do = journal.to_do()?;
-    let looks = match to_do.updates {
-        0 => 0,
-        _ => journal.fact(LOOKS)?.and_then(|text| text.parse().ok()).unwrap_or(0),
-    };
+    let noted =
+        |key| -> Result<u64> { Ok(journal.fact(key)?.and_then(|text| text.parse().ok()).unwrap_or(0)) };
+    let looks = if to_do.updates == 0 { 0 } else { noted(LOOKS)? };
     let requests = journal.open_operations()? + looks;
     let mut differences = differences(journal, "update", UPDATES)?;
     differences.extend(self::differences(journal, "create", CREATES)?);
@@ -123,7 +133,10 @@ pub fn plan_view(
         unchanged: number(Outcome::Unchanged),
         skipped: number(Outcome::Skipped),
         rejected: number(Outcome::Rejected) + rejects.count()?,
+        doubled: noted(DOUBLED)?,
+        ambiguous: noted(AMBIGUOUS)?,
         conflicts: number(Outcome::Conflict),
+        first: BTreeMap::new(),
         dropped_values: journal.extra()?,
         requests,
         looks,
@@ -142,6 +155,19 @@ impl PlanView {
         Self { requests, seconds: rate.time_for(requests).map(|time| time.as_secs_f64()), ..self }
     }
 
+    /// The same plan with records of other streams, or of the same, that are made before its own.
+    ///
+    /// # Errors
+    /// When their journal cannot be used.
+    pub fn after(mut self, stream: &str, made: &Journal, rate: RateLimit) -> Result<Self> {
+        let creates = made.to_do()?.creates;
+        if creates > 0 {
+            self.first.insert(stream.to_owned(), creates);
+        }
+        let requests = self.requests + made.open_operations()?;
+        Ok(self.costing(requests, rate))
+    }
+
     /// The plan as lines.
     #[must_use]
     pub fn render(&self) -> String {
@@ -158,6 +184,12 @@ impl PlanView {
         let told: Vec<_> = totals.iter().filter(|(number, _)| *number > 0).collect();
         let widest = told.iter().map(|(number, _)| count(*number).len()).max().unwrap_or(0);
         lines.extend(told.iter().map(|(number, word)| format!("  {:>widest$} {word}", count(*number))));
+        let why = [(self.doubled, "doubled in the file"), (self.ambiguous, "with several matches")];
+        let why: Vec<_> = why.iter().filter(|(number, _)| *number > 0).collect();
+        if !why.is_empty() {
+            let why: Vec<_> = why.iter().map(|(number, word)| format!("{} {word}", count(*number))).collect();
+            lines.push(format!("  of the rejected {}", why.join(", ")));
+        }
         if told.is_empty() {
             lines.push("  no rows".to_owned());
         }

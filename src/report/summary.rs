@@ -3,13 +3,13 @@
 //! The accounts balance, always: `read = filtered + rejected + mapped`, and what was mapped was either written to
 //! a file or has an outcome at the target. [`Summary::balances`] is checked at the end of every run.
 
+pub use super::complete::Complete;
+
 use super::counts::LoadCounts;
 use super::figures::{count, counted, duration, tame};
 use crate::error::{Error, IoContext, Result};
-use crate::extract::Completeness;
 use crate::run::folder::RunFolder;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub const REPORT: &str = "report.json";
 /// not hold.
 pub const DIFFERENCES: &str = "differences";
 
-/// What a run did. Serialises with exactly the keys of design section 4, in their order.
+/// What a run did. Serialises with the keys of design section 4, in their order, and further ones.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// The run's name.
@@ -59,6 +59,12 @@ pub struct Summary {
     pub deleted: u64,
     /// Records read back and found as written.
     pub verified: u64,
+    /// Records made for links of the rows, which are no rows themselves; in no other count.
+    #[serde(default)]
+    pub linked_created: u64,
+    /// Of these, read back and found as written.
+    #[serde(default)]
+    pub linked_verified: u64,
     /// Requests sent, repeated ones included.
     pub requests: u64,
     /// Of these, repetitions.
@@ -70,6 +76,9 @@ pub struct Summary {
     pub complete: Complete,
     /// Files written, by kind (`output`, `rejected`, `succeeded`), with their paths.
     pub files: BTreeMap<String, String>,
+    /// The run that has deleted what an imported sheet lacks, where its account is in this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<String>,
 }
 
 /// How a run ended.
@@ -87,61 +96,6 @@ pub enum Status {
     Failed,
     /// It ended with the plan, as asked.
     Planned,
-}
-
-/// Whether a read has everything, as the summary tells it: `true`, `"unproven"` or `false`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Complete {
-    /// Proven to be everything, or nothing had to be read from a service.
-    #[default]
-    Yes,
-    /// Nothing speaks against it, and the service offers no second count.
-    Unproven,
-    /// There is evidence that something is missing.
-    No,
-}
-
-impl From<&Completeness> for Complete {
-    fn from(completeness: &Completeness) -> Self {
-        match completeness {
-            Completeness::Complete => Self::Yes,
-            Completeness::Unproven(_) => Self::Unproven,
-            Completeness::Incomplete(_) => Self::No,
-        }
-    }
-}
-
-impl Complete {
-    /// The worse of two: a run that read twice is as complete as its worst read.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::No, _) | (_, Self::No) => Self::No,
-            (Self::Unproven, _) | (_, Self::Unproven) => Self::Unproven,
-            (Self::Yes, Self::Yes) => Self::Yes,
-        }
-    }
-}
-
-impl Serialize for Complete {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Yes => serializer.serialize_bool(true),
-            Self::Unproven => serializer.serialize_str("unproven"),
-            Self::No => serializer.serialize_bool(false),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Complete {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::Bool(true) => Ok(Self::Yes),
-            serde_json::Value::Bool(false) => Ok(Self::No),
-            serde_json::Value::String(word) if word == "unproven" => Ok(Self::Unproven),
-            other => Err(D::Error::custom(format!("`complete` cannot be `{other}`"))),
-        }
-    }
 }
 
 impl Status {
@@ -191,6 +145,43 @@ impl Summary {
         let rest = self.read.saturating_sub(self.filtered + self.rejected + self.mapped);
         self.mapped += rest;
         self.pending += rest;
+    }
+
+    /// The same account with that of a run that deleted what this one's sheet lacks: each of its rows is one more
+    /// that was read. It ended as the one of them that has the more to tell.
+    #[must_use]
+    pub fn with_deletion(&self, of: &Self) -> Self {
+        let mut files = self.files.clone();
+        let copies = |key: &str| key.starts_with("deleted");
+        files.extend(of.files.iter().map(|(key, path)| match copies(key) {
+            true => (key.clone(), path.clone()),
+            false => (format!("{key} of the deletion"), path.clone()),
+        }));
+        let order = [Status::Failed, Status::Stopped, Status::Partial, Status::Planned, Status::Done];
+        let status = order.into_iter().find(|status| [self.status, of.status].contains(status));
+        Self {
+            run: self.run.clone(),
+            command: self.command.clone(),
+            status: status.unwrap_or_default(),
+            read: self.read + of.read,
+            filtered: self.filtered + of.filtered,
+            rejected: self.rejected + of.rejected,
+            mapped: self.mapped + of.mapped,
+            unchanged: self.unchanged + of.unchanged,
+            conflicts: self.conflicts + of.conflicts,
+            failed: self.failed + of.failed,
+            in_doubt: self.in_doubt + of.in_doubt,
+            pending: self.pending + of.pending,
+            deleted: self.deleted + of.deleted,
+            requests: self.requests + of.requests,
+            retries: self.retries + of.retries,
+            // Both were counted from the command's begin.
+            seconds: self.seconds.max(of.seconds),
+            complete: self.complete.and(of.complete),
+            files,
+            deletion: Some(of.run.clone()),
+            ..self.clone()
+        }
     }
 
     /// Notes that the run went to its end: `done`, or `partial` where rows were left behind or the read is
@@ -325,6 +316,8 @@ impl Summary {
             (self.in_doubt, "in doubt".to_owned()),
             (self.pending, "not sent yet".to_owned()),
             (self.verified, "verified".to_owned()),
+            (self.linked_created, format!("{would}created for links")),
+            (self.linked_verified, "verified of these".to_owned()),
         ];
         let told: Vec<String> = outcomes
             .iter()
@@ -358,10 +351,10 @@ impl Summary {
         lines.join("\n")
     }
 
-    /// How to go on after a stop.
+    /// How to go on after a stop. What deletes for a run begins when that one has ended.
     #[must_use]
     pub fn way_on(&self) -> String {
-        format!("continue with `ferry resume {}`", self.run)
+        format!("continue with `ferry resume {}`", self.deletion.as_ref().unwrap_or(&self.run))
     }
 
     fn ways_of_read(&self) -> String {
@@ -417,7 +410,7 @@ mod tests {
             "{\"run\":\"20261122-0715-import-people-k3f9\",\"command\":\"import\",\"status\":\"partial\",\
              \"read\":1000,\"filtered\":0,\"rejected\":12,\"mapped\":988,\"written\":0,\"created\":400,\
              \"updated\":300,\"unchanged\":288,\"skipped\":0,\"conflicts\":0,\"failed\":0,\"in_doubt\":0,\
-             \"pending\":0,\"deleted\":0,\"verified\":0,\"requests\":712,\"retries\":2,\"seconds\":485.0,\
+             \"pending\":0,\"deleted\":0,\"verified\":0,\"linked_created\":0,\"linked_verified\":0,\"requests\":712,\"retries\":2,\"seconds\":485.0,\
              \"complete\":\"unproven\",\"files\":{\"rejected\":\".ferry/runs/r/rejected.csv\"}}"
         );
     }

@@ -16,9 +16,13 @@ fn there(rehearsal: &Rehearsal, stream: &str) -> BTreeSet<String> {
     sheet.rows.iter().map(|row| row[0].clone()).collect()
 }
 
-/// The summary of the run that deleted.
-fn deleted(out: &Output) -> Option<Value> {
-    out.objects().into_iter().find(|object| object["command"] == "delete" && !object["status"].is_null())
+/// The run that deleted, which the one summary names.
+fn deletion(out: &Output) -> Option<String> {
+    let summaries: Vec<Value> =
+        out.objects().into_iter().filter(|object| object.get("status").is_some()).collect();
+    assert_eq!(summaries.len(), 1, "{}", out.transcript());
+    assert_balanced(out);
+    out.summary()["deletion"].as_str().map(str::to_owned)
 }
 
 #[test]
@@ -35,25 +39,27 @@ fn rows_taken_out_are_deleted_only_when_asked_and_never_what_changed() {
         edit(&rehearsal, stream, &gone[1], "Changed since");
         let out = rehearsal.json(["import", "sheet.csv", stream, "--delete-missing", "-n"]).expect(0);
         assert_eq!(there(&rehearsal, stream), all);
-        assert_eq!(deleted(&out).unwrap()["status"], "planned", "{}", out.transcript());
+        assert!(deletion(&out).is_some());
+        assert_eq!((&out.summary()["status"], out.count("deleted")), (&"planned".into(), 2));
 
         let row = sheet.rows.iter().position(|row| !row[sheet.column(field)].is_empty()).unwrap();
         "Edited".clone_into(sheet.cell(row, field));
         sheet.save(&rehearsal);
         let out = rehearsal.json(["import", "sheet.csv", stream, "--delete-missing", "--yes"]).expect(0);
-        assert_balanced(&out);
         assert_eq!((out.summary()["command"].as_str(), out.count("updated")), (Some("import"), 1));
-        let delete = deleted(&out).unwrap();
-        assert_eq!((&delete["read"], &delete["deleted"]), (&2.into(), &2.into()), "{}", out.transcript());
+        let delete = deletion(&out).unwrap();
+        let rows = sheet.rows.len() as u64;
+        assert_eq!((out.count("read"), out.count("deleted")), (rows + 2, 2), "{}", out.transcript());
         assert!(out.stderr.contains("1 more has changed since the export"), "{}", out.transcript());
-        let run: PathBuf = rehearsal.path(".ferry/runs").join(delete["run"].as_str().unwrap());
+        let run: PathBuf = rehearsal.path(".ferry/runs").join(&delete);
+        assert!(rehearsal.read(run.join("report.json")).contains("\"deleted\": 2"));
         let copied = result_rows(&run, "deleted.csv").into_iter().map(|row| row["_id"].clone());
         let expected = BTreeSet::from([gone[0].clone(), gone[2].clone()]);
         assert_eq!(copied.collect::<BTreeSet<_>>(), expected);
         assert_eq!(there(&rehearsal, stream), all.difference(&expected).cloned().collect());
 
         let out = rehearsal.json(["import", "sheet.csv", stream, "--delete-missing", "--yes"]).expect(0);
-        assert!(deleted(&out).is_none(), "there is nothing left to delete: {}", out.transcript());
+        assert!(deletion(&out).is_none(), "there is nothing left to delete: {}", out.transcript());
     }
 }
 
@@ -98,5 +104,5 @@ fn what_may_not_have_been_taken_out_is_not_deleted() {
     turned.rows.push(new);
     turned.save(&rehearsal);
     let out = rehearsal.json(["import", "sheet.csv", stream, "--delete-missing", "--yes"]).expect(0);
-    assert_eq!((out.count("created"), deleted(&out)), (1, None), "{}", out.transcript());
+    assert_eq!((out.count("created"), deletion(&out)), (1, None), "{}", out.transcript());
 }

@@ -68,8 +68,21 @@ fn a_plan_whose_file_mapping_or_account_is_another_is_not_carried_out() {
     change("Ada", "Mal");
     refused("is not the one that was saved");
     change("Mal", "Ada");
+    let stranger = Rehearsal::new("");
+    refused_behind(&rehearsal, &stranger, "apply", &run, 4);
     rehearsal.json(["apply", &run, "--yes"]).expect(0);
     assert_eq!(rehearsal.records("Contacts").len(), 3);
+}
+
+/// With another account behind the connection nothing is sent, and both are named.
+fn refused_behind(rehearsal: &Rehearsal, stranger: &Rehearsal, command: &str, run: &str, code: i32) {
+    let mut command = rehearsal.command([command, run, "--yes", "--json"]);
+    command.env("FERRY_NETHUNT_URL", format!("{}/api/v1/zapier", stranger.root()));
+    let out = rehearsal.spawn_with(&mut command).wait().expect(code);
+    for root in [rehearsal.root(), stranger.root()] {
+        assert!(out.stderr.contains(&root), "{root}: {}", out.transcript());
+    }
+    assert!(stranger.writes_since(0).is_empty());
 }
 
 #[test]
@@ -93,6 +106,9 @@ fn an_interrupted_apply_goes_on_as_it_was_planned() {
     let out = rehearsal.json(["apply", &run, "--yes", "--concurrency", "1"]).expect(5);
     assert_eq!((out.summary()["status"].as_str(), out.count("created")), (Some("stopped"), 1));
     rehearsal.faults("");
+    let stranger = Rehearsal::new("");
+    refused_behind(&rehearsal, &stranger, "apply", &run, 4);
+    refused_behind(&rehearsal, &stranger, "resume", &run, 2);
     // What was begun no longer asks for the file.
     std::fs::remove_file(rehearsal.path("rows.csv")).unwrap();
     let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
@@ -149,7 +165,7 @@ fn a_canary_is_read_back_before_the_rest_is_sent() {
     let ledger = rehearsal.ledger();
     let writes: Vec<usize> = (0..ledger.len()).filter(|at| ledger[*at].is_write()).collect();
     assert!(
-        ledger[writes[1]..writes[2]].iter().any(|entry| entry.path.contains("find-record")),
+        ledger[writes[1]..writes[2]].iter().any(|entry| entry.path.contains("updated-record")),
         "{ledger:?}"
     );
 }
@@ -200,4 +216,37 @@ fn few_rows_are_searched_for_where_that_takes_fewer_requests() {
     assert_eq!(out.summary()["complete"], true);
     let plan = &out.objects()[0]["plan"];
     assert!(plan["matched_with"].as_str().unwrap().starts_with("matched with all 1,603 records"), "{plan}");
+}
+
+#[test]
+fn doubled_and_ambiguous_rows_are_counts_of_their_own() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", "name,email\nAda,ada@x.example\nBob,bob@x.example\n");
+    rehearsal.file("map.toml", MAPPING);
+    let create = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--mode", "create", "--yes"];
+    rehearsal.json(create).expect(0);
+    // A second Ada.
+    let ada = rehearsal.records("Contacts")[0]["fields"].clone();
+    let folders = rehearsal.get("/nethunt/folders");
+    let folder = folders.as_array().unwrap().iter().find(|folder| folder["name"] == "Contacts").unwrap();
+    let path = format!("/zapier/actions/create-record/{}", folder["id"].as_str().unwrap());
+    rehearsal.service("POST", &path, &serde_json::json!({"timeZone": "Europe/London", "fields": ada}));
+    let rows = "name,email\nA,ada@x.example\nB,bob@x.example\nC,bob@x.example\nD,bob@x.example\nE,\n";
+    rehearsal.file("rows.csv", rows);
+    let out = rehearsal.json(["plan", "rows.csv", "nethunt:Contacts", "-m", "map.toml"]).expect(0);
+    assert_balanced(&out);
+    let view = out.objects().into_iter().find_map(|object| object.get("plan").cloned()).unwrap();
+    let counts = |view: &serde_json::Value| {
+        ["rejected", "doubled", "ambiguous"].map(|key| view[key].as_u64().unwrap())
+    };
+    assert_eq!(counts(&view), [4, 2, 1], "{}", out.transcript());
+    let run = run_of(&out);
+    let shown = rehearsal.json(["runs", "show", &run]).expect(0);
+    assert_eq!(counts(&shown.objects()[0]["plan"]), [4, 2, 1], "{}", shown.transcript());
+    let shown = rehearsal.ferry(["runs", "show", &run]).expect(0);
+    assert!(
+        shown.stdout.contains("of the rejected 2 doubled in the file, 1 with several matches"),
+        "{}",
+        shown.transcript()
+    );
 }

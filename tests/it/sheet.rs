@@ -185,3 +185,36 @@ fn a_corrected_reject_file_can_be_imported_as_it_is() {
     let out = rehearsal.json(["import", "again.csv", "nethunt:Contacts", "--yes"]).expect(0);
     assert_eq!((out.count("read"), out.count("updated")), (1, 1), "{}", out.transcript());
 }
+
+#[test]
+fn a_cell_that_repeats_a_literal_of_the_service_clears_nothing() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 6);
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        let id = sheet.cell(0, "_id").clone();
+        edit(&rehearsal, stream, &id, "#N/A");
+        let known = [("all.csv", true), ("all.csv", false), ("all.jsonl", false), ("all.parquet", false)];
+        for (file, is_known) in known {
+            rehearsal.json(["export", stream, "-o", file]).expect(0);
+            if !is_known {
+                // Where the export is not known, nothing but the service tells what the cell was.
+                std::fs::remove_dir_all(rehearsal.path(".ferry")).unwrap();
+            }
+            let seen = rehearsal.requests();
+            let out = rehearsal.json(["import", file, stream, "--yes"]).expect(0);
+            assert_eq!(out.count("unchanged"), out.count("read"), "{file}: {}", out.transcript());
+            assert!(rehearsal.writes_since(seen).is_empty());
+        }
+        // Of another value it clears, as ever.
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        assert_eq!(sheet.of(&id, field), "#N/A");
+        let other = sheet.rows.iter().position(|row| row[0] != id).unwrap();
+        let (other_id, other) = (sheet.rows[other][0].clone(), sheet.cell(other, field));
+        "#N/A".clone_into(other);
+        sheet.save(&rehearsal);
+        let out = rehearsal.json(["import", "sheet.csv", stream, "--yes"]).expect(0);
+        assert_eq!(out.count("updated"), 1, "{}", out.transcript());
+        let after = Sheet::exported(&rehearsal, stream);
+        assert_eq!((after.of(&id, field), after.of(&other_id, field)), ("#N/A", ""));
+    }
+}

@@ -167,3 +167,59 @@ fn a_verification_that_was_killed_goes_on() {
         assert!(rehearsal.writes_since(seen).is_empty(), "{}", out.transcript());
     }
 }
+
+const DEALS: &str = r#"
+[mapping]
+key = ["Name"]
+[[field]]
+to = "Name"
+from = "name"
+[[field]]
+to = "Company"
+from = "company"
+link = { stream = "nethunt:Companies", by = "Name", missing = "create" }
+"#;
+
+#[test]
+fn records_made_for_links_are_planned_read_back_and_counted_apart() {
+    let rehearsal = Rehearsal::new("[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 20\n");
+    rehearsal.file("map.toml", DEALS);
+    rehearsal.file("rows.csv", "name,company\nOne,Globex\nTwo,Initech\nThree,Globex\n");
+    let plan = ["plan", "rows.csv", "nethunt:Deals", "-m", "map.toml"];
+    let out = rehearsal.json(plan).expect(0);
+    assert_eq!((out.count("created"), out.count("linked_created")), (3, 2), "{}", out.transcript());
+    let view = out.objects().into_iter().find_map(|object| object.get("plan").cloned()).unwrap();
+    assert_eq!((&view["first"], &view["requests"]), (&json!({"nethunt:Companies": 2}), &json!(5)));
+    let run = out.summary()["run"].as_str().unwrap().to_owned();
+    let shown = rehearsal.json(["runs", "show", &run]).expect(0);
+    assert_eq!(shown.objects()[0]["plan"]["requests"], 5, "{}", shown.transcript());
+
+    let out = rehearsal.json(["apply", &run, "--yes"]).expect(0);
+    assert_balanced(&out);
+    let counts = ["created", "verified", "linked_created", "linked_verified"].map(|key| out.count(key));
+    assert_eq!(counts, [3, 3, 2, 2], "{}", out.transcript());
+
+    // What became another since is named.
+    rehearsal.file("rows.csv", "name,company\nFour,Hooli\nFive,Umbrella\n");
+    let before = rehearsal.effects("create");
+    let import = ["import", "rows.csv", "nethunt:Deals", "-m", "map.toml", "--yes"];
+    let life = rehearsal.spawn_with(rehearsal.command(import).arg("--json"));
+    rehearsal.wait_until("records are made", |now| now.effects("create") > before);
+    rehearsal.faults(
+        "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"/triggers/updated-record\"\nlatency_ms = 1500\n",
+    );
+    rehearsal.wait_until("all are made", |now| now.effects("create") >= before + 4);
+    let companies = rehearsal.records("Companies");
+    let hooli = companies.iter().find(|record| record["fields"]["Name"] == "Hooli").unwrap();
+    let id = ["recordId", "id"].iter().find_map(|key| hooli[*key].as_str()).unwrap();
+    let action = json!({"overwrite": true, "add": "Altered"});
+    let path = format!("/zapier/actions/update-record/{id}?overwrite=false");
+    rehearsal.service("POST", &path, &json!({"fieldActions": {"Name": action}}));
+    let out = life.wait().expect(4);
+    assert_balanced(&out);
+    let counts = ["created", "verified", "linked_created", "linked_verified"].map(|key| out.count(key));
+    assert_eq!(counts, [2, 2, 2, 1], "{}", out.transcript());
+    let rows = result_rows(&run_of(&rehearsal, &out), "differences.csv");
+    assert_eq!((rows.len(), rows[0]["_ferry_row"].as_str(), rows[0]["_ferry_id"].as_str()), (1, "", id));
+    assert!(rows[0]["_ferry_reason"].contains("made in nethunt:Companies for links"), "{rows:?}");
+}

@@ -142,6 +142,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Forgets the rows that were not as meant: they are to be read again.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn forget_differences(&self) -> Result<()> {
+        let sql = "DELETE FROM load_check WHERE as_meant = 0; DELETE FROM load_difference;";
+        Ok(self.db.execute_batch(sql)?)
+    }
+
     /// How many rows were judged so far, and how.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! What goes last: records on which others of the same load hang, and records that the service made on the side.
+//! Those that the load itself made first for its links are among the former.
 //!
 //! They are planned with the rest and held back. When the rest is done, each is looked at again, and goes if nobody
 //! else uses it and it is as it was made.
 
-use super::{Now, TakeBack, hindrance, words};
+use super::{Now, TakeBack, Undone, hindrance, words};
 use crate::error::Result;
 use crate::load::delete::state_of;
 use crate::load::journal::{CarriedOut, Journal, Outcome, Written};
@@ -17,11 +18,12 @@ const NOT_KNOWN: &str = "it was made for the sake of another record, but nothing
      `--adopted` takes it back too";
 
 impl TakeBack<'_> {
-    /// Lets go what was held back and may go now; the rest is a conflict.
+    /// Lets go what was held back and may go now; the rest is a conflict. `users` is the undo of
+    /// [`Undone::users`], which has come to its end.
     ///
     /// # Errors
     /// As reads in general; class `Stopped` when a stop was asked for.
-    pub fn release(&self, undone: &Journal, journal: &mut Journal) -> Result<()> {
+    pub fn release(&self, undone: Undone<'_>, journal: &mut Journal, users: Option<&Journal>) -> Result<()> {
         let mut after = 0;
         loop {
             let rows = journal.held(after, self.at_once())?;
@@ -43,7 +45,8 @@ impl TakeBack<'_> {
                         continue;
                     };
                     let hangs = attached.get(id).map(Vec::as_slice).unwrap_or_default();
-                    let stays = |from: &str| journal.leaves(from);
+                    let users_leave = |from: &str| users.map_or(Ok(true), |users| users.leaves(from));
+                    let stays = |from: &str| Ok(journal.leaves(from)? && users_leave(from)?);
                     let why = match hindrance(hangs, &stays)? {
                         Some(why) => Some(why),
                         None => self.edited(undone, *row, record)?,
@@ -62,19 +65,21 @@ impl TakeBack<'_> {
     /// nobody else uses them.
     pub(super) fn plan_sides(
         &self,
-        undone: &Journal,
+        undone: Undone<'_>,
         journal: &mut Journal,
         keep: &mut Keep<'_>,
     ) -> Result<()> {
-        let mut row = undone.last_row()?;
+        let first = |what: &dyn Fn(&Journal) -> Result<bool>| undone.first.map_or(Ok(false), what);
+        let mut row = undone.load.last_row()? + undone.first.map_or(Ok(0), Journal::last_row)?;
         let mut after = String::new();
         loop {
-            let ids = undone.on_the_side(&after, self.at_once())?;
+            let ids = undone.load.on_the_side(&after, self.at_once())?;
             let Some(last) = ids.last() else { return Ok(()) };
             after.clone_from(last);
             let mut new = Vec::with_capacity(ids.len());
             for id in ids {
-                if !undone.was_read(&id)? && !(self.made_elsewhere)(&id)? {
+                let is_known = undone.load.was_read(&id)? || first(&|first| first.made(&id))?;
+                if !is_known && !(self.made_elsewhere)(&id)? {
                     new.push(id);
                 }
             }
@@ -123,7 +128,7 @@ impl TakeBack<'_> {
     }
 
     /// Why the record of a row that was held back is not as it was written, if it is not.
-    fn edited(&self, undone: &Journal, row: u64, record: &Record) -> Result<Option<String>> {
+    fn edited(&self, undone: Undone<'_>, row: u64, record: &Record) -> Result<Option<String>> {
         let operations = undone.carried_out(row)?.meant;
         if operations.is_empty() {
             return Ok((!self.target.is_bare(record)).then(|| MORE.to_owned()));

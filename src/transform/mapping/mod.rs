@@ -17,9 +17,11 @@ mod file;
 mod losses;
 mod needs;
 mod operations;
+mod recall;
 mod reference;
 mod rule;
 mod template;
+mod texts;
 mod trace;
 
 pub use bind::{Bound, SourceSide, Surroundings};
@@ -27,8 +29,10 @@ pub use check::{Examined, Finding, Severity};
 pub use example::{Difference, Tried};
 pub use losses::{Loss, LossCount, Losses};
 pub use needs::Need;
+pub use recall::Recall;
 pub use reference::{docs, schema};
 pub use rule::{Link, MissingLink};
+pub use texts::{TextRow, Texts};
 pub use trace::{FieldTrace, Found, StepTrace, Tested, Trace};
 
 use super::draft::{Draft, Reject};
@@ -62,6 +66,7 @@ struct Settings {
     time_zone: Option<String>,
     zone_from: Option<Written>,
     absent: Absent,
+    header_row: Vec<String>,
 }
 
 /// What a column means that a file does not have (mapping key `absent`).
@@ -173,6 +178,12 @@ impl Mapping {
     #[must_use]
     pub fn time_zone(&self) -> Option<&str> {
         self.settings.time_zone.as_deref()
+    }
+
+    /// Cells by which the header row of a source file is known; none where the first row is the header.
+    #[must_use]
+    pub fn header_row(&self) -> &[String] {
+        &self.settings.header_row
     }
 
     /// How many fields it maps.

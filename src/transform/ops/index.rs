@@ -98,6 +98,6 @@ pub(super) fn fold(name: &str) -> String {
 
 /// Vowel signs of the Indic scripts, Thai and Khmer, and the Japanese voicing marks that decomposition
 /// separates: they are part of the word though they are no letters.
-fn is_mark(c: char) -> bool {
+pub(super) fn is_mark(c: char) -> bool {
     matches!(c, '\u{900}'..='\u{dff}' | '\u{e30}'..='\u{e4e}' | '\u{1780}'..='\u{17d3}' | '\u{3099}'..='\u{309a}')
 }

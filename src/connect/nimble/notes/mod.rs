@@ -208,13 +208,13 @@ impl Target for Notes {
 pub(super) fn attached(api: &Api, contacts: &[Record]) -> Result<Vec<Attached>> {
     let lists = NoteLists::new(api.clone());
     let mut attached = Vec::new();
-    for id in contacts.iter().filter_map(|contact| contact.id.as_ref()) {
-        let what = match lists.of(id).map_err(read_failed)?.records.len() {
-            0 => continue,
-            1 => "a note hangs on it".to_owned(),
-            several => format!("{several} notes hang on it"),
-        };
-        attached.push(Attached { to: id.clone(), what, from: None });
+    for to in contacts.iter().filter_map(|contact| contact.id.as_ref()) {
+        let notes = lists.of(to).map_err(read_failed)?.records.into_iter();
+        attached.extend(notes.map(|note| Attached {
+            to: to.clone(),
+            what: "a note hangs on it".to_owned(),
+            from: note.id,
+        }));
     }
     Ok(attached)
 }

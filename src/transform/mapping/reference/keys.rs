@@ -51,6 +51,13 @@ pub(in crate::transform::mapping) const SETTINGS: &[Argument] = &[
         "error",
         "what a column means that the file does not have; exports of some services leave out what nobody fills",
     ),
+    may(
+        "header_row",
+        Kind::Texts,
+        "the first row",
+        "cells by which the header row of a CSV file is known, such as `[\"First Name\", \"Last Name\"]`: the first line \
+         that has them all; what stands above it is passed over",
+    ),
 ];
 
 /// Keys of `[[field]]`.
