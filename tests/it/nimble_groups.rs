@@ -100,10 +100,11 @@ fn a_tab_is_made_renamed_and_deleted_where_the_account_has_tabs() {
 fn tabs_of_an_account_without_them_are_refused_with_the_reason() {
     let rehearsal = Rehearsal::new(OLDER);
     rehearsal.file("sheet.csv", "name\nClub\n");
+    rehearsal.file("gone.csv", "_id\n5a1c8e1f7a1b2c3d4e5f6071\n");
     for args in [
         vec!["export", "nimble:tabs", "-o", "tabs.csv"],
         vec!["import", "sheet.csv", "nimble:tabs", "--yes"],
-        vec!["delete", "sheet.csv", "nimble:tabs", "--yes"],
+        vec!["delete", "gone.csv", "nimble:tabs", "--yes"],
     ] {
         let out = rehearsal.ferry(&args).expect(2);
         assert!(out.stderr.contains("this account has no tabs"), "{args:?}: {}", out.transcript());

@@ -203,11 +203,11 @@ fn records_made_for_links_are_planned_read_back_and_counted_apart() {
     rehearsal.file("rows.csv", "name,company\nFour,Hooli\nFive,Umbrella\n");
     let before = rehearsal.effects("create");
     let import = ["import", "rows.csv", "nethunt:Deals", "-m", "map.toml", "--yes"];
-    let life = rehearsal.spawn_with(rehearsal.command(import).arg("--json"));
-    rehearsal.wait_until("records are made", |now| now.effects("create") > before);
+    // Whatever reads back what was made takes its time, so that there is time to alter it before.
     rehearsal.faults(
-        "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"/triggers/updated-record\"\nlatency_ms = 1500\n",
+        "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"/triggers/updated-record\"\nlatency_ms = 3000\n",
     );
+    let life = rehearsal.spawn_with(rehearsal.command(import).arg("--json"));
     rehearsal.wait_until("all are made", |now| now.effects("create") >= before + 4);
     let companies = rehearsal.records("Companies");
     let hooli = companies.iter().find(|record| record["fields"]["Name"] == "Hooli").unwrap();

@@ -92,8 +92,8 @@ pub(super) const STREAMS: [Stream; 15] = [
         misspelt: "nimble:group",
         writes: Writes::All,
         columns: "_id,",
-        sheet: "name\nClub\n",
-        edit: ("name", "Society"),
+        sheet: "name\nBoard\n",
+        edit: ("name", "Committee"),
         ..READ
     },
     Stream {
