@@ -75,6 +75,13 @@ impl Error {
         Self::new(Class::Credentials, what)
     }
 
+    /// The same error, said of something: `what: …`.
+    #[must_use]
+    pub fn of(mut self, what: impl std::fmt::Display) -> Self {
+        self.0.what = format!("{what}: {}", self.0.what);
+        self
+    }
+
     /// The same error with a next step, printed on a line of its own.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -53,6 +53,10 @@ pub(super) struct ReadArgs {
     /// Delimiter of an input file; found out by default
     #[arg(long, value_name = "CHAR")]
     delimiter: Option<char>,
+    /// Cells by which the header row of an input file is known, where something stands above it; else it is the
+    /// first row
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    header_row: Vec<String>,
     /// What separates several values in a cell
     #[arg(long, value_name = "CHAR", default_value = ";")]
     list_separator: char,
@@ -247,7 +251,7 @@ pub(crate) fn extract(context: &Context, args: ExtractArgs) -> Result<u8> {
 pub(crate) fn transform(context: &Context, args: &TransformArgs) -> Result<u8> {
     let (folder, mut job) = open(context, &args.run)?;
     job.command = "transform".into();
-    job.mapping = Some(read_mapping(&args.mapping)?);
+    job.mapping = Some(mapping_text(&args.mapping, &Mapping::load(&args.mapping)?)?);
     flow::ask_anew(&folder, &job)?;
     finish(context, flow::transform(context, &folder, &job))
 }
@@ -320,7 +324,11 @@ pub(super) fn finish(context: &Context, ended: Ended) -> Result<u8> {
 }
 
 pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read: &ReadArgs) -> Result<Job> {
-    let mapping = mapping.map(read_mapping).transpose()?;
+    let parsed = mapping.map(Mapping::load).transpose()?;
+    let of_mapping = parsed.as_ref().map(Mapping::header_row).unwrap_or_default();
+    let header_row = if read.header_row.is_empty() { of_mapping } else { &read.header_row }.to_vec();
+    let mapping =
+        mapping.zip(parsed.as_ref()).map(|(path, parsed)| mapping_text(path, parsed)).transpose()?;
     Ok(Job {
         command: command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -333,6 +341,7 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
             encoding: read.encoding.clone(),
             delimiter: read.delimiter,
             list_separator: read.list_separator,
+            header_row,
             spreadsheet_safe: read.spreadsheet_safe,
         },
         write: WriteOptions { list_separator: read.list_separator, spreadsheet_safe: read.spreadsheet_safe },
@@ -361,10 +370,10 @@ pub(super) fn place(endpoint: Endpoint) -> Result<Place> {
     }
 }
 
-/// Reads a mapping; what is wrong with it by itself is said before anything is asked of a service.
-fn read_mapping(path: &Path) -> Result<MappingText> {
-    let text = Mapping::load(path)?.text().to_owned();
-    Ok(MappingText { path: absolute(path)?, text })
+/// A mapping as a run keeps it. It has been read: what is wrong with it by itself is said before anything is asked of a
+/// service.
+fn mapping_text(path: &Path, mapping: &Mapping) -> Result<MappingText> {
+    Ok(MappingText { path: absolute(path)?, text: mapping.text().to_owned() })
 }
 
 /// A target that records can be loaded into.

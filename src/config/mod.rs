@@ -165,6 +165,17 @@ impl Connection {
         variable_name(&self.name, key)
     }
 
+    /// Where one of its settings is said, for people: its variable, or its key with the place where it is kept.
+    #[must_use]
+    pub fn whence(&self, key: &str) -> String {
+        match self.settings.get(key) {
+            None => self.variable(key),
+            Some(Setting { origin: Origin::Variable(name), .. }) => name.clone(),
+            Some(Setting { value: Value::Secret(source), .. }) => format!("{} ({source})", self.named(key)),
+            Some(Setting { origin, .. }) => format!("{} ({origin})", self.named(key)),
+        }
+    }
+
     /// What to warn about: secrets that others can read.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod endpoint;
 pub mod files;
+mod key;
 pub mod login;
 pub mod nethunt;
 pub mod nimble;
@@ -13,12 +14,13 @@ use crate::config::{Connection, Service, budget_file};
 use crate::error::{Error, Result, nearest};
 use crate::extract::Source;
 use crate::http::Client;
-use crate::http::authorize::{Authorize, Fixed};
+use crate::http::authorize::Authorize;
 use crate::http::pace::Pace;
 use crate::load::target::{OperationKind, Target};
 use crate::record::customs::{Customs, Needed};
 use crate::record::schema::Schema;
 use crate::stop::Stop;
+use key::Key;
 use secrecy::{ExposeSecret, SecretString};
 use session::Session;
 use std::sync::Arc;
@@ -37,9 +39,18 @@ pub struct Stream {
     pub client: Client,
     /// How long a request may take to become visible after its answer was lost.
     pub settle: std::time::Duration,
+    /// The connection's name, and that of its service.
+    names: (String, &'static str),
 }
 
 impl Stream {
+    /// An error of this stream, with the connection's own name in what it says would help.
+    #[must_use]
+    pub fn named(&self, error: Error) -> Error {
+        let (connection, service) = &self.names;
+        with_own_name(error, connection, service)
+    }
+
     /// To write to.
     ///
     /// # Errors
@@ -80,8 +91,9 @@ pub fn open(connection: &Connection, stream: &str, client: Client) -> Result<Str
         "nimble" => nimble::Nimble::new(client.clone(), url, settle).open(stream),
         _ => nethunt::NetHunt::new(client.clone(), url, login_name(connection, &client)?).open(stream),
     };
-    let (source, target) = opened.map_err(|error| of_connection(error, connection))?;
-    Ok(Stream { source, target, client, settle })
+    let names = (connection.name.clone(), connection.service.name);
+    let (source, target) = opened.map_err(|error| with_own_name(error, &names.0, names.1))?;
+    Ok(Stream { source, target, client, settle, names })
 }
 
 /// What a connection's credentials are good for.
@@ -97,7 +109,7 @@ pub fn check(connection: &Connection, client: Client) -> Result<Access> {
             nethunt::NetHunt::new(client, url, login).access(&connection.name)
         }
     };
-    access.map_err(|error| of_connection(error, connection))
+    access.map_err(|error| with_own_name(error, &connection.name, connection.service.name))
 }
 
 /// The fields that a service's stream has without asking it, for checks offline.
@@ -176,12 +188,20 @@ fn authorize(connection: &Connection, stop: &Stop) -> Result<Authorized> {
     if connection.service.name != "nimble" {
         let email = connection.required("email", stop)?;
         let key = connection.required("key", stop)?;
-        let authorize = Fixed::new(nethunt::authorization(email.expose_secret(), &key));
+        let header = nethunt::authorization(email.expose_secret(), &key);
+        let (said, kept) = (connection.whence("email"), connection.whence("key"));
+        let hint = format!("check the login in {said}, and in {kept} its API key, the one of v1");
+        let authorize = Key::new(connection, "NetHunt", header, nethunt::refuses_credentials, hint);
         return Ok(Authorized { authorize, login: email.expose_secret().to_lowercase() });
     }
     if connection.has("token") || !connection.has("client_id") {
         let token = connection.required("token", stop)?;
-        let authorize = Fixed::new(nimble::authorization(&token));
+        let header = nimble::authorization(&token);
+        let hint = format!(
+            "put a valid API token into {}; an administrator makes one in Nimble under Settings > API Token",
+            connection.whence("token")
+        );
+        let authorize = Key::new(connection, "Nimble", header, nimble::refuses_credentials, hint);
         return Ok(Authorized { authorize, login: token.expose_secret().to_owned() });
     }
     let (file, stored) = login::stored(connection)?;
@@ -200,11 +220,9 @@ fn login_name(connection: &Connection, client: &Client) -> Result<String> {
     Ok(connection.required("email", client.stop())?.expose_secret().to_owned())
 }
 
-/// Connectors name the variables of the connection that is called after its service; another has its own.
-fn of_connection(error: Error, connection: &Connection) -> Error {
-    let prefix = |name: &str| format!("FERRY_{}_", name.to_uppercase().replace('-', "_"));
-    let hint =
-        error.way_out().map(|hint| hint.replace(&prefix(connection.service.name), &prefix(&connection.name)));
+/// Connectors call the connection by their service's name where they say what would help.
+fn with_own_name(error: Error, connection: &str, service: &str) -> Error {
+    let hint = error.way_out().map(|hint| hint.replace(&format!("{service}:"), &format!("{connection}:")));
     hint.into_iter().fold(error, Error::hint)
 }
 

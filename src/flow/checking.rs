@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::loss;
 use super::records::{Numbered, Records};
-use super::schemas;
+use super::{schemas, zone};
 use crate::connect::files::ReadOptions;
 use crate::connect::{self, Endpoint};
 use crate::error::{Error, Result};
@@ -56,13 +56,14 @@ pub fn check(context: &Context, path: &Path, source: Option<&str>) -> Result<Che
     let Some(mapping) = examined.mapping().cloned() else {
         return Ok(Checked { examined, source: None, losses: None });
     };
-    let separator = ReadOptions::default().list_separator;
+    let options = ReadOptions { header_row: mapping.header_row().to_vec(), ..ReadOptions::default() };
+    let separator = options.list_separator;
     let endpoint = match source {
         Some(text) => Some(Endpoint::parse(text, None)?),
         None => mapping.source().and_then(|named| file_beside(path, named)),
     };
     let mut records = match &endpoint {
-        Some(endpoint) => Some(Records::open(context, endpoint, &ReadOptions::default())?),
+        Some(endpoint) => Some(Records::open(context, endpoint, &options)?),
         None => None,
     };
     let target = mapping.target().and_then(|named| schemas::known(context, named));
@@ -77,6 +78,7 @@ pub fn check(context: &Context, path: &Path, source: Option<&str>) -> Result<Che
     }
     let losses = match &mut records {
         Some(records) if examined.is_good() => {
+            let mapping = in_zone(context, mapping, endpoint.as_ref());
             let bound = mapping.bind(&records.side(separator), target.as_ref())?;
             Some(loss::of_records(context, records, &bound, target.as_ref())?)
         }
@@ -90,9 +92,10 @@ pub fn check(context: &Context, path: &Path, source: Option<&str>) -> Result<Che
 /// # Errors
 /// When there is no such record, it cannot be read, or the mapping does not fit the source or its target.
 pub fn attempt(context: &Context, source: &str, mapping: &Path, which: &Which) -> Result<Trial> {
-    let options = ReadOptions::default();
     let parsed = Mapping::load(mapping)?;
+    let options = ReadOptions { header_row: parsed.header_row().to_vec(), ..ReadOptions::default() };
     let endpoint = Endpoint::parse(source, None)?;
+    let parsed = in_zone(context, parsed, Some(&endpoint));
     let mut records = Records::open(context, &endpoint, &options)?;
     let target = parsed.target().and_then(|named| schemas::known(context, named));
     let name = parsed.name().to_owned();
@@ -107,6 +110,19 @@ pub fn attempt(context: &Context, source: &str, mapping: &Path, which: &Which) -
         Error::input(format!("`{source}` row {}{place} cannot be read: {reason}", found.row))
     })?;
     Ok(Trial { row: found.row, line: found.line, mapping: name, trace: bound.trace(&record, found.row) })
+}
+
+/// The mapping with the zone that a run would have of its connections.
+fn in_zone(context: &Context, mapping: Mapping, source: Option<&Endpoint>) -> Mapping {
+    let target = mapping.target().and_then(|named| Endpoint::parse(named, None).ok());
+    let zone = match source {
+        Some(source) => zone::of_values(context, source, target.as_ref()),
+        None => target.and_then(|target| zone::of(context, &target)),
+    };
+    match zone {
+        Some(zone) => mapping.with_zone(&zone),
+        None => mapping,
+    }
 }
 
 /// What a stream expects of its records; nothing of a file's.

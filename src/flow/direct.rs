@@ -22,7 +22,7 @@ use crate::record::{RawRecord, Record};
 use crate::report::{RejectedRow, Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
-use crate::transform::mapping::Outcome;
+use crate::transform::mapping::{Outcome, Recall, TextRow, Texts};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -46,6 +46,23 @@ struct Work<'a> {
     decoder: &'a RowDecoder,
     transform: Option<&'a Transform>,
     format: &'a dyn TableFormat,
+}
+
+/// A row of a block, as a mapping reads it.
+struct CellRow<'a> {
+    decoder: &'a RowDecoder,
+    cells: &'a CellRows,
+    at: usize,
+}
+
+impl TextRow for CellRow<'_> {
+    fn cell(&self, column: usize) -> &str {
+        self.decoder.text_of(self.cells, self.at, column)
+    }
+
+    fn record(&self) -> Record {
+        self.decoder.of_cells(self.cells, self.at)
+    }
 }
 
 /// Whether a job can go this way: a text file, all of its columns or a mapping.
@@ -146,8 +163,9 @@ fn cut_up(reader: &mut dyn TableReader, cut: &Sender<Numbered<Block>>) {
 }
 
 fn work_off(work: &Work<'_>, blocks: &Receiver<Numbered<Block>>, done: &Sender<Numbered<Encoded>>) {
+    let mut recall = work.transform.and_then(Transform::recall);
     for (number, block) in blocks {
-        let encoded = block.and_then(|block| work.encode(&block.cells()));
+        let encoded = block.and_then(|block| work.encode(&block.cells(), &mut recall));
         if done.send((number, encoded)).is_err() {
             return;
         }
@@ -172,7 +190,8 @@ fn in_order(
 }
 
 impl Work<'_> {
-    fn encode(&self, cells: &CellRows) -> Result<Encoded> {
+    /// `recall` is the working thread's own, where rows can go the short way.
+    fn encode(&self, cells: &CellRows, recall: &mut Option<Recall>) -> Result<Encoded> {
         let mut left: Vec<_> = cells.bad.iter().filter_map(broken).collect();
         let Some(transform) = self.transform else {
             let plain = self.decoder.is_plain().then(|| self.format.encode_cells(cells)).flatten();
@@ -181,18 +200,33 @@ impl Work<'_> {
             let chunk = plain.map_or_else(|| self.format.encode(&records()), Ok)?;
             return Ok(Encoded { chunk, written: cells.len() as u64, filtered: 0, left });
         };
-        // Where each column holds one text, drafts need not become records either.
-        let mut mapped = self.format.takes_cells().then(|| CellRows::with_columns(transform.targets().len()));
+        // Where each column holds one text, rows need not become records, nor drafts.
+        let columns = transform.targets().len();
+        let mut mapped = self.format.takes_cells().then(|| CellRows::made_of(cells, columns));
         let mut records: Vec<Record> = Vec::new();
         let (mut written, mut filtered) = (0, 0);
         for at in 0..cells.len() {
             let (row, line) = cells.place(at);
-            match transform.apply(&self.decoder.of_cells(cells, at), row) {
+            let source = CellRow { decoder: self.decoder, cells, at };
+            if let (Some(mapped), Some(recall)) = (&mut mapped, &mut *recall) {
+                match transform.texts(&source, row, recall, &mut |text| mapped.push(text)) {
+                    Texts::Made => {
+                        mapped.end(row, line);
+                        written += 1;
+                        continue;
+                    }
+                    Texts::Filtered | Texts::Untold => mapped.take_back(),
+                }
+            }
+            match transform.apply(&source.record(), row) {
                 Outcome::Filtered => filtered += 1,
                 Outcome::Draft(draft) => {
                     written += 1;
                     match &mut mapped {
-                        Some(mapped) => mapped.push(row, line, Transform::cells(&draft)),
+                        Some(mapped) => {
+                            Transform::cells(&draft).for_each(|cell| mapped.push(&cell));
+                            mapped.end(row, line);
+                        }
                         None => records.push(transform.to_record(&draft)),
                     }
                 }

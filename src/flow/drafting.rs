@@ -22,12 +22,13 @@ const ROWS: usize = 200;
 /// Examples that a draft gets.
 const EXAMPLES: usize = 2;
 
-/// Drafts a mapping. Nothing is written.
+/// Drafts a mapping. Nothing is written. Of a CSV file, `header_row` are cells of its header, where something stands
+/// above it.
 ///
 /// # Errors
 /// When the source cannot be read, or nothing is known of the target's fields.
-pub fn draft(context: &Context, source: &str, target: &str) -> Result<Suggestion> {
-    let options = ReadOptions::default();
+pub fn draft(context: &Context, source: &str, target: &str, header_row: &[String]) -> Result<Suggestion> {
+    let options = ReadOptions { header_row: header_row.to_vec(), ..ReadOptions::default() };
     let mut records = Records::open(context, &Endpoint::parse(source, None)?, &options)?;
     let mut sample: Vec<(u64, Record)> = Vec::new();
     records.batches(context, ROWS as u64, &mut |batch| {
@@ -50,6 +51,11 @@ pub fn draft(context: &Context, source: &str, target: &str) -> Result<Suggestion
         let mapping = Mapping::parse(text, "the draft", Path::new(""))?;
         mapping.bind(&side, known.then_some(&fields))
     };
+    if !header_row.is_empty() {
+        let cells: Vec<_> = header_row.iter().map(|cell| quoted(cell)).collect();
+        let settings = format!("[mapping]\nheader_row = [{}]\n", cells.join(", "));
+        drafted.text = drafted.text.replacen("[mapping]\n", &settings, 1);
+    }
     let bound = checked(&drafted.text).map_err(|error| {
         Error::input("the draft does not hold together; please report the headers of both sides")
             .because(error)

@@ -146,11 +146,8 @@ impl Linked {
         link: &Link,
     ) -> Result<()> {
         let wrong = |what: String| Error::input(format!("`link` of `{field}`: {what}"));
-        let index = self.stream_of(context, folder, job, link).map_err(|error| {
-            let hint = error.way_out().map(str::to_owned);
-            let told = wrong(error.to_string());
-            hint.into_iter().fold(told, Error::hint)
-        })?;
+        let stream = self.stream_of(context, folder, job, link);
+        let index = stream.map_err(|error| error.of(format_args!("`link` of `{field}`")))?;
         let missing = match link.missing {
             MissingLink::Reject => Missing::Reject,
             MissingLink::Create => Missing::Create,
@@ -165,11 +162,10 @@ impl Linked {
         }
         let mut alternative = match link.by.as_str() {
             SOURCE_ID => None,
-            by => Some(
-                self.streams[index]
-                    .by(by)
-                    .map_err(|(what, hint)| hint.into_iter().fold(wrong(what), Error::hint))?,
-            ),
+            by => {
+                let found = self.streams[index].by(by);
+                Some(found.map_err(|error| error.of(format_args!("`link` of `{field}`")))?)
+            }
         };
         let holds = match (named, &mut alternative) {
             (None, _) => Holds::Id,
@@ -291,9 +287,12 @@ impl LinkedTo {
     }
 
     /// The alternative that a field of the stream makes.
-    fn by(&self, name: &str) -> Result<Alternative, (String, Option<String>)> {
-        let schema = self.stream.source.schema().map_err(|error| (error.chain(), None))?;
-        let place = schema.resolve(name, Side::From).map_err(|unknown| (unknown.what, unknown.hint))?;
+    fn by(&self, name: &str) -> Result<Alternative> {
+        let schema = self.stream.source.schema()?;
+        let place = schema.resolve(name, Side::From).map_err(|unknown| {
+            let error = Error::input(unknown.what);
+            unknown.hint.into_iter().fold(error, Error::hint)
+        })?;
         let writes = schema.resolve(name, Side::To).ok().filter(|place| place.name != "_id");
         Ok(Alternative { place, kind: None, writes })
     }

@@ -2,7 +2,7 @@
 //! compared, what has to be made first, and the facts that people are told.
 
 use super::context::Context;
-use super::job::Job;
+use super::job::{Job, Place};
 use super::linking::{Linking, Own};
 use super::mapped::{self, Counts, Transform};
 use super::merge::{self, Merging};
@@ -78,7 +78,7 @@ pub(super) fn make(
     prepared.linked.add_implied(&fields)?;
     let linking = Linking::read(context, folder, job, prepared.linked, &mut fields, &mut keys)?;
     journal.clear()?;
-    let time_zone = time_zone(&sides.transform);
+    let time_zone = time_zone(context, job, &sides.transform);
     let with =
         With { fields: &fields, keys: &keys, matching: &matching, linking: &linking, time_zone: &time_zone };
     let tally = making.plan_rows(prepared, &mut sides, with, journal, rejects)?;
@@ -333,9 +333,15 @@ fn marker_of(schema: &Schema, transform: &Transform, run: &str, job: &Job) -> Re
     wanted.map(marker).transpose()
 }
 
-fn time_zone(transform: &Transform) -> String {
-    match transform {
-        Transform::Mapped(bound) => bound.time_zone().unwrap_or("Etc/UTC").to_owned(),
-        Transform::Plain(_) => "Etc/UTC".to_owned(),
-    }
+/// The zone of what is written: as the mapping says, else as the target's connection says, else none but UTC.
+fn time_zone(context: &Context, job: &Job, transform: &Transform) -> String {
+    let mapped = match transform {
+        Transform::Mapped(bound) => bound.time_zone().map(str::to_owned),
+        Transform::Plain(_) => None,
+    };
+    let of_target = || match &job.target {
+        Some(Place::Stream { connection, .. }) => super::zone::of_connection(context, connection),
+        _ => None,
+    };
+    mapped.or_else(of_target).unwrap_or_else(|| "Etc/UTC".to_owned())
 }

@@ -17,7 +17,7 @@ use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::{Draft, TargetField};
-use crate::transform::mapping::{Bound, Mapping, Outcome, Surroundings};
+use crate::transform::mapping::{Bound, Mapping, Outcome, Recall, Surroundings, TextRow, Texts};
 use crate::transform::plain::Plain;
 use rayon::prelude::*;
 use serde_json::Value;
@@ -48,6 +48,29 @@ impl Transform {
         match self {
             Self::Mapped(bound) => bound.apply(record, row),
             Self::Plain(plain) => Outcome::Draft(plain.apply(record)),
+        }
+    }
+
+    /// What a thread needs to map rows of text by [`Transform::texts`]; nothing where no row goes that way.
+    #[must_use]
+    pub(super) fn recall(&self) -> Option<Recall> {
+        match self {
+            Self::Mapped(bound) => Some(Recall::new(bound)),
+            Self::Plain(_) => None,
+        }
+    }
+
+    /// Maps a row of text into one text for each target, where there is no more to be said of it.
+    pub(super) fn texts(
+        &self,
+        source: &impl TextRow,
+        row: u64,
+        recall: &mut Recall,
+        put: &mut impl FnMut(&str),
+    ) -> Texts {
+        match self {
+            Self::Mapped(bound) => bound.texts(source, row, recall, put),
+            Self::Plain(_) => Texts::Untold,
         }
     }
 
@@ -133,7 +156,7 @@ fn folder_of(text: &MappingText) -> &Path {
     text.path.parent().unwrap_or_else(|| Path::new("."))
 }
 
-/// Reads a mapping and checks that it was written for this kind of source and target: another file or folder
+/// Reads a mapping, with the zone that its connections state where it states none, and checks that it was written for this kind of source and target: another file or folder
 /// is fine, another service or kind of stream is not (design section 4).
 ///
 /// # Errors
@@ -157,7 +180,10 @@ pub(super) fn mapping(
             )));
         }
     }
-    Ok(mapping)
+    Ok(match super::zone::of_values(context, source, Some(target)) {
+        Some(zone) => mapping.with_zone(&zone),
+        None => mapping,
+    })
 }
 
 /// Finds a mapping's names in an input and a target, and tells it what surrounds the run's records.

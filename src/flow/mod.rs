@@ -41,6 +41,7 @@ pub mod tolerance;
 pub mod undo;
 mod verify;
 mod watched;
+mod zone;
 
 use crate::error::{Error, Result};
 use crate::report::html::{self, About};

@@ -31,6 +31,7 @@ pub(super) fn extract(
         Seen::Expected(records) => shown.set_total(records),
     });
     let read = stream.source.extract(selection, staging);
+    let read = staging.kept(read).map_err(|error| stream.named(error));
     staging.unwatch();
     if let (Ok(_), Some(progress)) = (&read, Arc::into_inner(progress)) {
         progress.finish();

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// How much of an error body is kept for messages.
 const TEXT_KEPT: usize = 2_000;
+/// The longest that is shown of it, in characters.
+const WORDS: usize = 200;
 
 pub(super) type Response = ureq::http::Response<ureq::Body>;
 
@@ -50,6 +52,36 @@ pub(super) fn standing(refusal: Option<Refusal>) -> Failure {
         Some(refusal) => Failure::Refused { status: refusal.status, text: refusal.text },
         None => Failure::GaveUp("the service gave no answer".to_owned()),
     }
+}
+
+/// What an error body says, for the end of a sentence: a message out of JSON, the title of a web page, else the
+/// first line; nothing where it says nothing.
+pub(super) fn words(text: &str) -> Option<String> {
+    let said = match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(body) => ["message", "human_readable_error", "error_description", "error"]
+            .iter()
+            .find_map(|key| body.get(*key)?.as_str())
+            .unwrap_or(text)
+            .to_owned(),
+        Err(_) if text.trim_start().starts_with('<') => match title(text) {
+            Some(title) => format!("a web page, {title}"),
+            None => "a web page".to_owned(),
+        },
+        Err(_) => text.to_owned(),
+    };
+    let line = said.trim().lines().next()?.trim_end_matches(['.', ' ']);
+    let mut short: String = line.chars().take(WORDS).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    Some(short).filter(|short| !short.is_empty())
+}
+
+fn title(page: &str) -> Option<&str> {
+    let lower = page.to_ascii_lowercase();
+    let start = lower.find("<title>")? + "<title>".len();
+    let end = start + lower[start..].find('<')?;
+    page.get(start..end).map(str::trim).filter(|title| !title.is_empty())
 }
 
 /// `Retry-After` in seconds or as a date; a date is compared with the server's own clock.
@@ -105,6 +137,22 @@ pub(super) fn observe(error: &ureq::Error) -> Observed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_of_an_error_are_its_message_its_title_or_its_first_line() {
+        let cases = [
+            (r#"{"message":"the database is locked.","code":0}"#, Some("the database is locked")),
+            (r#"{"code":7}"#, Some(r#"{"code":7}"#)),
+            ("<html><Title> 502 Bad Gateway </title>", Some("a web page, 502 Bad Gateway")),
+            ("<html>", Some("a web page")),
+            ("no such option\nat com.example", Some("no such option")),
+            (" \n", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(words(text).as_deref(), expected, "{text}");
+        }
+        assert_eq!(words(&"x".repeat(500)).map(|words| words.chars().count()), Some(WORDS + 1));
+    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date_by_the_servers_clock() {

@@ -20,7 +20,7 @@ pub mod retry;
 mod shared;
 
 use crate::stop::Stop;
-use answer::{Refusal, Response, http_date, is_loopback, observe, refused, standing, whole};
+use answer::{Refusal, Response, http_date, is_loopback, observe, refused, standing, whole, words};
 use authorize::{Authorize, Credential, Fixed};
 use jiff::Timestamp;
 use names::Remembering;
@@ -319,7 +319,12 @@ impl Client {
             slowdowns += u32::from(matches!(observed, Observed::Status(429, _)));
             match decide(nature, &observed, attempt, slowdowns, &self.patience, fastrand::f64()) {
                 Decision::Done => return Err(standing(refusal)),
-                Decision::GiveUp(why) => return Err(Failure::GaveUp(why)),
+                Decision::GiveUp(why) => {
+                    let words = refusal.and_then(|refusal| words(&refusal.text));
+                    return Err(Failure::GaveUp(
+                        words.map_or(why.clone(), |words| format!("{why}: {words}")),
+                    ));
+                }
                 Decision::MaybeApplied(why) => {
                     self.pace.back_off();
                     let status = refusal.as_ref().map(|refusal| refusal.status);

@@ -14,7 +14,7 @@ use super::journal::{Journal, Pending};
 use super::keys;
 use super::limit::FailureLimit;
 use super::marker::Marker;
-use super::target::{ReadMark, Target};
+use super::target::{Candidate, OperationKind, ReadMark, Target};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
 use crate::record::Record;
@@ -24,6 +24,9 @@ use jiff::Timestamp;
 use sending::Round;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+/// Unsent creates that are regarded at a time when it is looked whether their keys are taken.
+const AT_ONCE: usize = 1_000;
 
 /// What an apply needs besides the journal.
 pub struct Apply<'a> {
@@ -106,15 +109,24 @@ impl Apply<'_> {
             return Ok(false);
         }
         *due = None;
+        // Keys that name what the records belong to are only taken there: nothing else needs to be listed.
+        let in_place = self.keys.iter().all(|key| key.iter().any(|place| self.target.lists_by(place)));
         let mut taken = Vec::new();
-        for candidate in self.target.created_since(self.mark)? {
-            let Some(id) = candidate.record.id.clone() else { continue };
-            if journal.was_read(&id)? || journal.made(&id)? {
-                continue;
+        if in_place {
+            let mut after = 0;
+            loop {
+                let unsent = journal.next(after, AT_ONCE)?;
+                let Some(last) = unsent.last() else { break };
+                after = last.row;
+                let operations = unsent.iter().map(|pending| &pending.operation);
+                let creates: Vec<_> =
+                    operations.filter(|operation| operation.kind == OperationKind::Create).collect();
+                if !creates.is_empty() {
+                    taken.extend(self.keys_of(journal, self.target.created_for(self.mark, &creates)?)?);
+                }
             }
-            let record = self.decoded(&id, &candidate.record.raw)?;
-            let maybe_ours = !candidate.by_other && !(self.made_elsewhere)(&id)?;
-            taken.extend(self.classes_of(&record).into_iter().map(|class| (class, id.clone(), maybe_ours)));
+        } else {
+            taken.extend(self.keys_of(journal, self.target.created_since(self.mark)?)?);
         }
         journal.transaction(|journal| {
             for (class, id, maybe_ours) in taken {
@@ -127,6 +139,22 @@ impl Apply<'_> {
             Ok(())
         })?;
         Ok(true)
+    }
+
+    /// The keyed classes of those candidates that neither the plan's read nor this run has seen, with their ids and
+    /// whether a create of this run that was given up for lost may have made them.
+    fn keys_of(&self, journal: &Journal, candidates: Vec<Candidate>) -> Result<Vec<(String, String, bool)>> {
+        let mut keys = Vec::new();
+        for candidate in candidates {
+            let Some(id) = candidate.record.id.clone() else { continue };
+            if journal.was_read(&id)? || journal.made(&id)? {
+                continue;
+            }
+            let record = self.decoded(&id, &candidate.record.raw)?;
+            let maybe_ours = !candidate.by_other && !(self.made_elsewhere)(&id)?;
+            keys.extend(self.classes_of(&record).into_iter().map(|class| (class, id.clone(), maybe_ours)));
+        }
+        Ok(keys)
     }
 
     /// The keyed classes that a record belongs to.

@@ -105,6 +105,12 @@ pub trait Target: Send + Sync {
         self.created_since(mark)
     }
 
+    /// Whether records that hold the same there belong to what [`Target::created_for`] lists by, so that it also
+    /// finds whatever has a create's key.
+    fn lists_by(&self, _place: &FieldRef) -> bool {
+        false
+    }
+
     /// Records whose `place` equals `value` by the service's own search, for plans made on an unproven read.
     /// Hits are verified locally by the caller.
     ///

@@ -5,7 +5,9 @@
 //! 3). Naive times are UTC. Times are compared as instants, never as text.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::fmt::strtime;
+use jiff::tz::Offset;
 
 /// Reads a time as a service writes it; `None` where it is none.
 #[must_use]
@@ -31,12 +33,40 @@ pub fn parse(text: &str) -> Option<Timestamp> {
 #[must_use]
 pub fn print(instant: Timestamp) -> String {
     if instant.subsec_nanosecond() == 0 {
-        instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+        let time = Offset::UTC.to_datetime(instant);
+        match time.year() {
+            0.. => in_digits(time),
+            _ => instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        }
     } else if instant.subsec_nanosecond() % 1_000_000 == 0 {
         instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
     } else {
         instant.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
     }
+}
+
+/// `2024-07-30T10:00:00Z`, digit by digit: tables have millions of times, and nearly all are of this kind.
+fn in_digits(time: DateTime) -> String {
+    let two = |number: i8| i16::from(number);
+    let parts = [
+        (time.year() / 100, '\0'),
+        (time.year() % 100, '-'),
+        (two(time.month()), '-'),
+        (two(time.day()), 'T'),
+        (two(time.hour()), ':'),
+        (two(time.minute()), ':'),
+        (two(time.second()), 'Z'),
+    ];
+    let mut text = String::with_capacity("2024-07-30T10:00:00Z".len());
+    for (number, behind) in parts {
+        for digit in [number / 10, number % 10] {
+            text.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+        }
+        if behind != '\0' {
+            text.push(behind);
+        }
+    }
+    text
 }
 
 /// A time as read, printed as Ferry prints times; text that is no time stays as it is.
@@ -48,6 +78,15 @@ pub fn normalise(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whole_seconds_are_printed_as_they_are_formatted(second in -70_000_000_000_i64..253_402_207_200) {
+            let instant = Timestamp::from_second(second).unwrap();
+            prop_assert_eq!(print(instant), instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        }
+    }
 
     #[test]
     fn every_shape_seen_is_read_as_the_same_instant() {

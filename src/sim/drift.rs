@@ -18,8 +18,16 @@ pub(crate) struct Order {
     updates: u32,
     /// Edits that move a record in the listings: by its time of update, in Nimble by its name too.
     resorts: u32,
-    /// Comments on records; NetHunt only.
+    /// Comments on records; in Nimble, notes on contacts.
     comments: u32,
+    /// Calls logged with records; NetHunt only.
+    calls: u32,
+    /// Files hung on records; NetHunt only.
+    files: u32,
+    /// Notes edited; Nimble only.
+    note_edits: u32,
+    /// Notes deleted; Nimble only.
+    note_deletes: u32,
     /// Records, or comments, that are made at once and share one millisecond.
     same_ms: u32,
     /// One step before every so many reads.
@@ -33,7 +41,7 @@ pub(crate) struct Order {
 /// A change to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// `insert`, `delete`, `update`, `resort` or `comment`.
+    /// One of the [`KINDS`], such as `insert`.
     pub(crate) kind: &'static str,
     /// Seed of what is chosen for it.
     pub(crate) dice: u64,
@@ -56,7 +64,7 @@ struct Lane {
     dice: fastrand::Rng,
     reads: u64,
     /// Changes still to be made, by kind, in the order of [`KINDS`].
-    left: [u32; 5],
+    left: [u32; KINDS.len()],
 }
 
 /// A change that was made.
@@ -68,14 +76,38 @@ struct Done {
     record: String,
 }
 
-/// The kinds of changes, with their names in scenarios.
-const KINDS: [(&str, &str); 5] = [
-    ("insert", "inserts"),
-    ("delete", "deletes"),
-    ("update", "updates"),
-    ("resort", "resorts"),
-    ("comment", "comments"),
+/// The kinds of changes, with their names in scenarios, and the service that alone has them.
+const KINDS: [(&str, &str, &str); 9] = [
+    ("insert", "inserts", ""),
+    ("delete", "deletes", ""),
+    ("update", "updates", ""),
+    ("resort", "resorts", ""),
+    ("comment", "comments", ""),
+    ("call", "calls", "nethunt"),
+    ("file", "files", "nethunt"),
+    ("note_edit", "note_edits", "nimble"),
+    ("note_delete", "note_deletes", "nimble"),
 ];
+
+/// What many of may be made at once.
+const AT_ONCE: [&str; 4] = ["insert", "comment", "call", "file"];
+
+impl Order {
+    /// How many changes there are to be, in the order of [`KINDS`].
+    fn numbers(&self) -> [u32; KINDS.len()] {
+        [
+            self.inserts,
+            self.deletes,
+            self.updates,
+            self.resorts,
+            self.comments,
+            self.calls,
+            self.files,
+            self.note_edits,
+            self.note_deletes,
+        ]
+    }
+}
 
 impl Drift {
     /// Starts from an order; dice from `seed`.
@@ -83,21 +115,26 @@ impl Drift {
     /// # Errors
     /// When the order names no service, or asks for what the service does not have.
     pub(crate) fn new(order: Order, seed: u64) -> Result<Self, String> {
-        let left = [order.inserts, order.deletes, order.updates, order.resorts, order.comments];
+        let left = order.numbers();
         let services: &[&str] = match order.service.as_str() {
-            "nimble" if order.comments > 0 => {
-                return Err("drift: `comments` are NetHunt's; Nimble has none".to_owned());
-            }
             "nimble" => &["nimble"],
             "nethunt" => &["nethunt"],
             "both" => &["nimble", "nethunt"],
             _ if left.iter().all(|count| *count == 0) => &[],
             _ => return Err("drift: `service` is `nimble`, `nethunt` or `both`".to_owned()),
         };
+        let has = |service: &str, of: &str| of.is_empty() || of == service;
+        let strange = |((_, name, of), count): (&(_, &'static str, &'static str), &u32)| match services {
+            [only] if *count > 0 && !has(only, of) => Some(*name),
+            _ => None,
+        };
+        if let Some(name) = KINDS.iter().zip(&left).find_map(strange) {
+            return Err(format!("drift: {} has no `{name}`", order.service));
+        }
         let lane = |service: &&'static str| {
             let mut left = left;
-            if *service == "nimble" {
-                left[4] = 0;
+            for (count, (.., of)) in left.iter_mut().zip(&KINDS) {
+                *count = if has(service, of) { *count } else { 0 };
             }
             Lane { service, dice: fastrand::Rng::with_seed(seed ^ 0xd81f), reads: 0, left }
         };
@@ -125,7 +162,7 @@ impl Drift {
         let done = self.done.iter().map(|Done { service, ms, kind, record }| {
             json!({"service": service, "ms": ms, "kind": kind, "record": record})
         });
-        let left = KINDS.iter().enumerate().map(|(at, (_, name))| {
+        let left = KINDS.iter().enumerate().map(|(at, (_, name, _))| {
             let left: u32 = self.lanes.iter().map(|lane| lane.left[at]).sum();
             ((*name).to_owned(), json!(left))
         });
@@ -152,7 +189,7 @@ impl Lane {
         });
         let Some(at) = at else { return Vec::new() };
         let kind = KINDS[at].0;
-        let at_once = if matches!(kind, "insert" | "comment") { same_ms.min(self.left[at]) } else { 1 };
+        let at_once = if AT_ONCE.contains(&kind) { same_ms.min(self.left[at]) } else { 1 };
         self.left[at] -= at_once;
         (0..at_once).map(|nth| Change { kind, dice: self.dice.u64(..), together: nth > 0 }).collect()
     }
@@ -177,8 +214,9 @@ mod tests {
 
     #[test]
     fn both_services_have_the_whole_number_each() {
-        let mut drift = Drift::new(Order { comments: 3, resorts: 2, burst: 9, ..order("both") }, 1).unwrap();
-        assert_eq!((drift.due("nimble").len(), drift.due("nethunt").len()), (6, 9));
+        let ordered = Order { comments: 3, resorts: 2, calls: 1, note_edits: 2, burst: 19, ..order("both") };
+        let mut drift = Drift::new(ordered, 1).unwrap();
+        assert_eq!((drift.due("nimble").len(), drift.due("nethunt").len()), (11, 10));
         assert_eq!(drift.json()["left"]["resorts"], 0);
     }
 
@@ -196,7 +234,8 @@ mod tests {
     #[test]
     fn an_order_that_nobody_can_carry_out_is_refused() {
         assert!(Drift::new(order("hubspot"), 1).is_err());
-        assert!(Drift::new(Order { comments: 1, ..order("nimble") }, 1).is_err());
+        assert!(Drift::new(Order { calls: 1, ..order("nimble") }, 1).is_err());
+        assert!(Drift::new(Order { note_deletes: 1, ..order("nethunt") }, 1).is_err());
         assert!(Drift::new(Order::default(), 1).is_ok());
     }
 }

@@ -1,10 +1,11 @@
-//! The chaos test: imports that create and update, with every kind of fault at once, ended by `kill -9` at random
+//! The chaos test: imports that create, update and link, with every kind of fault at once, ended by `kill -9` at random
 //! moments and resumed until they are done. No row is doubled, none is lost, each ends in exactly one result file, the
-//! accounts balance, and resuming once more does nothing (design section 9).
+//! accounts balance, each company is made once and linked to, and resuming once more does nothing (design section 9).
 //!
 //! Each service gets half of `FERRY_TEST_CHAOS_SECONDS` (80 by default), and at least one import. Each import has its
 //! seed: the faults and the moments of the kills follow from it, as far as two processes and a network let them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use crate::support::{Output, Rehearsal};
 /// Rows of the file, and how many of them are at the service before, under another name.
 const ROWS: usize = 240;
 const KNOWN: usize = 80;
+/// So many rows after each other are of one company; those of every third row say it.
+const STAFF: usize = 12;
 /// An import is killed so often at most.
 const MOST_KILLS: usize = 12;
 
@@ -53,13 +56,16 @@ struct Target {
 const NETHUNT: Target = Target {
     stream: "nethunt:Contacts",
     mapping: "[mapping]\nkey = [\"Email\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n\
-              [[field]]\nto = \"Email\"\nfrom = \"email\"\nmulti = true\n",
+              [[field]]\nto = \"Email\"\nfrom = \"email\"\nmulti = true\n\
+              [[field]]\nto = \"Company\"\nfrom = \"company\"\n\
+              link = { stream = \"nethunt:Companies\", by = \"Name\", missing = \"create\" }\n",
 };
 
 const NIMBLE: Target = Target {
     stream: "nimble:contacts",
     mapping: "[mapping]\nkey = [\"email[work]\"]\n[[field]]\nto = \"_type\"\nconst = \"person\"\n\
-              [[field]]\nto = \"first name\"\nfrom = \"name\"\n[[field]]\nto = \"email[work]\"\nfrom = \"email\"\n",
+              [[field]]\nto = \"first name\"\nfrom = \"name\"\n[[field]]\nto = \"email[work]\"\nfrom = \"email\"\n\
+              [[field]]\nto = \"parent company\"\nfrom = \"company\"\n",
 };
 
 #[test]
@@ -119,9 +125,16 @@ fn one(target: &Target, seed: u64) -> (usize, u64) {
         out = rehearsal.json(["retry", &run, "--yes"]).expect(0);
         assert_eq!(out.count("created") + out.count("updated"), failed, "seed {seed}: {}", out.transcript());
     }
-    let mut expected: Vec<_> = (0..ROWS).map(|row| (address(row), format!("New {row:03}"))).collect();
+    let mut expected: Vec<_> =
+        (0..ROWS).map(|row| (address(row), format!("New {row:03}"), company(row))).collect();
     expected.sort();
-    assert_eq!(people(&rehearsal, target), expected, "seed {seed}: none twice, none missing");
+    assert_eq!(
+        people(&rehearsal, target),
+        expected,
+        "seed {seed}: none twice, none missing, each with its company"
+    );
+    let expected: Vec<_> = (0..ROWS).step_by(STAFF).map(company).collect();
+    assert_eq!(companies(&rehearsal, target), expected, "seed {seed}: each company once");
     (kills, faults)
 }
 
@@ -157,8 +170,10 @@ fn storm() -> String {
 }
 
 fn rows(count: usize, name: &str) -> String {
-    let mut text = "name,email\n".to_owned();
-    (0..count).for_each(|row| writeln!(text, "{name} {row:03},{}", address(row)).unwrap());
+    let mut text = "name,email,company\n".to_owned();
+    for row in 0..count {
+        writeln!(text, "{name} {row:03},{},{}", address(row), company(row)).unwrap();
+    }
     text
 }
 
@@ -166,19 +181,57 @@ fn address(row: usize) -> String {
     format!("row{row:03}@chaos.example")
 }
 
-/// Address and name of every record at the target, sorted.
-fn people(rehearsal: &Rehearsal, target: &Target) -> Vec<(String, String)> {
+fn company(row: usize) -> String {
+    if row.is_multiple_of(3) { format!("Company {:02}", row / STAFF) } else { String::new() }
+}
+
+/// Address, name and company of every person at the target, sorted.
+fn people(rehearsal: &Rehearsal, target: &Target) -> Vec<(String, String, String)> {
     let mut found: Vec<_> = if target.stream.starts_with("nimble") {
-        let of = |contact: &Value| (contact_value(contact, "email"), contact_value(contact, "first name"));
-        rehearsal.contacts().iter().map(of).collect()
+        let of = |contact: &Value| {
+            ["email", "first name", "parent company"].map(|field| contact_value(contact, field)).into()
+        };
+        rehearsal
+            .contacts()
+            .iter()
+            .filter(|contact| !contact_value(contact, "email").is_empty())
+            .map(of)
+            .collect()
     } else {
+        let companies: BTreeMap<_, _> = names_by_id(rehearsal).collect();
         let of = |record: &Value| {
             let fields = &record["fields"];
             let address = fields["Email"][0].as_str().unwrap_or_default().trim_matches(['<', '>']);
-            (address.to_owned(), fields["Name"].as_str().unwrap_or_default().to_owned())
+            let company = fields["Company"][0].as_str().map(|id| companies[id].clone()).unwrap_or_default();
+            (address.to_owned(), text(&fields["Name"]), company)
         };
         rehearsal.records("Contacts").iter().map(of).collect()
     };
     found.sort();
     found
+}
+
+/// The names of all companies at the target, sorted.
+fn companies(rehearsal: &Rehearsal, target: &Target) -> Vec<String> {
+    let mut found: Vec<_> = if target.stream.starts_with("nimble") {
+        let contacts = rehearsal.contacts();
+        let names = contacts.iter().map(|contact| contact_value(contact, "company name"));
+        names.filter(|name| !name.is_empty()).collect()
+    } else {
+        names_by_id(rehearsal).map(|(_, name)| name).collect()
+    };
+    found.sort();
+    found
+}
+
+fn names_by_id(rehearsal: &Rehearsal) -> impl Iterator<Item = (String, String)> {
+    let records = rehearsal.records("Companies");
+    records.into_iter().map(|record| {
+        let id = if record["recordId"].is_string() { &record["recordId"] } else { &record["id"] };
+        (text(id), text(&record["fields"]["Name"]))
+    })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

@@ -151,6 +151,46 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn what_helps_is_said_with_the_connections_own_names_also_in_the_middle_of_a_run() {
+    let rehearsal = configured();
+    let refused = |path: &str, stream: &str| {
+        rehearsal.faults(&format!("[[fault]]\nkind = \"unauthorized\"\npath = \"{path}\"\n"));
+        let out = rehearsal.ferry(["export", stream, "-o", "x.csv"]).expect(5);
+        tells_no_secret(&out);
+        out
+    };
+    for (path, stream, words) in [
+        ("/contacts", "work:contacts", ["the connection `work`", "(env THE_TOKEN)"]),
+        ("/contacts", "old-office:contacts", ["the connection `old-office`", "(command `printf`)"]),
+        ("/triggers/new-record", "archive:Contacts", ["`key` of the connection `archive`", "(file `"]),
+        (
+            "/triggers/new-record",
+            "archive:Contacts",
+            ["`email` of the connection `archive`", "ferry.toml:16"],
+        ),
+    ] {
+        let out = refused(path, stream);
+        for word in words {
+            assert!(out.stderr.contains(word), "no `{word}` in {}", out.transcript());
+        }
+        assert!(!out.stderr.contains("FERRY_N"), "{}", out.transcript());
+    }
+    rehearsal.faults("");
+    for (args, hint) in [
+        (vec!["archive:Contcats"], "did you mean `archive:Contacts`?"),
+        (vec!["work:contact"], "did you mean `work:contacts`?"),
+        (vec!["work:tasks"], "`ferry import FILE work:tasks --mode create`"),
+        (
+            vec!["work:contacts", "--where", r#"{"custom_fields": {"nobody has it": {"is": "x"}}}"#],
+            "`ferry discover work:contacts` lists the fields",
+        ),
+    ] {
+        let out = rehearsal.ferry([&["export", "-o", "x.csv"][..], &args[..]].concat()).expect(2);
+        assert!(out.stderr.contains(hint), "no `{hint}` in {}", out.transcript());
+    }
+}
+
+#[test]
 fn all_that_is_wrong_with_the_file_is_said_at_once_with_its_place() {
     let rehearsal = quiet();
     rehearsal.file(
@@ -298,4 +338,51 @@ fn the_file_is_found_in_the_folder_then_in_the_config_folder_or_where_it_is_said
     assert!(missing.stderr.contains("nowhere.toml"), "{}", missing.transcript());
     let rehearsal = rehearsal.set("FERRY_CONFIG", "config/ferry/ferry.toml");
     rehearsal.ferry(["check", "work"]).expect(0);
+}
+
+const CALLS: &str = "[mapping]\nkey = [\"External ID\"]\n[[field]]\nto = \"External ID\"\nfrom = \"id\"\n\
+                     [[field]]\nto = \"Name\"\nfrom = \"name\"\n[[field]]\nto = \"Last call\"\nfrom = \"called\"\n\
+                     do = [{ datetime = { from = [\"%d.%m.%Y %H:%M\"] } }]\n";
+
+#[test]
+fn the_zone_of_a_connection_is_that_of_times_without_an_offset_unless_the_mapping_states_one() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("calls.csv", "id,name,called\n1,Ada,01.07.2024 12:00\n");
+    let import = |mapping: &str, code| {
+        rehearsal.file("map.toml", mapping);
+        rehearsal.json(["import", "calls.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"]).expect(code)
+    };
+    let refused = import(CALLS, 1);
+    assert_eq!(refused.count("rejected"), 1, "{}", refused.transcript());
+
+    let config = "[connections.nethunt]\nservice = \"nethunt\"\ntime_zone = \"America/New_York\"\n";
+    rehearsal.file("ferry.toml", config);
+    let seen = rehearsal.requests();
+    assert_eq!(import(CALLS, 0).count("created"), 1);
+    let body = rehearsal.writes_since(seen)[0].body.clone().unwrap();
+    assert!(body.contains("\"timeZone\":\"America/New_York\""), "{body}");
+    assert!(body.contains("2024-07-01T16:00:00"), "{body}");
+    let tried = rehearsal.ferry(["mapping", "try", "calls.csv", "-m", "map.toml", "--row", "1"]);
+    assert!(
+        !tried.transcript().contains("2024-07-01T16:00"),
+        "the mapping names no target: {}",
+        tried.transcript()
+    );
+    rehearsal.file("map.toml", CALLS.replace("[mapping]\n", "[mapping]\ntarget = \"nethunt:Contacts\"\n"));
+    let tried = rehearsal.ferry(["mapping", "try", "calls.csv", "-m", "map.toml", "--row", "1"]).expect(0);
+    assert!(tried.stdout.contains("2024-07-01T16:00:00"), "{}", tried.transcript());
+
+    rehearsal.file("calls.csv", "id,name,called\n2,Bob,01.07.2024 12:00\n");
+    let seen = rehearsal.requests();
+    let own = CALLS.replace("[mapping]\n", "[mapping]\ntime_zone = \"Europe/London\"\n");
+    assert_eq!(import(&own, 0).count("created"), 1);
+    let body = rehearsal.writes_since(seen)[0].body.clone().unwrap();
+    assert!(body.contains("\"timeZone\":\"Europe/London\"") && body.contains("2024-07-01T11:00"), "{body}");
+
+    // Without a mapping, the service is told it all the same.
+    rehearsal.file("plain.csv", "Name\nEve\n");
+    let seen = rehearsal.requests();
+    rehearsal.json(["import", "plain.csv", "nethunt:Contacts", "--yes"]).expect(0);
+    let body = rehearsal.writes_since(seen)[0].body.clone().unwrap();
+    assert!(body.contains("\"timeZone\":\"America/New_York\""), "{body}");
 }

@@ -67,6 +67,32 @@ fn a_mask_needs_its_key_and_never_shows_it() {
 }
 
 #[test]
+fn two_orders_of_rows_give_the_same_rows() {
+    let rehearsal = Rehearsal::new("");
+    let row = |number: usize| {
+        format!("{number},P{number} O'Neill,{number}. März 2021,0{number}0 7946 0018,land {number}\n")
+    };
+    let rows: Vec<String> = (1..=300).map(|number| row(number % 32)).collect();
+    let header = "no,name,day,phone,land\n";
+    let mapping = "[[field]]\nto = \"no\"\nfrom = \"no\"\n[[field]]\nto = \"name\"\nfrom = \"name\"\ndo = [\"titlecase\"]\n\
+        [[field]]\nto = \"day\"\nfrom = \"day\"\ndo = [{ date = { from = [\"%d. %B %Y\"], language = \"de\" } }]\non_error = \"blank\"\n\
+        [[field]]\nto = \"phone\"\nfrom = \"phone\"\ndo = [{ phone = { region = \"GB\" } }]\non_error = \"keep\"\n";
+    rehearsal.file("m.toml", mapping);
+    let made = |name: &str, rows: Vec<&String>| {
+        let text: String = rows.into_iter().map(String::as_str).collect();
+        rehearsal.file(&format!("{name}.csv"), format!("{header}{text}"));
+        let (input, output) = (format!("{name}.csv"), format!("{name}-made.csv"));
+        rehearsal.ferry(["export", &input, "-m", "m.toml", "-o", &output]).expect(0);
+        let mut lines: Vec<String> = rehearsal.read(output).lines().skip(1).map(str::to_owned).collect();
+        assert_eq!(lines.len(), 300);
+        assert!(lines.iter().any(|line| line.contains("P3 O'Neill,2021-03-03,")), "{lines:?}");
+        lines.sort();
+        lines
+    };
+    assert!(made("forth", rows.iter().collect()) == made("back", rows.iter().rev().collect()));
+}
+
+#[test]
 fn links_are_refused_where_a_file_is_written() {
     let rehearsal = Rehearsal::new("");
     rehearsal.file("s.csv", "name\nAda\n");

@@ -98,7 +98,7 @@ fn an_undo_takes_back_the_marked_record_and_leaves_the_other() {
 /// without marks two new records with the key of one row leave it in doubt.
 fn lost_beside_another() -> Rehearsal {
     let rehearsal = Rehearsal::new("[[fault]]\nmethod = \"POST\"\nfirst = 1\nkind = \"lost_answer\"\n")
-        .set("FERRY_SETTLE", "1s");
+        .set("FERRY_SETTLE", "4s");
     prepare(&rehearsal, NETHUNT);
     let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--limit", "1", "--yes"];
     let life = rehearsal.spawn(import.into_iter().chain(["--marker-field", "External ID"]));

@@ -141,6 +141,33 @@ fn a_note_whose_answer_was_lost_is_created_once() {
 }
 
 #[test]
+fn a_late_import_of_notes_looks_only_at_the_contacts_that_it_needs() {
+    let rehearsal = Rehearsal::new("");
+    let people: Vec<_> = (0..40).map(|n| person(&rehearsal, &format!("P{n}"), "")).collect();
+    note(&rehearsal, &[&people[5]], "an old one");
+    let fields = "[[field]]\nto = \"_record\"\nfrom = \"who\"\n[[field]]\nto = \"text\"\nfrom = \"text\"\n";
+    rehearsal
+        .file("map.toml", format!("[mapping]\nmode = \"create\"\nkey = [\"_record\", \"text\"]\n{fields}"));
+    let rows: String =
+        [3, 7, 7].iter().enumerate().map(|(n, at)| format!("{},new {n}\n", people[*at])).collect();
+    rehearsal.file("notes.csv", format!("who,text\n{rows}"));
+    let out = rehearsal.json(["plan", "notes.csv", "nimble:notes", "-m", "map.toml"]).expect(0);
+    let run = out.summary()["run"].as_str().unwrap().to_owned();
+    note(&rehearsal, &[&people[7]], "new 1");
+    let seen = rehearsal.requests();
+    let out = rehearsal.json(["apply", &run, "--yes"]).expect(1);
+    assert_eq!((out.count("created"), out.count("conflicts")), (2, 1), "{}", out.transcript());
+    let listed: Vec<_> = rehearsal
+        .ledger_since(seen)
+        .into_iter()
+        .filter(|entry| entry.method == "GET" && entry.path.ends_with("/notes"))
+        .map(|entry| entry.path)
+        .collect();
+    assert!(listed.iter().all(|path| [3, 7].iter().any(|at| path.contains(&people[*at]))), "{listed:?}");
+    assert!(!listed.is_empty(), "the key that was taken is seen");
+}
+
+#[test]
 fn users_are_exported_with_those_who_left() {
     let rehearsal = Rehearsal::new("");
     let out = rehearsal.json(["export", "nimble:users", "-o", "users.csv"]).expect(0);

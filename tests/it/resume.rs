@@ -9,13 +9,18 @@ use crate::support::{Entry, Rehearsal, Running};
 /// Slow enough that a read can be met in its middle.
 const SLOW: &str = "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\nlatency_ms = 40\n";
 const SLOW_WRITES: &str = "[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 30\n";
+/// After some requests, none is served before the test is over: whoever sends them waits to be killed.
+const HELD: &str = "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\nlatency_ms = 60000\n";
+const HELD_WRITES: &str =
+    "[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nafter = 10\nlatency_ms = 60000\n";
 
 const MAPPING: &str = "[mapping]\nkey = [\"Email\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n\
                        [[field]]\nto = \"Email\"\nfrom = \"email\"\nmulti = true\n";
 
 #[test]
 fn a_killed_export_asks_for_no_finished_page_again() {
-    let rehearsal = Rehearsal::generated(SLOW, 1000);
+    // Many more pages than those after which it is killed, so that it cannot end before.
+    let rehearsal = Rehearsal::generated(SLOW, 3000);
     let mut life = rehearsal.spawn(["export", "nimble:contacts", "-o", "people.jsonl", "--per-page", "20"]);
     let mut finished = Vec::new();
     for pages in [4, 14, 26, 40] {
@@ -93,7 +98,9 @@ fn id_of(line: &str) -> String {
 #[test]
 fn ctrl_c_stops_an_export_with_exit_3_and_resume_completes_it() {
     for signal in ["INT", "TERM"] {
-        let rehearsal = Rehearsal::generated(SLOW, 1000);
+        // From some page on each takes its time, but comes: what is in flight is finished.
+        let slower = "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\nafter = 12\nlatency_ms = 1500\n";
+        let rehearsal = Rehearsal::generated(slower, 1000);
         let life = rehearsal.spawn_with(
             rehearsal
                 .command(["export", "nimble:contacts", "-o", "people.csv", "--per-page", "20"])
@@ -105,6 +112,7 @@ fn ctrl_c_stops_an_export_with_exit_3_and_resume_completes_it() {
         assert_eq!(out.summary()["status"], "stopped", "{}", out.transcript());
         assert!(out.stderr.contains("ferry resume"), "{}", out.transcript());
         assert!(!rehearsal.path("people.csv").exists(), "half a file was left");
+        rehearsal.faults("");
         let out = rehearsal.json(["resume", "--last"]).expect(0);
         assert_eq!((out.count("read"), out.count("written")), (1000, 1000));
     }
@@ -112,7 +120,8 @@ fn ctrl_c_stops_an_export_with_exit_3_and_resume_completes_it() {
 
 #[test]
 fn ctrl_c_stops_an_import_with_what_is_not_sent_pending() {
-    let rehearsal = Rehearsal::new(SLOW_WRITES);
+    let slower = "[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nafter = 24\nlatency_ms = 1500\n";
+    let rehearsal = Rehearsal::new(slower);
     let life = begin_import(&rehearsal, 150);
     rehearsal.wait_until("records are sent", |now| now.effects("create") >= 20);
     life.signal("INT");
@@ -120,6 +129,7 @@ fn ctrl_c_stops_an_import_with_what_is_not_sent_pending() {
     assert_balanced(&out);
     assert!(out.count("pending") > 0 && out.count("created") >= 20, "{}", out.transcript());
     assert_eq!(out.count("created"), rehearsal.effects("create") as u64, "what was in flight is finished");
+    rehearsal.faults("");
     let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
     assert_balanced(&out);
     assert_eq!((out.count("created"), out.count("pending")), (150, 0));
@@ -128,7 +138,7 @@ fn ctrl_c_stops_an_import_with_what_is_not_sent_pending() {
 
 #[test]
 fn a_second_importer_is_told_who_is_there_and_a_kill_frees_the_lock() {
-    let rehearsal = Rehearsal::new(SLOW_WRITES);
+    let rehearsal = Rehearsal::new(HELD_WRITES);
     let first = begin_import(&rehearsal, 150);
     rehearsal.wait_until("the first sends", |now| now.effects("create") >= 3);
     let run = rehearsal.runs()[0].file_name().unwrap().to_str().unwrap().to_owned();
@@ -143,6 +153,7 @@ fn a_second_importer_is_told_who_is_there_and_a_kill_frees_the_lock() {
     let resumed = rehearsal.json(["resume", &run, "--yes"]).expect(3);
     assert!(resumed.stderr.contains(&first.pid().to_string()), "{}", resumed.transcript());
     assert!(first.kill_9(), "the first was still at work");
+    rehearsal.faults("");
     let out = rehearsal.json(["resume", &run, "--yes"]).expect(0);
     assert_eq!((out.count("created"), rehearsal.effects("create")), (150, 150));
 }
@@ -160,10 +171,11 @@ fn a_second_importer_that_may_wait_comes_after_the_first() {
 
 #[test]
 fn another_account_behind_the_connection_is_refused_and_both_are_named() {
-    let rehearsal = Rehearsal::new(SLOW_WRITES);
+    let rehearsal = Rehearsal::new(HELD_WRITES);
     let life = begin_import(&rehearsal, 100);
     rehearsal.wait_until("records are sent", |now| now.effects("create") >= 5);
     assert!(life.kill_9());
+    rehearsal.faults("");
     let stranger = Rehearsal::new("");
     let mut command = rehearsal.command(["resume", "--last", "--yes", "--json"]);
     command.env("FERRY_NETHUNT_URL", format!("{}/api/v1/zapier", stranger.root()));
@@ -178,11 +190,12 @@ fn another_account_behind_the_connection_is_refused_and_both_are_named() {
 
 #[test]
 fn an_input_that_changed_before_it_was_read_is_refused() {
-    let rehearsal = Rehearsal::generated(SLOW, 50);
+    let rehearsal = Rehearsal::generated(HELD, 50);
     // The account is asked for before the file is read: a kill at the first request comes before that.
     let life = begin_import(&rehearsal, 50);
     rehearsal.wait_until("the first request", |now| now.requests() >= 1);
     assert!(life.kill_9());
+    rehearsal.faults("");
     let run = rehearsal.runs()[0].clone();
     rehearsal.file("rows.csv", "name,email\nAda,ada@x.example\n");
     let out = rehearsal.json(["resume", "--last", "--yes"]);
@@ -194,10 +207,11 @@ fn an_input_that_changed_before_it_was_read_is_refused() {
 
 #[test]
 fn an_input_that_changed_after_it_was_read_does_not_matter() {
-    let rehearsal = Rehearsal::new(SLOW_WRITES);
+    let rehearsal = Rehearsal::new(HELD_WRITES);
     let life = begin_import(&rehearsal, 60);
     rehearsal.wait_until("records are sent", |now| now.effects("create") >= 5);
     assert!(life.kill_9());
+    rehearsal.faults("");
     rehearsal.file("rows.csv", "name,email\nAda,ada@x.example\n");
     let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
     assert_eq!((out.count("created"), rehearsal.effects("create")), (60, 60), "{}", out.transcript());

@@ -156,7 +156,7 @@ fn only_a_run_that_left_nothing_behind_moves_on() {
     assert_eq!(marks(&rehearsal), before);
 
     // A killed run moves on when it is resumed to its end, from where it began.
-    rehearsal.faults("[[fault]]\nkind = \"latency\"\nlatency_ms = 150\n");
+    rehearsal.faults("[[fault]]\nkind = \"latency\"\nafter = 2\nlatency_ms = 60000\n");
     let requests = rehearsal.requests();
     let life = rehearsal.spawn(["export", "nethunt:Contacts", "-o", "part.csv", "--since", "last"]);
     rehearsal.wait_until("it reads", |now| now.requests() > requests + 2);

@@ -48,13 +48,37 @@ fn stopped(output: &Output, code: i32, words: &[&str]) {
 fn a_service_that_is_down_stops_the_run_after_the_retries() {
     let rehearsal = Rehearsal::new("[[fault]]\nkind = \"down\"\nmode = \"503\"\n");
     let output = rehearsal.json(["export", "nimble:contacts", "-o", "x.csv"]);
-    stopped(&output, 3, &["Nimble", "503", "attempts"]);
+    stopped(&output, 3, &["Nimble", "503", "attempts", "x-simulated: service unavailable"]);
     assert_eq!(output.count("requests") as usize, rehearsal.requests(), "{}", output.transcript());
     assert!(output.count("retries") > 0);
     assert!(!rehearsal.path("x.csv").exists());
     rehearsal.faults("");
     assert_eq!(rehearsal.json(["resume", "--last", "--yes"]).expect(0).summary()["status"], "done");
     assert!(rehearsal.path("x.csv").exists());
+}
+
+#[test]
+fn a_read_that_the_service_refuses_ends_with_two_since_it_would_be_refused_again() {
+    let rehearsal = Rehearsal::generated("", 3);
+    for (stream, path, status, words) in [
+        ("nethunt:Contacts", "/triggers/new-record", 400, "NetHunt answers 400: Internal server error"),
+        ("nethunt:Contacts", "/triggers/new-record", 404, "NetHunt answers 404: Internal server error"),
+        ("nethunt:Contacts", "/triggers/new-record", 422, "NetHunt answers 422: Internal server error"),
+        ("nimble:contacts", "/contacts?", 400, "Nimble refuses the request: Internal error handling request"),
+        ("nimble:contacts", "/contacts?", 422, "Nimble refuses the request: Internal error handling request"),
+    ] {
+        let path = path.trim_end_matches('?');
+        rehearsal.faults(&format!(
+            "[[fault]]\nkind = \"error_before_commit\"\nstatus = {status}\npath_regex = \"{path}(/[^/]*)?$\"\n"
+        ));
+        let output = rehearsal.json(["export", stream, "-o", "x.csv"]).expect(2);
+        assert!(output.stderr.contains(words), "{status}: {}", output.transcript());
+        assert!(!output.stderr.contains("ferry resume"), "{}", output.transcript());
+        assert_eq!(output.summary()["status"], "failed", "{}", output.transcript());
+    }
+    rehearsal.faults("[[fault]]\nkind = \"error_before_commit\"\nstatus = 400\npath = \"/searches\"\n");
+    let output = rehearsal.json(["export", "nethunt:Contacts", "--find", "Ada", "-o", "x.csv"]).expect(2);
+    assert!(output.stderr.contains("NetHunt answers 400"), "{}", output.transcript());
 }
 
 #[test]

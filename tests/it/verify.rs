@@ -66,6 +66,10 @@ fn everything_that_was_written_is_read_back_and_counted() {
     }
 }
 
+/// After some creates the next ones take their time: enough to order what happens when all are made.
+const SLOWER: &str =
+    "[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nafter = 3\ntimes = 4\nlatency_ms = 1500\n";
+
 /// Imports, and lets `meanwhile` do something with the records of rows 3 and 8 between the last write and the
 /// reading back.
 fn meddle(
@@ -80,7 +84,7 @@ fn meddle(
     let begun = |now: &Rehearsal| now.effects("create") >= 1;
     rehearsal.wait_until("records are made", begun);
     rehearsal.faults(&format!(
-        "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"{path}\"\nlatency_ms = 1500\n"
+        "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"{path}\"\nlatency_ms = 3000\n"
     ));
     rehearsal.wait_until("all are made", |now| now.effects("create") >= ROWS);
     let id = |name: &str| {
@@ -100,7 +104,7 @@ fn meddle(
 #[test]
 fn what_was_altered_or_is_gone_is_named_and_counts_as_a_check_that_failed() {
     for target in TARGETS {
-        let rehearsal = Rehearsal::new("[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 20\n");
+        let rehearsal = Rehearsal::new(SLOWER);
         let nimble = target.0.starts_with("nimble");
         let out = meddle(&rehearsal, target, |rehearsal, altered, gone| {
             if nimble {
@@ -144,13 +148,13 @@ fn what_was_altered_or_is_gone_is_named_and_counts_as_a_check_that_failed() {
 #[test]
 fn a_verification_that_was_killed_goes_on() {
     for target in TARGETS {
-        let rehearsal = Rehearsal::new("[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 20\n");
+        let rehearsal = Rehearsal::new(SLOWER);
         prepare(&rehearsal, target.1);
         let life = rehearsal.spawn(["import", "rows.csv", target.0, "-m", "map.toml", "--yes"]);
         rehearsal.wait_until("records are made", |now| now.effects("create") >= 1);
         let path = target.3;
         rehearsal.faults(&format!(
-            "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"{path}\"\nlatency_ms = 1500\n"
+            "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"{path}\"\nlatency_ms = 60000\n"
         ));
         rehearsal.wait_until("all are made", |now| now.effects("create") >= ROWS);
         assert!(life.kill_9(), "it ended before it could be killed");
@@ -199,11 +203,11 @@ fn records_made_for_links_are_planned_read_back_and_counted_apart() {
     rehearsal.file("rows.csv", "name,company\nFour,Hooli\nFive,Umbrella\n");
     let before = rehearsal.effects("create");
     let import = ["import", "rows.csv", "nethunt:Deals", "-m", "map.toml", "--yes"];
-    let life = rehearsal.spawn_with(rehearsal.command(import).arg("--json"));
-    rehearsal.wait_until("records are made", |now| now.effects("create") > before);
+    // Whatever reads back what was made takes its time, so that there is time to alter it before.
     rehearsal.faults(
-        "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"/triggers/updated-record\"\nlatency_ms = 1500\n",
+        "[[fault]]\nkind = \"latency\"\nmethod = \"GET\"\npath = \"/triggers/updated-record\"\nlatency_ms = 3000\n",
     );
+    let life = rehearsal.spawn_with(rehearsal.command(import).arg("--json"));
     rehearsal.wait_until("all are made", |now| now.effects("create") >= before + 4);
     let companies = rehearsal.records("Companies");
     let hooli = companies.iter().find(|record| record["fields"]["Name"] == "Hooli").unwrap();

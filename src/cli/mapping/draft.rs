@@ -13,6 +13,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   ferry mapping new leads.csv nethunt:Contacts -o leads.toml
+  ferry mapping new report.csv nethunt:Contacts --header-row 'First Name,Email'
   ferry mapping new nimble:contacts people.csv              to stdout, to look at
 
 The draft says how sure it is of every field and leaves what it cannot decide as comments. A file is never
@@ -22,6 +23,9 @@ pub(crate) struct NewArgs {
     source: String,
     /// A stream or a file: where they go
     target: String,
+    /// Cells by which the header row of a CSV file is known, where something stands above it
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    header_row: Vec<String>,
     /// The mapping file to write; stdout when left out
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -35,7 +39,7 @@ pub(super) fn run(context: &Context, args: &NewArgs) -> Result<u8> {
     if let Some(path) = args.output.as_ref().filter(|path| path.exists()) {
         return Err(there(path));
     }
-    let drafted = drafting::draft(context, &args.source, &args.target)?;
+    let drafted = drafting::draft(context, &args.source, &args.target, &args.header_row)?;
     match &args.output {
         Some(path) => {
             let cannot = || format!("cannot write `{}`", path.display());

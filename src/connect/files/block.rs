@@ -6,7 +6,6 @@
 use super::csv_in::place;
 use super::scan::{Dialect, Extent, Scan, Sink};
 use super::{Row, json_text};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Whole records of a text file, as they stand there.
@@ -91,9 +90,23 @@ impl Block {
     /// Takes the records apart.
     #[must_use]
     pub fn cells(&self) -> CellRows {
+        // Cells that are text together and are cut between characters are text each, and so are their records: what
+        // else stands there is ASCII. Only where that fails it has to be found out record by record.
+        let (found, text) = self.gathered(&|_| true);
+        if let Ok(text) = String::from_utf8(text)
+            && found.ends.iter().all(|end| text.is_char_boundary(*end))
+        {
+            return CellRows { text, ..found };
+        }
+        let (found, text) = self.gathered(&|record| std::str::from_utf8(record).is_ok());
+        // Cells are cut at ASCII characters out of records that are text.
+        CellRows { text: String::from_utf8(text).unwrap_or_default(), ..found }
+    }
+
+    /// The rows without their text, and that; a record that is no text is a broken row.
+    fn gathered(&self, is_text: &dyn Fn(&[u8]) -> bool) -> (CellRows, Vec<u8>) {
         let mut found = CellRows { columns: self.shape.columns, ..CellRows::default() };
         let mut cells = Gathering { text: Vec::with_capacity(self.text.len()), ends: Vec::new() };
-        let is_text = std::str::from_utf8(&self.text).is_ok();
         let (mut at, mut row, mut line) = (0, self.row, self.line);
         loop {
             let rest = &self.text[at..];
@@ -106,7 +119,7 @@ impl Block {
                 Scan::Record(extent) => {
                     let whole = extent.junk.is_none()
                         && extent.cells == self.shape.columns
-                        && (is_text || std::str::from_utf8(&rest[..extent.text]).is_ok());
+                        && is_text(&rest[..extent.text]);
                     if whole {
                         found.places.push((row, line));
                     } else {
@@ -122,27 +135,40 @@ impl Block {
                 Scan::End | Scan::More | Scan::Open(_) | Scan::Huge(_) => break,
             }
         }
-        // Cells are cut at ASCII characters out of records that are text.
-        found.text = String::from_utf8(cells.text).unwrap_or_default();
         found.ends = cells.ends;
-        found
+        (found, cells.text)
     }
 }
 
 impl CellRows {
-    /// No rows yet, of so many columns.
+    /// No rows yet, of so many columns, with room for what is made of `other`.
     #[must_use]
-    pub fn with_columns(columns: usize) -> Self {
-        Self { columns, ..Self::default() }
+    pub fn made_of(other: &Self, columns: usize) -> Self {
+        let (text, rows) = (other.text.len() + other.text.len() / 8, other.places.len());
+        Self {
+            text: String::with_capacity(text),
+            ends: Vec::with_capacity(rows * columns),
+            columns,
+            places: Vec::with_capacity(rows),
+            bad: Vec::new(),
+        }
     }
 
-    /// Adds a row: record number, physical line, and its cells, one a column.
-    pub fn push<'a>(&mut self, row: u64, line: u64, cells: impl Iterator<Item = Cow<'a, str>>) {
-        for cell in cells.chain(std::iter::repeat(Cow::Borrowed(""))).take(self.columns) {
-            self.text.push_str(&cell);
-            self.ends.push(self.text.len());
-        }
+    /// Adds a cell to the row that [`CellRows::end`] ends.
+    pub fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+
+    /// Ends a row of all its cells: record number and physical line.
+    pub fn end(&mut self, row: u64, line: u64) {
         self.places.push((row, line));
+    }
+
+    /// Takes back the cells added since the last row was ended.
+    pub fn take_back(&mut self) {
+        self.ends.truncate(self.places.len() * self.columns);
+        self.text.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
     /// How many rows there are.

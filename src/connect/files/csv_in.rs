@@ -8,6 +8,7 @@
 use super::block::{Block, Shape};
 use super::dialect;
 use super::headers::{Headers, unique};
+use super::preamble;
 use super::scan::{CELL_LIMIT, Dialect, Extent, Nothing, Scan};
 use super::text::TextSource;
 use super::{FileEndpoint, Format, ReadOptions, Row, TableReader, guard};
@@ -68,11 +69,12 @@ impl CsvReader {
         while !reader.ended && reader.buffer.len() < SAMPLE {
             reader.fill()?;
         }
-        let delimiter = reader.choose_delimiter(endpoint.format, given);
+        let delimiter = reader.choose_delimiter(endpoint.format, given, &options.header_row)?;
         reader.shape = reader.shaped(delimiter, 0);
         let separator =
             if delimiter == b'\t' { "tabs".into() } else { format!("`{}`", char::from(delimiter)) };
-        reader.notices.push(format!("`{}`: {encoding}, cells separated by {separator}", reader.name));
+        let said = format!("`{}`: {encoding}, cells separated by {separator}", reader.name);
+        reader.notices.insert(0, said);
         reader.read_header(options)?;
         reader.shape = reader.shaped(delimiter, reader.schema.fields.len());
         Ok(reader)
@@ -82,18 +84,42 @@ impl CsvReader {
         Arc::new(Shape { dialect: Dialect::new(delimiter), columns, encoding: self.text.encoding() })
     }
 
-    fn choose_delimiter(&mut self, format: Format, given: Option<u8>) -> u8 {
+    /// What separates the cells; the header is then at `self.at`.
+    fn choose_delimiter(&mut self, format: Format, given: Option<u8>, header: &[String]) -> Result<u8> {
+        let mut known = given;
         if format == Format::Csv
             && let Some((delimiter, bytes)) = dialect::sep_line(&self.buffer)
         {
             self.at = bytes;
             self.line += 1;
-            return given.unwrap_or(delimiter);
+            known = given.or(Some(delimiter));
         }
-        given.unwrap_or_else(|| match format {
-            Format::Tsv => b'\t',
-            _ => dialect::detect(&self.buffer, self.ended),
-        })
+        let known = known.or((format == Format::Tsv).then_some(b'\t'));
+        if header.is_empty() {
+            return Ok(known.unwrap_or_else(|| dialect::detect(&self.buffer, self.ended)));
+        }
+        let candidates = known.map_or(dialect::CANDIDATES.to_vec(), |delimiter| vec![delimiter]);
+        let Some(found) = preamble::find(&self.buffer[self.at..], self.ended, header, &candidates) else {
+            return Err(self.no_header(header));
+        };
+        self.at += found.bytes;
+        self.line += found.lines;
+        if found.lines > 0 {
+            self.notices.push(format!("`{}`: the header is in line {}", self.name, self.line));
+        }
+        Ok(found.delimiter)
+    }
+
+    fn no_header(&self, header: &[String]) -> Error {
+        let cells: Vec<_> = header.iter().map(|cell| format!("`{cell}`")).collect();
+        let what = format!(
+            "`{}`: none of the first {} lines has the cells {} of the header row",
+            self.name,
+            preamble::LINES,
+            cells.join(", ")
+        );
+        Error::input(what)
+            .hint("give cells as they stand there, in `--header-row` or in `header_row` of the mapping")
     }
 
     fn read_header(&mut self, options: &ReadOptions) -> Result<()> {
@@ -365,6 +391,19 @@ mod tests {
         let wide = [b"a\n".as_slice(), &b"xxxxxxx,".repeat(5 << 20)].concat();
         assert_eq!(error(&wide), "`a.csv`: the row at line 2 is longer than 32 MiB");
         assert!(error(b"\"a\"b,c\n").contains("the header is broken: line 1, column 4"));
+    }
+
+    #[test]
+    fn what_stands_above_the_header_row_is_passed_over() {
+        let options = ReadOptions { header_row: vec!["a".into(), "b".into()], ..ReadOptions::default() };
+        let mut reader = open(b"Notes:\n\"one; two, three\"\n\na;b\n1;2\n3\n", &options).unwrap();
+        let notices = ["`a.csv`: UTF-8, cells separated by `;`", "`a.csv`: the header is in line 4"];
+        assert_eq!(reader.notices(), notices);
+        let rows = reader.next_rows(9).unwrap();
+        assert_eq!(rows[0], Row::Good { row: 1, line: 5, raw: r#"["1","2"]"#.into() });
+        assert!(matches!(&rows[1], Row::Bad { row: 2, line: 6, .. }));
+        let cause = open(b"sep=;\na,b\n", &options).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(cause, "`a.csv`: none of the first 200 lines has the cells `a`, `b` of the header row");
     }
 
     #[test]

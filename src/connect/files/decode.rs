@@ -67,18 +67,23 @@ impl RowDecoder {
         !self.guarded
     }
 
+    /// The text of a cell, as its record has it; empty where that has nothing.
+    #[must_use]
+    pub fn text_of<'c>(&self, cells: &'c CellRows, row: usize, column: usize) -> &'c str {
+        let text = cells.cell(row, column);
+        if self.guarded { guard::remove(text) } else { text }
+    }
+
     /// The record of a row of texts, the same that its JSON gives.
     #[must_use]
     pub fn of_cells(&self, cells: &CellRows, row: usize) -> Record {
         let mut record = Record::default();
         record.fields.reserve_exact(self.names.len());
         for (column, name) in self.names.iter().enumerate() {
-            let text = cells.cell(row, column);
-            if text.is_empty() {
-                continue;
+            let text = self.text_of(cells, row, column);
+            if !text.is_empty() {
+                record.fields.push(Field::single(name, text.into()));
             }
-            let text = if self.guarded { guard::remove(text) } else { text };
-            record.fields.push(Field::single(name, text.into()));
         }
         record
     }

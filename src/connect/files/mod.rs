@@ -29,6 +29,7 @@ mod lines;
 mod parquet_in;
 mod parquet_out;
 mod parquet_value;
+mod preamble;
 mod scan;
 mod text;
 mod times;
@@ -62,6 +63,9 @@ pub struct ReadOptions {
     /// What separates the values in a cell of a list column; readers leave cells whole, whoever knows the list
     /// columns splits them with `record::list_cell`.
     pub list_separator: char,
+    /// Cells by which the header row of a CSV file is known; what stands above it is passed over. None: the first
+    /// row is the header.
+    pub header_row: Vec<String>,
     /// Undo the guard that [`WriteOptions::spreadsheet_safe`] puts before formula-looking cells.
     pub spreadsheet_safe: bool,
 }
@@ -78,7 +82,13 @@ pub struct WriteOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { encoding: None, delimiter: None, list_separator: ';', spreadsheet_safe: false }
+        Self {
+            encoding: None,
+            delimiter: None,
+            list_separator: ';',
+            header_row: Vec::new(),
+            spreadsheet_safe: false,
+        }
     }
 }
 

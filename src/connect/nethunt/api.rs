@@ -29,11 +29,20 @@ pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
 #[derive(Debug)]
 pub(super) enum NoAnswer {
     /// There is nothing of the kind: 404, or no body at all.
-    Nothing(String),
+    Nothing(Seen),
     /// The service does not take the request: 400, 405, 410.
-    Refused(String),
+    Refused(Seen),
     /// The service stayed unable to answer.
     ForNow(String),
+}
+
+/// What was seen of an answer.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// For people.
+    pub(super) why: String,
+    /// It was a page of HTML: it comes from something in between, and may be gone by the next try.
+    pub(super) is_passing: bool,
 }
 
 impl Api {
@@ -84,11 +93,15 @@ impl Api {
             through(body, self.client.stop(), &work, &mut take)
         });
         match read {
-            Ok(Ok(Ended::Empty)) => Ok(Err(NoAnswer::Nothing("the answer is empty".to_owned()))),
+            Ok(Ok(Ended::Empty)) => {
+                let why = "the answer is empty".to_owned();
+                Ok(Err(NoAnswer::Nothing(Seen { why, is_passing: false })))
+            }
             Ok(read) => read.map(|_| Ok(())),
             Err(Failure::Refused { status: status @ (400 | 404 | 405 | 410), text }) => {
                 let why = format!("NetHunt answers {status}{}", said(&text));
-                Ok(Err(if status == 404 { NoAnswer::Nothing(why) } else { NoAnswer::Refused(why) }))
+                let seen = Seen { why, is_passing: is_html(&text) };
+                Ok(Err(if status == 404 { NoAnswer::Nothing(seen) } else { NoAnswer::Refused(seen) }))
             }
             Err(Failure::GaveUp(why)) => Ok(Err(NoAnswer::ForNow(why))),
             Err(failure) => Err(failed(&format!("read `{}`", path.join("/")), failure)),
@@ -132,17 +145,26 @@ impl NoAnswer {
     /// What was seen.
     pub(super) fn why(self) -> String {
         match self {
-            Self::Nothing(why) | Self::Refused(why) | Self::ForNow(why) => why,
+            Self::Nothing(seen) | Self::Refused(seen) => seen.why,
+            Self::ForNow(why) => why,
         }
     }
 
-    /// Nothing, as the answer of a stream that a service need not have (NetHunt facts, section 6.3).
+    /// Whether the service says so itself, and will say so again.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Nothing(seen) | Self::Refused(seen) => !seen.is_passing,
+            Self::ForNow(_) => false,
+        }
+    }
+
+    /// What was seen, as the answer of a stream that a service need not have (NetHunt facts, section 6.3).
     ///
     /// # Errors
     /// When the service is only unable to answer for now: what it would have told must not be missed.
-    pub(super) fn optional(self, what: &str) -> Result<()> {
+    pub(super) fn optional(self, what: &str) -> Result<String> {
         match self {
-            Self::Nothing(_) | Self::Refused(_) => Ok(()),
+            Self::Nothing(seen) | Self::Refused(seen) => Ok(seen.why),
             Self::ForNow(why) => Err(failed(what, Failure::GaveUp(why))),
         }
     }
@@ -159,24 +181,31 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
     match failure {
         Failure::Stopped => Error::stopped("stopped on request"),
         Failure::Unauthorized { why, hint } => Error::credentials(format!("cannot {what}: {why}")).hint(hint),
-        Failure::Refused { status: 401, .. } => Error::credentials("NetHunt refuses the credentials").hint(
-            "set FERRY_NETHUNT_EMAIL to your login and FERRY_NETHUNT_KEY to its API key (the one of v1)",
-        ),
+        Failure::Refused { status: 401, .. } => Error::credentials("NetHunt refuses the credentials")
+            .hint("`ferry config show` tells where the connection's credentials are kept"),
         Failure::Refused { status: 403, text } => {
             Error::credentials(format!("NetHunt does not permit this login to {what}{}", said(&text)))
-                .hint("the API sees what the user of FERRY_NETHUNT_EMAIL may see")
+                .hint("the API sees what the user of the connection's login may see")
         }
         Failure::Refused { status, text } => {
             let told = format!("cannot {what}: NetHunt answers {status}{}", said(&text));
             // A page of HTML comes from something in between, and may be gone by the next try.
-            let passing = text.trim_start().starts_with('<');
-            let error = if passing { Error::stopped(told) } else { Error::input(told) };
-            if matches!(status, 300..400 | 404 | 405) { error.hint("check FERRY_NETHUNT_URL") } else { error }
+            let error = if is_html(&text) { Error::stopped(told) } else { Error::input(told) };
+            match status {
+                300..400 | 404 | 405 => {
+                    error.hint("check the connection's `url`: `ferry config show` tells it")
+                }
+                _ => error,
+            }
         }
         Failure::GaveUp(why) | Failure::MaybeApplied { why, .. } => {
             Error::stopped(format!("cannot {what}: {why}"))
         }
     }
+}
+
+fn is_html(text: &str) -> bool {
+    text.trim_start().starts_with('<')
 }
 
 /// The first line of what a service said, for the end of a sentence; HTML is not repeated.

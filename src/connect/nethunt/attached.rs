@@ -112,7 +112,7 @@ fn children(
             Ok(())
         },
     )?;
-    read.or_else(|no| no.optional(&format!("see the {} of the NetHunt folder", stream.plural())))
+    read.or_else(|no| no.optional(&format!("see the {} of the NetHunt folder", stream.plural())).map(drop))
 }
 
 fn links(
@@ -179,5 +179,5 @@ fn changes(
             Ok(())
         },
     )?;
-    read.or_else(|no| no.optional("see what was changed in the NetHunt folder"))
+    read.or_else(|no| no.optional("see what was changed in the NetHunt folder").map(drop))
 }

@@ -102,7 +102,7 @@ impl<'a> Increment<'a> {
         )?;
         match told {
             Ok(()) => Ok(Some(())),
-            Err(no) => no.optional("read what was changed").map(|()| None),
+            Err(no) => no.optional("read what was changed").map(|_| None),
         }
     }
 

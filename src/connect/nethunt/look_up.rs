@@ -87,9 +87,10 @@ pub(super) fn updated_since(api: &Api, folder: &str, from: i64, take: &mut TakeR
         |batch| rows::heads(batch, stream, &Only::default()),
         |parsed| parsed.rows.into_iter().try_for_each(|row| take(row.record)),
     )?;
-    let shown = read.is_ok();
-    read.or_else(|no| no.optional("read what was updated"))?;
-    Ok(shown)
+    match read {
+        Ok(()) => Ok(true),
+        Err(no) => no.optional("read what was updated").map(|_| false),
+    }
 }
 
 /// Rows of a child stream by id; those that are gone are left out. Nothing asks for them one by one.
@@ -135,7 +136,7 @@ fn pick(
         },
     )?;
     // Where there is no such stream, the records are asked for one by one.
-    read.or_else(|no| no.optional("read what was updated"))
+    read.or_else(|no| no.optional("read what was updated").map(drop))
 }
 
 fn find(api: &Api, folder: &str, query: &[(&str, &str)]) -> Result<Vec<Row>, Failure> {

@@ -195,6 +195,12 @@ pub fn request_line(folder: &str, kind: OperationKind, id: Option<&str>) -> Opti
     if folder.contains('/') { None } else { send::request_line(folder, kind, id) }
 }
 
+/// Whether a refusal with this status is one of the credentials (NetHunt facts, section 2).
+#[must_use]
+pub fn refuses_credentials(status: u16, _: &str) -> bool {
+    status == 401
+}
+
 /// The `Authorization` header of a login and its API key (NetHunt facts, section 1).
 #[must_use]
 pub fn authorization(login: &str, key: &SecretString) -> SecretString {

@@ -34,6 +34,15 @@ const MISSED: &str = "nethunt missed";
 /// The note that keeps the `Date` of the read's first reply, where it had one.
 pub(super) const DATE: &str = "nethunt date";
 
+/// What a last look at edits and deletions came to.
+#[derive(Debug, Default)]
+pub(super) struct CaughtUp {
+    /// Records that were deleted meanwhile.
+    pub(super) deleted: u64,
+    /// Why nobody can tell what was edited meanwhile.
+    pub(super) edits_hidden: Option<String>,
+}
+
 /// The reading of one stream of a folder into one staging area.
 pub(super) struct Reading<'a> {
     api: &'a Api,
@@ -47,6 +56,8 @@ pub(super) struct Reading<'a> {
     unanswered: String,
     /// Whether that was because there is no such stream, and not for now alone.
     lacking: bool,
+    /// Whether the service refused that request itself, so that there is no use in asking again.
+    refused: bool,
     /// Whether some answer told when its records were last changed: `new-record` may leave that out (NetHunt
     /// facts, section 4, row 6).
     tells_updates: bool,
@@ -67,8 +78,8 @@ impl<'a> Reading<'a> {
         staging: &'a mut Staging,
     ) -> Self {
         let (also, unanswered) = (Vec::new(), String::new());
-        let (lacking, tells_updates) = (false, false);
-        Self { api, folder, stream, only, staging, also, unanswered, lacking, tells_updates }
+        let (lacking, refused, tells_updates) = (false, false, false);
+        Self { api, folder, stream, only, staging, also, unanswered, lacking, refused, tells_updates }
     }
 
     /// Adds a parameter to the requests to the stream; it may be given several times.
@@ -114,10 +125,11 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Stages the last version of what was edited since the first reply, and takes out what was deleted. A
-    /// service that has no such streams has nothing to tell. Returns how many were deleted.
-    pub(super) fn catch_up(&mut self) -> Result<u64> {
-        let Some(from) = first_reply(self.staging)? else { return Ok(0) };
+    /// Stages the last version of what was edited since the first reply, and takes out what was deleted, as far
+    /// as the service has streams that tell.
+    pub(super) fn catch_up(&mut self) -> Result<CaughtUp> {
+        let Some(from) = first_reply(self.staging)? else { return Ok(CaughtUp::default()) };
+        let mut edits_hidden = None;
         let from = from - OLD_MS;
         let (since, ever) = (since(from), since(EPOCH));
         let query = [("since", since.as_str())];
@@ -126,7 +138,7 @@ impl<'a> Reading<'a> {
         let updated = if versions { [("since", ever.as_str())] } else { query };
         let keep = Keep { versions, ..Keep::default() };
         if let Err(no) = self.rows(&["triggers", "updated-record"], &updated, keep)? {
-            no.optional("read what was edited meanwhile")?;
+            edits_hidden = Some(no.optional("read what was edited meanwhile")?);
         }
         let mut last: HashMap<String, Last> = HashMap::new();
         let told = self.changes(&query, |_, changes| {
@@ -144,7 +156,7 @@ impl<'a> Reading<'a> {
         let gone: Vec<_> =
             last.into_iter().filter(|(_, last)| last.deleted().is_some()).map(|(id, _)| id).collect();
         self.staging.gone(&gone)?;
-        Ok(gone.len() as u64)
+        Ok(CaughtUp { deleted: gone.len() as u64, edits_hidden })
     }
 
     /// Distinct records that are old, and all of them.
@@ -257,14 +269,19 @@ impl<'a> Reading<'a> {
 
     /// No evidence where there is nothing to tell; `None` where the service is unable for now.
     fn nothing_or_unable(&mut self, no: NoAnswer) -> Result<Option<u64>> {
-        let nothing = !matches!(no, NoAnswer::ForNow(_));
-        self.unanswered = no.why();
-        Ok(nothing.then_some(0))
+        self.note_unanswered(no);
+        Ok(self.lacking.then_some(0))
     }
 
     fn unable(&mut self, no: NoAnswer) -> Error {
-        self.unanswered = no.why();
+        self.note_unanswered(no);
         Feed::unable(self)
+    }
+
+    fn note_unanswered(&mut self, no: NoAnswer) {
+        self.lacking = !matches!(no, NoAnswer::ForNow(_));
+        self.refused = no.is_final();
+        self.unanswered = no.why();
     }
 }
 
@@ -277,8 +294,7 @@ impl Feed for Reading<'_> {
                 Ok(Some(seen.reply))
             }
             Err(no) => {
-                self.lacking = !matches!(no, NoAnswer::ForNow(_));
-                self.unanswered = no.why();
+                self.note_unanswered(no);
                 Ok(None)
             }
         }
@@ -349,8 +365,8 @@ impl Feed for Reading<'_> {
     fn unable(&self) -> Error {
         let (what, folder, why) = (self.stream.plural(), self.folder, &self.unanswered);
         let told = format!("cannot read the {what} of the NetHunt folder `{folder}`: {why}");
-        // A stream that a service need not have is not waited for.
-        match CHILDREN.contains(&self.stream) && self.lacking {
+        // Nobody waits for a stream that a service need not have, nor for an answer that will be the same again.
+        match self.refused || (CHILDREN.contains(&self.stream) && self.lacking) {
             true => Error::input(told),
             false => Error::stopped(told),
         }

@@ -55,11 +55,11 @@ impl Records {
     fn read_whole(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
         let mut reading = Reading::new(&self.api, self.folder(), staging);
         let verdict = proof::read_whole(&mut reading, &Sizes::REAL, selection.expect)?;
-        let deleted = reading.catch_up()?;
+        let caught_up = reading.catch_up()?;
         reading.note_watermark()?;
         if let Some(expected) = selection.expect {
             let (old, all) = reading.bounds()?;
-            let agrees = (old.saturating_sub(deleted)..=all).contains(&expected);
+            let agrees = (old.saturating_sub(caught_up.deleted)..=all).contains(&expected);
             return Ok(match agrees {
                 true => Completeness::Complete,
                 false => Completeness::Incomplete(format!(
@@ -67,7 +67,12 @@ impl Records {
                 )),
             });
         }
-        Ok(completeness(verdict))
+        Ok(match (completeness(verdict), caught_up.edits_hidden) {
+            (Completeness::Complete, Some(seen)) => Completeness::Unproven(format!(
+                "the service does not list what was updated ({seen}), so edits made during the read may be missing"
+            )),
+            (completeness, _) => completeness,
+        })
     }
 
     /// The hits of a search. Of a search for a field's value, those that do not hold it are left out; every

@@ -98,7 +98,7 @@ fn made_by_others(api: &Api, folder: &str, login: &str, query: &[(&str, &str)]) 
         },
     )?;
     // Without this stream every maker is unknown, and an unknown maker may be us.
-    read.or_else(|no| no.optional("see who created records in the NetHunt folder"))?;
+    read.or_else(|no| no.optional("see who created records in the NetHunt folder").map(drop))?;
     Ok(others)
 }
 

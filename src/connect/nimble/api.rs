@@ -7,9 +7,11 @@ use crate::error::{Error, Result};
 use crate::http::{Answer, Call, Client, Failure, ORDINARY, Unreadable};
 use serde_json::Value;
 
-/// How to fix refused credentials.
-const TOKEN_HINT: &str = "set FERRY_NIMBLE_TOKEN to a valid API token; an administrator makes one in Nimble \
-                          under Settings > API Token";
+/// How to fix refused credentials of which no more is known.
+const TOKEN_HINT: &str = "`ferry config show` tells where the connection's credentials are kept";
+/// How to fix a base URL.
+pub(super) const URL_HINT: &str =
+    "check the connection's `url`, which `ferry config show` tells: it should end in `/api/v1`";
 
 /// A connection to Nimble's API.
 #[derive(Debug, Clone)]
@@ -104,8 +106,9 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
                 Error::credentials(format!("{what}: Nimble forbids it: {}", sentence(status, &text)))
                     .hint("give the token's user the permission, or use another user's token")
             }
-            Meaning::Missing => Error::input(format!("{what}: {} ({status})", sentence(status, &text)))
-                .hint("check FERRY_NIMBLE_URL"),
+            Meaning::Missing => {
+                Error::input(format!("{what}: {} ({status})", sentence(status, &text))).hint(URL_HINT)
+            }
             Meaning::Invalid => {
                 Error::input(format!("{what}: Nimble refuses the request: {}", sentence(status, &text)))
             }

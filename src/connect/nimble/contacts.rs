@@ -70,7 +70,8 @@ impl Contacts {
         }
         let mut selected = self.selected(selection)?;
         selected.reader.fields = Some(LEAST.to_owned());
-        let completeness = extract::extract(&selected, selection, self.settle, &mut contacts)?;
+        let read = extract::extract(&selected, selection, self.settle, &mut contacts);
+        let completeness = contacts.kept(read)?;
         contacts.finish(&completeness)?;
         Ok((contacts, completeness))
     }

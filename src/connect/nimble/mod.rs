@@ -1,4 +1,4 @@
-//! The Nimble connector: contacts, notes, tasks, users, tags and fields, as far as the public API lets them be
+//! The Nimble connector: contacts, notes, tasks, users, tags, and fields with their groups and tabs, as far as the public API lets them be
 //! read and written.
 //!
 //! Each stream has its file or folder; this one only opens them. What they share: reads are complete and
@@ -52,9 +52,9 @@ use crate::http::Client;
 use crate::load::target::{OperationKind, Target};
 use crate::record::schema::Schema;
 use crate::record::to_text;
-use api::{Api, Query, failed};
+use api::{Api, Query, URL_HINT, failed};
 use contacts::Contacts;
-use fields::Fields;
+use fields::{Fields, SectionKind, Sections};
 use notes::Notes;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -66,13 +66,15 @@ use users::Users;
 pub use decode::Decoder;
 
 /// The streams of an account, whether they can be read, and whether they can be written to.
-const STREAMS: [(&str, bool, bool); 6] = [
+const STREAMS: [(&str, bool, bool); 8] = [
     ("contacts", true, true),
     ("notes", true, true),
     ("tasks", false, true),
     ("users", true, false),
     ("tags", true, false),
     ("fields", true, true),
+    ("groups", true, true),
+    ("tabs", true, true),
 ];
 
 /// A connection to Nimble.
@@ -129,8 +131,9 @@ impl Nimble {
             email: text("email"),
         };
         if who.identity().is_empty() {
-            return Err(Error::stopped("Nimble does not say which account its user belongs to")
-                .hint("check FERRY_NIMBLE_URL: it should end in `/api/v1`"));
+            return Err(
+                Error::stopped("Nimble does not say which account its user belongs to").hint(URL_HINT)
+            );
         }
         Ok(who)
     }
@@ -151,6 +154,8 @@ impl Nimble {
             "users" => (Arc::new(Users::new(self.api.clone(), account)), None),
             "tags" => (Arc::new(TagList::new(contacts, account)), None),
             "fields" => both(Fields::new(self.api.clone(), account)),
+            "groups" => both(Sections::new(self.api.clone(), account, SectionKind::Group)),
+            "tabs" => both(Sections::new(self.api.clone(), account, SectionKind::Tab)),
             _ => both(contacts),
         })
     }
@@ -210,6 +215,8 @@ pub fn offline_schema(stream: &str) -> Option<Schema> {
         "users" => Some(users::schema()),
         "tags" => Some(tag_list::schema()),
         "fields" => Some(fields::schema()),
+        "groups" => Some(fields::sections_schema(SectionKind::Group)),
+        "tabs" => Some(fields::sections_schema(SectionKind::Tab)),
         _ => None,
     }
 }
@@ -218,6 +225,12 @@ pub fn offline_schema(stream: &str) -> Option<Schema> {
 fn both<S: Source + Target + 'static>(stream: S) -> Ends {
     let stream = Arc::new(stream);
     (stream.clone(), Some(stream))
+}
+
+/// Whether a refusal with this status and text is one of the credentials (facts, section 1).
+#[must_use]
+pub fn refuses_credentials(status: u16, text: &str) -> bool {
+    refusal::meaning(status, text) == refusal::Meaning::Credentials
 }
 
 /// The `Authorization` header of an API key or bearer token (facts, section 1).

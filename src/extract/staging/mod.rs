@@ -9,6 +9,7 @@
 //! at the end, by [`Staging::finish`].
 
 mod ids;
+mod notes;
 mod rows;
 mod spool;
 mod stored;
@@ -23,7 +24,7 @@ use crate::record::census::Census;
 use crate::record::{RawRecord, instant};
 use crate::run::parts::{PartWriter, StagedRow};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use spool::Spool;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,9 @@ pub struct Staging {
     pending_seen: Vec<(u64, String, Option<i64>, Option<i64>)>,
     pending_notes: Vec<(String, String)>,
     pending_deletions: Vec<(String, Option<Timestamp>)>,
+    /// How many of the pending notes and deletions were there when the last page was finished; `None` while the
+    /// rows of a page may be half written.
+    at_page: Option<(usize, usize)>,
     last_commit: Instant,
     watcher: Option<Box<dyn Fn(Seen) + Send>>,
 }
@@ -103,6 +107,7 @@ impl Staging {
             pending_seen: Vec::new(),
             pending_notes: Vec::new(),
             pending_deletions: Vec::new(),
+            at_page: Some((0, 0)),
             last_commit: Instant::now(),
             watcher: None,
         };
@@ -154,42 +159,6 @@ impl Staging {
         self.done.contains(page)
     }
 
-    /// A fact remembered by [`Staging::set_note`], also by an earlier life.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be read.
-    pub fn note(&self, key: &str) -> Result<Option<String>> {
-        if let Some((_, value)) = self.pending_notes.iter().rev().find(|(pending, _)| pending == key) {
-            return Ok(Some(value.clone()));
-        }
-        let sql = format!("SELECT value FROM {}_note WHERE key = ?", self.stage);
-        Ok(self.db.prepare_cached(&sql)?.query_row([key], |row| row.get(0)).optional()?)
-    }
-
-    /// Remembers a fact, durably with the next finished page.
-    pub fn set_note(&mut self, key: &str, value: impl Into<String>) {
-        self.pending_notes.push((key.to_owned(), value.into()));
-    }
-
-    /// Notes that the service deleted a record, durably with the next finished page or at the end.
-    pub fn delete(&mut self, id: &str, at: Option<Timestamp>) {
-        self.pending_deletions.push((id.to_owned(), at));
-    }
-
-    /// Tells `take` the records noted as deleted, by id, with the time where it is known.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be read, and those of `take`.
-    pub fn deletions(&self, mut take: impl FnMut(&str, Option<&str>) -> Result<()>) -> Result<()> {
-        let mut query = self.db.prepare(&format!("SELECT id, at FROM {}_deleted ORDER BY id", self.stage))?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let (id, at): (String, Option<String>) = (row.get(0)?, row.get(1)?);
-            take(&id, at.as_deref())?;
-        }
-        Ok(())
-    }
-
     /// Stages the records of a page and counts it as finished. `census` covers just these records.
     ///
     /// # Errors
@@ -212,6 +181,7 @@ impl Staging {
         if let Some(watcher) = &self.watcher {
             watcher(Seen::Staged(rows.len() as u64));
         }
+        self.at_page = None;
         for staged in rows {
             self.next = self.next.max(staged.row + 1);
             if let Some(id) = &staged.record.id {
@@ -237,6 +207,7 @@ impl Staging {
         self.census.merge(census);
         self.pending_pages.push(key.to_owned());
         self.done.insert(key.to_owned());
+        self.at_page = Some((self.pending_notes.len(), self.pending_deletions.len()));
         let (rows, bytes) = self.writer.as_ref().map_or((0, 0), PartWriter::size);
         if rows >= PART_ROWS || bytes >= PART_BYTES {
             self.finish_part()
@@ -408,6 +379,7 @@ impl Staging {
         self.pending_seen.clear();
         self.pending_notes.clear();
         self.pending_deletions.clear();
+        self.at_page = self.at_page.map(|_| (0, 0));
     }
 
     fn finish_part(&mut self) -> Result<()> {

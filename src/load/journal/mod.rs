@@ -124,10 +124,10 @@ impl Journal {
     /// # Errors
     /// What `work` says, or when the disk is full; nothing of it is kept then.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         match work(self) {
             Ok(value) => {
-                self.db.execute_batch("COMMIT")?;
+                self.db.prepare_cached("COMMIT")?.execute([])?;
                 Ok(value)
             }
             Err(error) => {

@@ -30,7 +30,7 @@ pub(super) fn generate(store: &mut Store, count: usize, seed: u64, now_ms: i64) 
     }
 }
 
-/// Does one thing as another user and answers the record's id, or the comment's.
+/// Does one thing as another user and answers the record's id, or that of the comment, call log or file.
 pub(super) fn drift(store: &mut Store, now_ms: i64, seed: u64, kind: &str) -> Option<String> {
     let mut dice = fastrand::Rng::with_seed(seed);
     let folder = folder_named(store, "Contacts")?;
@@ -73,6 +73,16 @@ pub(super) fn drift(store: &mut Store, now_ms: i64, seed: u64, kind: &str) -> Op
             let at = any_record(store, folder, &mut dice)?;
             let text = format!("Somebody else says {:x}", dice.u32(..));
             Some(notes::comment(store, at, now_ms, &text))
+        }
+        "call" => {
+            let at = any_record(store, folder, &mut dice)?;
+            let text = format!("Somebody else called, {:x}", dice.u32(..));
+            Some(notes::call_log(store, at, now_ms, &text, now_ms - 60_000, &json!(1)))
+        }
+        "file" => {
+            let at = any_record(store, folder, &mut dice)?;
+            let drive = format!("1Drift{:08x}DriveFile", dice.u32(..));
+            Some(notes::drive_file(store, at, now_ms, "Elsewhere.pdf", "application/pdf", &drive))
         }
         "delete" => {
             let at = any_record(store, folder, &mut dice)?;

@@ -105,6 +105,35 @@ impl Nimble {
         Reply::json(200, &self.notebook.iter().map(|note| self.note(note)).collect())
     }
 
+    /// Does one thing to a note as another user and answers its id. A new one goes to a contact that has some
+    /// already, so that long lists grow.
+    pub(super) fn drift_note(&mut self, now_ms: i64, dice: &mut fastrand::Rng, kind: &str) -> Option<String> {
+        let known = self.notebook.iter().count();
+        let any = self.notebook.iter().nth(dice.usize(0..known.max(1))).cloned();
+        let text = format!("Somebody else says {:x}", dice.u32(..));
+        let (author, note, note_preview) = (1, text.clone(), text);
+        match (kind, any) {
+            ("comment", any) => {
+                let contact = any.and_then(|note| note.contact_ids.into_iter().next());
+                let first = || self.store.iter().next().map(|(_, contact)| contact.id.clone());
+                let contact_ids = vec![contact.or_else(first)?];
+                let id = self.new_note_id(now_ms);
+                let (created_ms, updated_ms) = (now_ms, now_ms);
+                let made =
+                    Note { id: id.clone(), created_ms, updated_ms, author, note, note_preview, contact_ids };
+                self.notebook.put(made);
+                Some(id)
+            }
+            ("note_edit", Some(old)) => {
+                let id = old.id.clone();
+                self.notebook.put(Note { updated_ms: now_ms, note, note_preview, ..old });
+                Some(id)
+            }
+            ("note_delete", Some(old)) => self.notebook.remove(&old.id).map(|note| note.id),
+            _ => None,
+        }
+    }
+
     /// An id for the next note.
     pub(super) fn new_note_id(&self, created_ms: i64) -> String {
         // The bit keeps notes and contacts apart, whose numbers both count from zero.

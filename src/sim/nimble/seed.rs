@@ -104,6 +104,9 @@ impl Nimble {
     /// in the lists; nothing when there is no contact to change.
     pub(crate) fn drift(&mut self, now_ms: i64, seed: u64, kind: &str) -> Option<String> {
         let mut dice = fastrand::Rng::with_seed(seed);
+        if matches!(kind, "comment" | "note_edit" | "note_delete") {
+            return self.drift_note(now_ms, &mut dice, kind);
+        }
         let (_, foreigner, email, _) = USERS[1];
         if kind == "insert" {
             let mut contact = self.blank(now_ms, RecordType::Person, "drift");

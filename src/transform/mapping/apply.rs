@@ -54,9 +54,20 @@ impl Bound {
         self.watched(record, row, &mut ())
     }
 
+    /// The values that one field comes to; `rejects` says why the row cannot be mapped, where that is so.
+    pub(super) fn values_of(
+        &self,
+        rule: &Rule<Place>,
+        several: bool,
+        row: Row<'_>,
+        rejects: &mut Vec<Reject>,
+    ) -> Vec<Value> {
+        self.values(rule, several, row, rejects, &mut ()).values
+    }
+
     /// Maps a record in the sight of a watcher.
     pub(super) fn watched<W: Watch>(&self, record: &Record, row: u64, watch: &mut W) -> Outcome {
-        let row = Row { record, number: row, around: &self.surroundings };
+        let row = Row::new(record, row, &self.surroundings);
         for filter in &self.filters {
             let holds = row.holds(filter, true);
             watch.filter(filter, holds, row);
@@ -94,7 +105,8 @@ impl Bound {
         match zone::name(&text) {
             Ok(name) => Some(name),
             Err(problem) => {
-                let near = zone::near(&text).map(|near| format!("did you mean `{near}`?"));
+                let near = zone::near(&text).filter(|_| problem.unknown);
+                let near = near.map(|near| format!("did you mean `{near}`?"));
                 let hint = near.or(problem.hint).map(|hint| format!("; {hint}")).unwrap_or_default();
                 let reason = format!(
                     "{}: time_zone_from `{}`: `{}` {}{hint}",
@@ -287,7 +299,8 @@ impl Bound {
             Origin::Const(_) => String::new(),
         };
         let value = if problem.value.is_empty() { to_text(original) } else { problem.value.clone() };
-        let hint = step.and_then(|step| step.operation.suggest(&value)).or_else(|| problem.hint.clone());
+        let near = step.filter(|_| problem.unknown).and_then(|step| step.operation.suggest(&value));
+        let hint = near.or_else(|| problem.hint.clone());
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         let reason = format!(
             "{}:{line}: `{}`{from}: `{}` {}{hint}",
@@ -317,8 +330,12 @@ fn together<W: Watch>(step: &Step<Place>, pieces: Vec<Piece>, watch: &mut W) -> 
     vec![Piece { original, pieces: Some(made), kept: false }]
 }
 
-impl Row<'_> {
-    fn holds(self, condition: &Condition<Place>, trim: bool) -> bool {
+impl<'a> Row<'a> {
+    pub(super) fn new(record: &'a Record, number: u64, around: &'a Surroundings) -> Self {
+        Self { record, number, around }
+    }
+
+    pub(super) fn holds(self, condition: &Condition<Place>, trim: bool) -> bool {
         condition.holds(&|place| self.gather(place, trim, None))
     }
 

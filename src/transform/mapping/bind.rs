@@ -2,6 +2,7 @@
 
 use super::file::{Findings, Written};
 use super::rule::{Link, Origin, Rule, Type};
+use super::texts::Plan;
 use super::{Absent, BlankKey, Condition, Mapping, Mode, Settings};
 use crate::error::Result;
 use crate::record::columns::{Coding, Column};
@@ -47,6 +48,8 @@ pub struct Bound {
     pub(super) separator: Option<char>,
     /// By rule: whether the place holds several values.
     pub(super) several: Vec<bool>,
+    /// By rule: how it goes the short way, if it can.
+    pub(super) plans: Vec<Option<Plan>>,
     pub(super) surroundings: Surroundings,
     /// The field that names each record's time zone.
     pub(super) zone_from: Option<Place>,
@@ -122,12 +125,15 @@ impl Mapping {
         let several: Vec<_> = rules.iter().map(|rule| holds_several(rule, target)).collect();
         let targets =
             rules.iter().zip(&several).map(|(rule, several)| target_field(rule, *several)).collect();
+        let plans =
+            rules.iter().zip(&several).map(|(rule, several)| Plan::of(rule, *several, source)).collect();
         Bound {
             name,
             filters,
             rules,
             separator: source.separator,
             several,
+            plans,
             surroundings: Surroundings::default(),
             zone_from,
             targets,

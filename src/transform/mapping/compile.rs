@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::transform::draft::{OnExtra, Write};
 use crate::transform::ops::boolean::Words;
 use crate::transform::ops::number::Decimal;
-use crate::transform::ops::time::{Date, DateTime};
+use crate::transform::ops::time::{Date, DateTime, Reading};
 use crate::transform::ops::{OnError, Operation, zone};
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
@@ -136,6 +136,8 @@ fn settings<'f>(
     }
     let absent = [("error", Absent::Refused), ("blank", Absent::Blank)];
     settings.absent = table.choice("absent", &absent, findings).unwrap_or_default();
+    let header_row = table.texts("header_row", findings).unwrap_or_default();
+    settings.header_row = header_row.into_iter().map(|written| written.text).collect();
     settings.zone_from = table.text("time_zone_from", findings);
     defaults.zone_from.clone_from(&settings.zone_from);
     defaults.clear = table.choice("blank", &BLANK, findings).unwrap_or(false);
@@ -279,9 +281,10 @@ fn cast(kind: Type, defaults: &Defaults<'_>) -> Option<Step<Written>> {
         Type::Text => return None,
         Type::Number => (Operation::Number(Decimal::default()), None),
         Type::Bool => (Operation::Bool(Words::new(&["true"], &["false"])), None),
-        Type::Date => (Operation::Date(Date::new(Vec::new(), None, None).ok()?), None),
+        Type::Date => (Operation::Date(Date::new(Vec::new(), None, Reading::default()).ok()?), None),
         Type::DateTime => {
-            let time = DateTime::new(Vec::new(), defaults.zone.clone(), None, None, None).ok()?;
+            let time =
+                DateTime::new(Vec::new(), defaults.zone.clone(), None, None, Reading::default()).ok()?;
             (Operation::DateTime(time), defaults.zone_from.clone())
         }
     };

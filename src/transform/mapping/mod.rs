@@ -17,9 +17,11 @@ mod file;
 mod losses;
 mod needs;
 mod operations;
+mod recall;
 mod reference;
 mod rule;
 mod template;
+mod texts;
 mod trace;
 
 pub use bind::{Bound, SourceSide, Surroundings};
@@ -27,11 +29,14 @@ pub use check::{Examined, Finding, Severity};
 pub use example::{Difference, Tried};
 pub use losses::{Loss, LossCount, Losses};
 pub use needs::Need;
+pub use recall::Recall;
 pub use reference::{docs, schema};
 pub use rule::{Link, MissingLink};
+pub use texts::{TextRow, Texts};
 pub use trace::{FieldTrace, Found, StepTrace, Tested, Trace};
 
 use super::draft::{Draft, Reject};
+use super::ops::{Operation, zone};
 use crate::error::{Error, Result};
 use condition::Condition;
 use example::Example;
@@ -61,6 +66,7 @@ struct Settings {
     time_zone: Option<String>,
     zone_from: Option<Written>,
     absent: Absent,
+    header_row: Vec<String>,
 }
 
 /// What a column means that a file does not have (mapping key `absent`).
@@ -174,6 +180,12 @@ impl Mapping {
         self.settings.time_zone.as_deref()
     }
 
+    /// Cells by which the header row of a source file is known; none where the first row is the header.
+    #[must_use]
+    pub fn header_row(&self) -> &[String] {
+        &self.settings.header_row
+    }
+
     /// How many fields it maps.
     #[must_use]
     pub fn field_count(&self) -> usize {
@@ -184,6 +196,18 @@ impl Mapping {
     #[must_use]
     pub fn example_count(&self) -> usize {
         self.examples.len()
+    }
+
+    /// The same mapping with a zone, by its IANA name, for times without an offset where it states none itself.
+    #[must_use]
+    pub fn with_zone(mut self, zone: &str) -> Self {
+        let Ok(zone) = zone::parse(zone) else { return self };
+        for step in self.rules.iter_mut().flat_map(|rule| rule.cast.iter_mut().chain(&mut rule.steps)) {
+            if let Operation::DateTime(time) = &mut step.operation {
+                time.default_zone(&zone);
+            }
+        }
+        self
     }
 
     /// The same mapping with other keys: the command line wins over the file.

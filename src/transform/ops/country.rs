@@ -90,6 +90,15 @@ pub fn languages() -> impl Iterator<Item = &'static str> {
 /// When no country is called so, or several are.
 pub fn alpha2(text: &str) -> Result<&'static str, Problem> {
     let text = text.trim();
+    // Most columns hold codes or the usual English names, which need not be taken apart.
+    if let Some(code) = TABLE.codes.get(text).or_else(|| USUAL.get(text)) {
+        return Ok(code);
+    }
+    by_any_name(text)
+}
+
+/// The same for a text without outer blanks, whatever it is.
+fn by_any_name(text: &str) -> Result<&'static str, Problem> {
     let by_code = || TABLE.codes.get(text.to_ascii_uppercase().as_str()).copied();
     if !text.bytes().any(|byte| byte.is_ascii_lowercase())
         && let Some(code) = by_code()
@@ -101,7 +110,7 @@ pub fn alpha2(text: &str) -> Result<&'static str, Problem> {
         Some([code]) => Ok(code),
         Some(several) => Err(ambiguous(several)),
         None => by_code().ok_or_else(|| {
-            Problem::new("is no country that is known")
+            Problem::unknown("is no country that is known")
                 .hint("correct it, put a `lookup` before `country`, or let `on_error` say what becomes of it")
         }),
     }
@@ -259,6 +268,12 @@ struct Table {
     /// English names, folded and as they are.
     english: Vec<(String, &'static str)>,
 }
+
+/// Codes by usual English name.
+static USUAL: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let names = TABLE.english.iter().map(|(_, name)| *name);
+    names.filter_map(|name| Some((name, by_any_name(name).ok()?))).collect()
+});
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table {

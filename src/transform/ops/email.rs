@@ -2,6 +2,12 @@
 
 use super::Problem;
 use email_address::{EmailAddress, Options};
+use std::borrow::Cow;
+
+/// Characters of a domain's label (RFC 1035, section 2.3.4); the part before `@` may have one more.
+const LONGEST_LABEL: usize = 63;
+/// Characters of an address that is seen to be one at a glance; addresses may be longer.
+const LONGEST_PLAIN: usize = 200;
 
 /// What to take of an e-mail value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,28 +30,49 @@ pub enum Part {
 ///
 /// # Errors
 /// When there is no valid address with a domain of at least two labels.
-pub fn apply(text: &str, part: Part) -> Result<String, Problem> {
+pub fn apply(text: &str, part: Part) -> Result<Cow<'_, str>, Problem> {
     let (name, address) = pieces(text);
-    check(address)?;
+    if !is_plain(address) {
+        check(address)?;
+    }
     Ok(match part {
-        Part::Address => address.to_owned(),
-        Part::Name => name,
-        Part::Local => address.rsplit_once('@').map_or(address, |(local, _)| local).to_owned(),
-        Part::Domain => address.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned(),
-        Part::Both if name.is_empty() => address.to_owned(),
+        Part::Address => address.into(),
+        Part::Name => name.into(),
+        Part::Local => address.rsplit_once('@').map_or(address, |(local, _)| local).into(),
+        Part::Domain => address.rsplit_once('@').map_or("", |(_, domain)| domain).into(),
+        Part::Both if name.is_empty() => address.into(),
         Part::Both if name.contains([',', ';', '<', '>', '@', '"', '(', ')', ':']) => {
-            format!("\"{}\" <{address}>", name.replace('\\', "\\\\").replace('"', "\\\""))
+            format!("\"{}\" <{address}>", name.replace('\\', "\\\\").replace('"', "\\\"")).into()
         }
-        Part::Both => format!("{name} <{address}>"),
+        Part::Both => format!("{name} <{address}>").into(),
     })
+}
+
+/// Whether a text is surely an address, seen without taking it apart: letters, digits, `_`, `+` and `-`, with single
+/// dots between, on both sides of one `@`, and a domain of at least two labels of at most so many characters. Most
+/// addresses are like that; for the others [`check`] decides.
+fn is_plain(address: &str) -> bool {
+    let Some((local, domain)) = address.split_once('@') else { return false };
+    let word = |word: &str, marks: &[u8]| {
+        let bytes = word.as_bytes();
+        let good = |byte: &u8| byte.is_ascii_alphanumeric() || marks.contains(byte);
+        (1..=LONGEST_LABEL).contains(&bytes.len()) && bytes.iter().all(good)
+    };
+    let label = |label: &str| word(label, b"-") && !label.starts_with('-') && !label.ends_with('-');
+    local.len() + domain.len() <= LONGEST_PLAIN
+        && local.len() < LONGEST_LABEL
+        && local.split('.').all(|atom| word(atom, b"_+-"))
+        && domain.contains('.')
+        && domain.split('.').all(label)
 }
 
 /// Display name and address of a text, whether or not the address is a good one.
 fn pieces(text: &str) -> (String, &str) {
     let text = text.trim();
-    match (text.rfind('<'), text.strip_suffix('>')) {
-        (Some(open), Some(inner)) => (display_name(&text[..open]), without_scheme(inner[open + 1..].trim())),
-        _ => (String::new(), without_scheme(text)),
+    let inner = text.strip_suffix('>');
+    match inner.and_then(|inner| inner.rsplit_once('<')) {
+        Some((name, inner)) => (display_name(name), without_scheme(inner.trim())),
+        None => (String::new(), without_scheme(text)),
     }
 }
 
@@ -88,6 +115,16 @@ fn lower_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_an_address_at_a_glance_is_one(text in "[aB1._+-]{0,4}@[aB1.-]{0,6}|[a-z.]{60,70}@[a-z.]{60,70}\\.de") {
+            if is_plain(&text) {
+                prop_assert!(check(&text).is_ok(), "{text}");
+            }
+        }
+    }
 
     #[test]
     fn addresses_are_found_in_what_people_paste() {

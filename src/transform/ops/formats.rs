@@ -1,10 +1,12 @@
 //! The formats that dates and times are read in: checked beforehand, tried in order, never guessed.
 
 use super::Problem;
+use super::calendar::{self, Directive, English, Names};
+use super::fixed::Fixed;
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 /// Formats in the order in which they are tried.
 #[derive(Debug, Clone)]
@@ -12,6 +14,7 @@ pub(super) struct Formats {
     written: Vec<String>,
     tried: Vec<Format>,
     pivot: Option<u8>,
+    names: Names,
 }
 
 #[derive(Debug, Clone)]
@@ -20,6 +23,10 @@ enum Format {
         format: String,
         /// Whether the year has two digits.
         short: bool,
+        /// The names of months and days in it.
+        names: Vec<Directive>,
+        /// What reads the texts that people write in full.
+        fixed: Option<Fixed>,
     },
     /// Days since the end of 1899, with the day that never was.
     Excel,
@@ -28,17 +35,20 @@ enum Format {
 }
 
 /// What a format makes of a text.
-pub(super) enum Reading {
+pub(super) enum Read {
     Broken(Box<BrokenDownTime>),
     Civil(civil::DateTime),
+    /// A time with an offset.
+    Instant(civil::DateTime, Offset),
 }
 
 impl Formats {
-    /// Checks formats. A year of two digits needs a pivot.
+    /// Checks formats. A year of two digits needs a pivot. Names of months and days are read in the languages of
+    /// `names`, in English where it states none.
     ///
     /// # Errors
     /// When a format cannot be used, with why.
-    pub(super) fn new(written: Vec<String>, pivot: Option<u8>) -> Result<Self, String> {
+    pub(super) fn new(written: Vec<String>, pivot: Option<u8>, names: Names) -> Result<Self, String> {
         let mut tried = Vec::new();
         for format in &written {
             match format.as_str() {
@@ -52,35 +62,47 @@ impl Formats {
                              29 are 2000 to 2029, and 30 to 99 are 1930 to 1999"
                         ));
                     }
-                    tried.push(Format::Written { format: format.clone(), short });
+                    tried.push(Format::new(format.clone(), short));
                     // `%z` reads `+0300`; `+03:00` is the same offset in another spelling.
                     if format.contains("%z") {
-                        tried.push(Format::Written { format: format.replace("%z", "%:z"), short });
+                        tried.push(Format::new(format.replace("%z", "%:z"), short));
                     }
                 }
             }
+        }
+        let has_names =
+            |format: &Format| matches!(format, Format::Written { names, .. } if !names.is_empty());
+        if !names.is_empty() && !tried.iter().any(has_names) {
+            return Err("`language` is for names of months and days, and no format of `from` has one: `%B`, `%b`, `%A` \
+                        or `%a`"
+                .to_owned());
         }
         match pivot {
             Some(100..) => Err("`pivot` is a year of two digits, 0 to 99".to_owned()),
             Some(_) if !tried.iter().any(|format| matches!(format, Format::Written { short: true, .. })) => {
                 Err("`pivot` is for years of two digits, and no format has `%y`".to_owned())
             }
-            _ => Ok(Self { written, tried, pivot }),
+            _ => Ok(Self { written, tried, pivot, names }),
         }
     }
 
     /// What the formats make of a text, in their order. `%Y` also reads `90`, which is not the year that was
     /// meant: that is no reading.
-    pub(super) fn readings<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Reading> + 'a {
+    pub(super) fn readings<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Read> + 'a {
         self.tried.iter().filter_map(move |format| match format {
-            Format::Excel => excel(text, false).map(Reading::Civil),
-            Format::Excel1904 => excel(text, true).map(Reading::Civil),
-            Format::Written { format, short } => {
-                let mut broken = parsed(format, text).filter(|broken| !short_year(broken))?;
+            Format::Excel => excel(text, false).map(Read::Civil),
+            Format::Excel1904 => excel(text, true).map(Read::Civil),
+            Format::Written { short, fixed, .. } => {
+                match fixed.as_ref().and_then(|fixed| fixed.read(text)) {
+                    Some((time, None)) => return Some(Read::Civil(time)),
+                    Some((time, Some(offset))) => return Some(Read::Instant(time, offset)),
+                    None => {}
+                }
+                let mut broken = self.parsed(format, text).filter(|broken| !short_year(broken))?;
                 if *short {
                     self.with_century(&mut broken);
                 }
-                Some(Reading::Broken(Box::new(broken)))
+                Some(Read::Broken(Box::new(broken)))
             }
         })
     }
@@ -97,13 +119,13 @@ impl Formats {
 
     /// The problem of a text that no format reads.
     pub(super) fn fits_none(&self, text: &str, what: &str, iso: &str) -> Problem {
-        let short = |format: &Format| match format {
-            Format::Written { format, .. } => parsed(format, text).is_some_and(|broken| short_year(&broken)),
-            Format::Excel | Format::Excel1904 => false,
-        };
-        if self.tried.iter().any(short) {
+        if self.tried.iter().any(|format| self.parsed(format, text).is_some_and(|broken| short_year(&broken)))
+        {
             return Problem::new("has a year of two digits")
                 .hint("`%y` reads those, with `pivot` to say which century is meant");
+        }
+        if let Some(problem) = self.tried.iter().find_map(|format| self.unnamed(format, text)) {
+            return problem;
         }
         if self.written.is_empty() {
             let hint = if excel(text, false).is_some() {
@@ -116,6 +138,52 @@ impl Formats {
         let list: Vec<_> = self.written.iter().map(|format| format!("`{format}`")).collect();
         Problem::new(format!("is no {what} as {} or ISO", list.join(", ")))
             .hint("correct it, or add its format to `from`")
+    }
+
+    /// A text as a format reads it, with names in the languages that are stated.
+    fn parsed(&self, format: &Format, text: &str) -> Option<BrokenDownTime> {
+        let Format::Written { format, names, .. } = format else { return None };
+        if names.is_empty() || self.names.is_empty() {
+            return parsed(format, text);
+        }
+        match self.names.english(format, names, text) {
+            English::Text(text) => parsed(format, &text),
+            English::No | English::Ambiguous(..) => None,
+        }
+    }
+
+    /// The problem of a name of a month or a day: it means several, or is of a language that is not stated.
+    fn unnamed(&self, format: &Format, text: &str) -> Option<Problem> {
+        let Format::Written { format, names, .. } = format else { return None };
+        if names.is_empty() {
+            return None;
+        }
+        if let English::Ambiguous(name, meanings) = self.names.english(format, names, text) {
+            let stated = self.names.languages().join(", ");
+            let why = format!("has `{name}`, which is {} in the languages {stated}", meanings.join(" or "));
+            return Some(Problem::new(why).hint("state the one that is meant in `language`"));
+        }
+        let (word, elsewhere) = calendar::named_elsewhere(text, &self.names)?;
+        if self.names.is_empty() && elsewhere.contains(&"en") {
+            return None;
+        }
+        let read = if self.names.is_empty() {
+            "English is read".to_owned()
+        } else {
+            format!("stated are {}", self.names.languages().join(", "))
+        };
+        let language = elsewhere.first()?;
+        let why = format!("has the name `{word}` of a language that is not stated; {read}");
+        Some(Problem::new(why).hint(format!(
+            "it is a name in {}: say which in `language`, such as `language = \"{language}\"`",
+            elsewhere.join(", ")
+        )))
+    }
+}
+
+impl Format {
+    fn new(format: String, short: bool) -> Self {
+        Self::Written { names: calendar::directives(&format), fixed: Fixed::of(&format), format, short }
     }
 }
 
@@ -215,14 +283,14 @@ mod tests {
 
     #[test]
     fn a_year_of_two_digits_needs_its_century() {
-        let new = |format: &str, pivot| Formats::new(vec![format.to_owned()], pivot);
+        let new = |format: &str, pivot| Formats::new(vec![format.to_owned()], pivot, Names::default());
         assert!(new("%d/%m/%y", None).unwrap_err().contains("no `pivot` says which century"));
         assert!(new("%D", None).is_err());
         assert!(new("%d/%m/%Y", Some(30)).is_err());
         assert!(new("%d/%m/%y", Some(100)).is_err());
         for (text, year) in [("1/2/29", 2029), ("1/2/30", 1930), ("1/2/00", 2000), ("1/2/99", 1999)] {
             let formats = new("%d/%m/%y", Some(30)).unwrap();
-            let Some(Reading::Broken(broken)) = formats.readings(text).next() else { panic!("{text}") };
+            let Some(Read::Broken(broken)) = formats.readings(text).next() else { panic!("{text}") };
             assert_eq!(broken.year(), Some(year), "{text}");
         }
     }

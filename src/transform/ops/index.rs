@@ -84,6 +84,8 @@ pub(super) fn fold(name: &str) -> String {
             'đ' => folded.push('d'),
             'ł' => folded.push('l'),
             'ı' => folded.push('i'),
+            // At the end of a word, Greek writes its small sigma in another way.
+            'ς' => folded.push('σ'),
             // Accents, letters that are apostrophes (`Обʼєднані`), Arabic vowel signs and the Arabic stretch mark.
             '\u{2b0}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{640}' => {}
             // Letters that Arabic writes in one way or another at the end of a word.
@@ -98,6 +100,6 @@ pub(super) fn fold(name: &str) -> String {
 
 /// Vowel signs of the Indic scripts, Thai and Khmer, and the Japanese voicing marks that decomposition
 /// separates: they are part of the word though they are no letters.
-fn is_mark(c: char) -> bool {
+pub(super) fn is_mark(c: char) -> bool {
     matches!(c, '\u{900}'..='\u{dff}' | '\u{e30}'..='\u{e4e}' | '\u{1780}'..='\u{17d3}' | '\u{3099}'..='\u{309a}')
 }

@@ -82,7 +82,7 @@ fn find(text: &str) -> Result<&'static str, Problem> {
     match (found, text.split_once(['-', '_'])) {
         ([tag], _) => Ok(tag),
         ([], Some((language, _))) if by_code(language).is_some() => Ok(by_code(language).unwrap_or_default()),
-        ([], _) => Err(Problem::new("is no language that is known")
+        ([], _) => Err(Problem::unknown("is no language that is known")
             .hint("correct it, put a `lookup` before `language`, or let `on_error` say what becomes of it")),
         (several, _) => {
             let shown = |tag: &&str| {

@@ -45,7 +45,7 @@ impl Lookup {
             Some(Other::Policy(policy)) => Some(*policy),
             None => None,
         };
-        let problem = Problem::new("is not in the lookup table");
+        let problem = Problem::unknown("is not in the lookup table");
         let hint = "add it to the table, or say what others become with `else` or `else_value`";
         Err(Problem { policy, ..problem.hint(hint) })
     }

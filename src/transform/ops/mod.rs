@@ -5,9 +5,11 @@
 //! Nothing here guesses: what has two readings is a problem that says so.
 
 pub mod boolean;
+pub mod calendar;
 pub mod country;
 pub mod currency;
 pub mod email;
+mod fixed;
 mod formats;
 pub mod html;
 mod index;
@@ -128,6 +130,8 @@ pub struct Problem {
     pub why: String,
     /// What would help.
     pub hint: Option<String>,
+    /// Whether it is a name that nothing bears, so that the nearest one may be meant.
+    pub unknown: bool,
     /// What is to become of the value, where the operation says so itself and `on_error` does not matter.
     pub policy: Option<OnError>,
 }
@@ -135,7 +139,12 @@ pub struct Problem {
 impl Problem {
     /// A problem without a hint, left to `on_error`.
     pub fn new(why: impl Into<String>) -> Self {
-        Self { value: String::new(), why: why.into(), hint: None, policy: None }
+        Self { value: String::new(), why: why.into(), hint: None, unknown: false, policy: None }
+    }
+
+    /// The problem of a name that nothing bears.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self { unknown: true, ..Self::new(why) }
     }
 
     /// The same problem with what would help.
@@ -213,22 +222,32 @@ impl Operation {
         }
     }
 
-    fn one(&self, text: &str, aside: Option<&str>) -> Result<Value, Problem> {
+    /// Whether the operation makes at most one text or value of one, so that [`Operation::text`] says all of it.
+    #[must_use]
+    pub(crate) fn is_single(&self) -> bool {
+        !self.is_together() && !matches!(self, Self::Nth(_) | Self::Split(_))
+    }
+
+    /// What one value becomes, as the text of a cell, where the operation [is of that kind](Self::is_single); empty
+    /// for nothing. The same as [`Operation::apply`] without a value made of it, for rows by the million.
+    ///
+    /// # Errors
+    /// When the text cannot be read as what the operation is about; the problem does not name it.
+    pub(crate) fn text<'t>(&self, text: &'t str, aside: Option<&str>) -> Result<Cow<'t, str>, Problem> {
         Ok(match self {
             Self::Trim => text.trim().into(),
             Self::Collapse => text::collapse(text).into(),
-            Self::Lowercase => text.to_lowercase().into(),
+            Self::Lowercase => text::lowercase(text),
             Self::Uppercase => text.to_uppercase().into(),
             Self::Titlecase => titlecase::titlecase(text).into(),
             Self::Replace(replace) => replace.apply(text).into(),
             Self::Prefix(prefix) => format!("{prefix}{text}").into(),
             Self::Suffix(suffix) => format!("{text}{suffix}").into(),
-            Self::Ascii => text::ascii(text).into(),
+            Self::Ascii => text::ascii(text),
             Self::Slug(between) => text::slug(text, between).into(),
             Self::HtmlToText => html::to_text(text).into(),
             Self::PercentDecode(plus) => web::decode(text, *plus)?.into(),
-            Self::Lookup(lookup) => lookup.apply(text)?,
-            Self::Email(part) => email::apply(text, *part)?.into(),
+            Self::Email(part) => email::apply(text, *part)?,
             Self::Phone(phone) => phone.apply(text, aside)?.into(),
             Self::Name(part, order) => name::apply(text, *part, *order).into(),
             Self::Url(part, scheme) => web::apply(text, *part, scheme)?.into(),
@@ -240,13 +259,21 @@ impl Operation {
             Self::Date(date) => date.apply(text)?.into(),
             Self::DateTime(time) => time.apply(text, aside)?.into(),
             Self::TimeZone => zone::name(text)?.into(),
-            Self::Number(decimal) => decimal.apply(text)?,
-            Self::Bool(words) => words.apply(text)?,
             Self::Hash(key, length) => key.hash(text, *length).into(),
             Self::Mask(key) => key.mask(text).into(),
-            // They work on all pieces at once and have returned already.
+            Self::Lookup(_) | Self::Number(_) | Self::Bool(_) => to_text(&self.one(text, aside)?).into(),
+            // They work on all pieces at once.
             Self::Nth(_) | Self::Split(_) | Self::Join(_) | Self::Unique | Self::Sort { .. } => text.into(),
         })
+    }
+
+    fn one(&self, text: &str, aside: Option<&str>) -> Result<Value, Problem> {
+        match self {
+            Self::Lookup(lookup) => lookup.apply(text),
+            Self::Number(decimal) => decimal.apply(text),
+            Self::Bool(words) => words.apply(text),
+            _ => Ok(self.text(text, aside)?.into_owned().into()),
+        }
     }
 }
 

@@ -84,7 +84,7 @@ fn find(text: &str, country: Option<&'static str>) -> Result<&'static str, Probl
     match readings.iter().map(|folded| within.find(folded)).find(|codes| !codes.is_empty()) {
         Some([code]) => Ok(code),
         Some(several) => Err(ambiguous(several)),
-        None => Err(Problem::new(format!("is no state or province of {}", country::name(country))).hint(
+        None => Err(Problem::unknown(format!("is no state or province of {}", country::name(country))).hint(
             "correct it, put a `lookup` before `subdivision`, or let `on_error` say what becomes of it",
         )),
     }
@@ -100,7 +100,7 @@ fn anywhere(text: &str, readings: &[String]) -> Result<&'static str, Problem> {
         Some([code]) => Ok(code),
         Some(several) => Err(ambiguous(several)),
         None => {
-            Err(Problem::new(format!("is no state or province that is known{}", quoted(text))).hint(hint))
+            Err(Problem::unknown(format!("is no state or province that is known{}", quoted(text))).hint(hint))
         }
     }
 }

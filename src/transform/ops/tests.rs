@@ -2,6 +2,10 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::sync::LazyLock;
+
+static NAMES: LazyLock<calendar::Names> =
+    LazyLock::new(|| calendar::Names::new(vec!["de", "uk", "ca", "vi", "th"]));
 
 /// One operation of every kind, with arguments that make it work hard.
 fn one_of_each() -> Vec<Operation> {
@@ -10,6 +14,10 @@ fn one_of_each() -> Vec<Operation> {
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let dates = texts(&["%d/%m/%y", "%B %d, %Y", "excel"]);
     let times = texts(&["%d.%m.%Y %H:%M", "%a, %d %b %Y %T %z", "excel-1904"]);
+    let reading = |pivot| {
+        let names = NAMES.clone();
+        time::Reading { pivot, names }
+    };
     let url = |part| Operation::Url(part, "https".into());
     let mut all = vec![
         Operation::Trim,
@@ -40,8 +48,8 @@ fn one_of_each() -> Vec<Operation> {
         Operation::Country(country::Form::name("de").unwrap()),
         Operation::Language(language::Form::name("de").unwrap()),
         Operation::Currency(currency::Currency::default()),
-        Operation::Date(time::Date::new(dates, None, Some(30)).unwrap()),
-        Operation::DateTime(time::DateTime::new(times, Some(zone), None, None, None).unwrap()),
+        Operation::Date(time::Date::new(dates, None, reading(Some(30))).unwrap()),
+        Operation::DateTime(time::DateTime::new(times, Some(zone), None, None, reading(None)).unwrap()),
         Operation::TimeZone,
         Operation::Number(number::Decimal {
             decimal: ',',

@@ -2,6 +2,7 @@
 
 use crate::record::to_text;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// Text or a regular expression to be replaced, wherever it occurs.
@@ -44,6 +45,16 @@ impl Replace {
 #[must_use]
 pub fn collapse(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text in small letters.
+#[must_use]
+pub fn lowercase(text: &str) -> Cow<'_, str> {
+    // Most addresses and names of hosts are small already.
+    match text.bytes().fold(false, |other, byte| other | byte.is_ascii_uppercase() | !byte.is_ascii()) {
+        true => text.to_lowercase().into(),
+        false => text.into(),
+    }
 }
 
 /// The pieces between occurrences of `on`, without outer blanks; blank ones keep their place until the end of
@@ -113,8 +124,8 @@ pub fn sort(mut values: Vec<Value>, by: By, descending: bool) -> Vec<Value> {
 
 /// A text in ASCII letters: accents go, other scripts are written in Latin letters.
 #[must_use]
-pub fn ascii(text: &str) -> String {
-    if text.is_ascii() { text.to_owned() } else { any_ascii::any_ascii(text) }
+pub fn ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { text.into() } else { any_ascii::any_ascii(text).into() }
 }
 
 /// A text as it stands in an address: small ASCII letters and digits, with `between` for everything else.

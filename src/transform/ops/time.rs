@@ -8,8 +8,10 @@
 //!
 //! `excel` and `excel-1904` among the formats read serial numbers, counted in days as spreadsheets do. A year
 //! of two digits (`%y`) is read only with a pivot: years below it are of this century, the others of the last.
+//! Names of months and days are read in the languages that are stated, and written in English.
 
-use super::formats::{Formats, Reading, checked_output};
+use super::calendar::Names;
+use super::formats::{Formats, Read, checked_output};
 use super::{Problem, zone};
 use crate::record::instant;
 use jiff::Timestamp;
@@ -33,17 +35,26 @@ pub struct DateTime {
     format: Option<String>,
 }
 
+/// What formats do not say themselves.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// The first year of two digits that is of the last century, not of this one.
+    pub pivot: Option<u8>,
+    /// The languages of the names of months and days; none is English.
+    pub names: Names,
+}
+
 impl Date {
-    /// Days written in one of `from`, or as ISO, become `to` (`%Y-%m-%d` where absent). Years of two digits
-    /// below `pivot` are of this century, the others of the last.
+    /// Days written in one of `from`, or as ISO, become `to` (`%Y-%m-%d` where absent). Years and
+    /// names are read as `reading` says.
     ///
     /// # Errors
     /// When a format cannot be used, with why.
-    pub fn new(from: Vec<String>, to: Option<String>, pivot: Option<u8>) -> Result<Self, String> {
+    pub fn new(from: Vec<String>, to: Option<String>, reading: Reading) -> Result<Self, String> {
         if let Some(to) = &to {
             checked_output(to, true)?;
         }
-        Ok(Self { from: Formats::new(from, pivot)?, to })
+        Ok(Self { from: Formats::new(from, reading.pivot, reading.names)?, to })
     }
 
     /// Writes the day that `text` names. Of a text with a time of day, the day as it stands there.
@@ -60,14 +71,19 @@ impl Date {
 
     fn read(&self, text: &str) -> Result<civil::Date, Problem> {
         let written = self.from.readings(text).find_map(|reading| match reading {
-            Reading::Broken(broken) => broken.to_date().ok(),
-            Reading::Civil(time) => Some(time.date()),
+            Read::Broken(broken) => broken.to_date().ok(),
+            Read::Civil(time) | Read::Instant(time, _) => Some(time.date()),
         });
         written.or_else(|| iso_date(text)).ok_or_else(|| self.from.fits_none(text, "date", "2024-07-30"))
     }
 }
 
 impl DateTime {
+    /// Takes `zone` for the zone of texts without an offset, unless there is one already.
+    pub fn default_zone(&mut self, zone: &TimeZone) {
+        self.zone.get_or_insert_with(|| zone.clone());
+    }
+
     /// Instants written in one of `from`, or as ISO. `zone` is for those without an offset; `to` is the zone to
     /// write in (UTC where absent), `format` the form (RFC 3339 where absent). A format without a time of day
     /// means midnight.
@@ -79,12 +95,12 @@ impl DateTime {
         zone: Option<TimeZone>,
         to: Option<TimeZone>,
         format: Option<String>,
-        pivot: Option<u8>,
+        reading: Reading,
     ) -> Result<Self, String> {
         if let Some(format) = &format {
             checked_output(format, false)?;
         }
-        Ok(Self { from: Formats::new(from, pivot)?, zone, to, format })
+        Ok(Self { from: Formats::new(from, reading.pivot, reading.names)?, zone, to, format })
     }
 
     /// Writes the instant that `text` names. `aside` is the zone of this one value, by any name, where a field
@@ -111,8 +127,12 @@ impl DateTime {
     fn read(&self, text: &str, zone: Option<&TimeZone>) -> Result<Timestamp, Problem> {
         for reading in self.from.readings(text) {
             let broken = match reading {
-                Reading::Civil(time) => return in_zone(time, zone),
-                Reading::Broken(broken) => broken,
+                Read::Civil(time) => return in_zone(time, zone),
+                Read::Instant(time, offset) => match offset.to_timestamp(time) {
+                    Ok(instant) => return Ok(instant),
+                    Err(_) => continue,
+                },
+                Read::Broken(broken) => broken,
             };
             if broken.offset().is_some() || broken.timestamp().is_some() {
                 if let Ok(instant) = broken.to_timestamp() {
@@ -214,7 +234,8 @@ mod tests {
         ];
         for (from, to, text, expected) in cases {
             let pivot = from.iter().any(|format| format.contains("%y")).then_some(30);
-            let date = Date::new(texts(from), to.map(str::to_owned), pivot).unwrap();
+            let reading = Reading { pivot, ..Reading::default() };
+            let date = Date::new(texts(from), to.map(str::to_owned), reading).unwrap();
             assert_eq!(date.apply(text).ok().as_deref(), expected, "{from:?} {text}");
         }
     }
@@ -242,7 +263,7 @@ mod tests {
             (&[], london(), "2024-10-27T01:30:00", Some("2024-10-27T00:30:00Z")),
         ];
         for (from, zone, text, expected) in cases {
-            let time = DateTime::new(texts(from), zone, None, None, None).unwrap();
+            let time = DateTime::new(texts(from), zone, None, None, Reading::default()).unwrap();
             assert_eq!(time.apply(text, None).ok().as_deref(), expected, "{from:?} {text}");
         }
     }
@@ -251,7 +272,7 @@ mod tests {
     fn instants_are_written_in_a_zone_and_a_form() {
         let tokyo = || zone::parse("Asia/Tokyo").ok();
         let write = |format: Option<&str>, text: &str| {
-            DateTime::new(vec![], None, tokyo(), format.map(str::to_owned), None)
+            DateTime::new(vec![], None, tokyo(), format.map(str::to_owned), Reading::default())
                 .unwrap()
                 .apply(text, None)
                 .unwrap()
@@ -262,7 +283,8 @@ mod tests {
 
     #[test]
     fn a_value_may_have_a_zone_of_its_own() {
-        let time = DateTime::new(vec![], zone::parse("Europe/London").ok(), None, None, None).unwrap();
+        let london = zone::parse("Europe/London").ok();
+        let time = DateTime::new(vec![], london, None, None, Reading::default()).unwrap();
         let read = |zone| time.apply("2024-07-30T10:00", zone);
         assert_eq!(read(Some("Asia/Tokyo")).as_deref(), Ok("2024-07-30T01:00:00Z"));
         assert_eq!(read(Some("Eastern Standard Time")).as_deref(), Ok("2024-07-30T14:00:00Z"));
@@ -275,9 +297,12 @@ mod tests {
 
     #[test]
     fn formats_are_checked_beforehand() {
-        assert!(Date::new(texts(&["%H:%M"]), None, None).is_err());
-        assert!(Date::new(texts(&["%!"]), None, None).is_err());
-        assert!(Date::new(vec![], Some("%H:%M".into()), None).is_err());
-        assert!(DateTime::new(vec![], None, None, Some("%K".into()), None).is_err());
+        let date = |from: &[&str], to: Option<&str>| {
+            Date::new(texts(from), to.map(str::to_owned), Reading::default())
+        };
+        assert!(date(&["%H:%M"], None).is_err());
+        assert!(date(&["%!"], None).is_err());
+        assert!(date(&[], Some("%H:%M")).is_err());
+        assert!(DateTime::new(vec![], None, None, Some("%K".into()), Reading::default()).is_err());
     }
 }

@@ -136,7 +136,7 @@ pub fn near(text: &str) -> Option<String> {
 }
 
 fn unknown() -> Problem {
-    Problem::new("is no time zone that is known").hint("use an IANA name such as `Europe/London`")
+    Problem::unknown("is no time zone that is known").hint("use an IANA name such as `Europe/London`")
 }
 
 struct Zones {

@@ -1,6 +1,7 @@
 //! What the values of a column look like: by the operations themselves, so that what is proposed also works.
 
-use crate::transform::ops::{country, email, time::Date, web};
+use crate::transform::ops::time::{Date, Reading};
+use crate::transform::ops::{country, email, web};
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -64,7 +65,8 @@ pub(super) fn days(values: &[String]) -> Days {
     }
     let reads = |formats: &[&'static str]| {
         let formats = formats.iter().map(|format| (*format).to_owned()).collect();
-        Date::new(formats, None, None).is_ok_and(|date| values.iter().all(|value| date.apply(value).is_ok()))
+        Date::new(formats, None, Reading::default())
+            .is_ok_and(|date| values.iter().all(|value| date.apply(value).is_ok()))
     };
     if reads(&[]) {
         return Days::Certain(Vec::new());

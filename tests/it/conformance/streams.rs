@@ -39,7 +39,7 @@ const READ: Stream = Stream {
     edit: ("", ""),
 };
 
-pub(super) const STREAMS: [Stream; 13] = [
+pub(super) const STREAMS: [Stream; 15] = [
     Stream {
         name: "nimble:contacts",
         misspelt: "nimble:contact",
@@ -85,6 +85,24 @@ pub(super) const STREAMS: [Stream; 13] = [
         columns: "_id,",
         sheet: "name,type,group\nMember no,text,Club\n",
         edit: ("name", "Membership"),
+        ..READ
+    },
+    Stream {
+        name: "nimble:groups",
+        misspelt: "nimble:group",
+        writes: Writes::All,
+        columns: "_id,",
+        sheet: "name\nBoard\n",
+        edit: ("name", "Committee"),
+        ..READ
+    },
+    Stream {
+        name: "nimble:tabs",
+        misspelt: "nimble:tab",
+        writes: Writes::All,
+        columns: "_id,",
+        sheet: "name,for\nClub,person\n",
+        edit: ("name", "Society"),
         ..READ
     },
     Stream {

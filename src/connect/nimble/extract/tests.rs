@@ -396,9 +396,9 @@ fn a_resumed_extract_asks_only_for_what_is_missing_and_keeps_its_start() {
     let selection = Selection::default();
     {
         let mut staging = Staging::open(folder.path(), "extract").unwrap();
-        let error = contacts(&url, 1).extract(&selection, &mut staging).unwrap_err();
+        let read = contacts(&url, 1).extract(&selection, &mut staging);
+        let error = staging.kept(read).unwrap_err();
         assert_eq!(error.class(), Class::Credentials);
-        staging.commit().unwrap();
     }
     {
         let mut service = service.lock().unwrap();

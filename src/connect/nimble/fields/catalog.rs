@@ -58,6 +58,10 @@ pub(super) struct Group {
     /// The tab it is in, by id.
     pub(super) tab: Option<String>,
     pub(super) is_standard: bool,
+    /// Whose contacts have it, in the older generation: `person`, `company` or `both`.
+    pub(super) whose: String,
+    /// Names of its fields in their order, as the older generation wants them repeated.
+    pub(super) order: Vec<String>,
 }
 
 /// A tab of the newer generation.
@@ -66,6 +70,8 @@ pub(super) struct Tab {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) is_standard: bool,
+    /// Whose contacts have it: `person`, `company` or `both`.
+    pub(super) whose: String,
 }
 
 /// Ferry's word for what a field holds, and what the generations call it; further words stand for it too.
@@ -129,6 +135,8 @@ impl Catalog {
                 name: Some(text(group, "name")).filter(|own| !own.is_empty()).unwrap_or_else(|| name.clone()),
                 tab: None,
                 is_standard: flag(group.get("is_standard")),
+                whose: text(group, "type"),
+                order: group["order"].as_array().into_iter().flatten().map(to_text).collect(),
             });
         }
         let mut entries = Vec::new();
@@ -164,10 +172,17 @@ impl Catalog {
                 catalog
                     .entries
                     .extend(fields.iter().filter_map(|field| Entry::read(raw(field, &group, &name))));
-                let (tab, is_standard) = (Some(id.clone()), false);
-                catalog.groups.push(Group { id: text(member, "group_id"), name: group, tab, is_standard });
+                catalog.groups.push(Group {
+                    id: text(member, "group_id"),
+                    name: group,
+                    tab: Some(id.clone()),
+                    is_standard: false,
+                    whose: String::new(),
+                    order: Vec::new(),
+                });
             }
-            catalog.tabs.push(Tab { id, name, is_standard: flag(tab.get("is_standard")) });
+            let (is_standard, whose) = (flag(tab.get("is_standard")), text(tab, "contact_types"));
+            catalog.tabs.push(Tab { id, name, is_standard, whose });
         }
         Some(catalog)
     }

@@ -8,11 +8,13 @@
 mod catalog;
 mod decode;
 mod plan;
+mod sections;
 mod send;
 #[cfg(test)]
 mod tests;
 
 pub(super) use decode::{FIELDS, schema};
+pub(super) use sections::{Kind as SectionKind, Sections, schema as sections_schema};
 
 use super::api::Api;
 use super::options;

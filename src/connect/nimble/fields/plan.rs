@@ -18,7 +18,7 @@ const COLUMNS: [&str; 9] =
     ["name", "label", "modifier", "group", "tab", "type", "multiples", "read_only", "choices"];
 /// Longest names in characters: of the newer generation, and of what a query may name in the older (facts,
 /// sections 12.2 and 6.5).
-const LONGEST: [usize; 2] = [50, 150];
+pub(super) const LONGEST: [usize; 2] = [50, 150];
 
 /// The operations of a row.
 pub(super) fn plan(catalog: &Catalog, row: &RowToPlan<'_>) -> Result<Planned, Vec<Reject>> {

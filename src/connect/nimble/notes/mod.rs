@@ -176,6 +176,11 @@ impl Target for Notes {
         Ok(found)
     }
 
+    /// Notes are listed contact by contact.
+    fn lists_by(&self, place: &FieldRef) -> bool {
+        matches!(place.name.as_str(), "_record" | "_records")
+    }
+
     /// Notes are found by their contact and by nothing else: the service has no search for them.
     fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {
         let id = to_text(value).trim().to_owned();

@@ -131,7 +131,8 @@ pub(super) fn time_zone(written: &Written, findings: &mut Findings<'_>) -> Optio
     match zone::parse(&written.text) {
         Ok(zone) => Some(zone),
         Err(problem) => {
-            let near = zone::near(&written.text).map(|near| format!("did you mean `{near}`?"));
+            let near = zone::near(&written.text).filter(|_| problem.unknown);
+            let near = near.map(|near| format!("did you mean `{near}`?"));
             findings.add(written.at, format!("`{}` {}", written.text, problem.why), near.or(problem.hint));
             None
         }

@@ -205,8 +205,12 @@ fn only_names(written: &Written, findings: &mut Findings<'_>) {
     findings.add(written.at, "only names have a language", Some("write to = \"name\"".to_owned()));
 }
 
-fn no_names(written: &Written, of: &str, known: &[&str], findings: &mut Findings<'_>) {
-    let hint = nearest(&written.text, known.iter().copied())
+/// Says that there are no names of this kind in a language.
+pub(super) fn no_names(written: &Written, of: &str, known: &[&str], findings: &mut Findings<'_>) {
+    // `German` is meant to be `de`.
+    let named = language::Form::Tag.apply(&written.text).ok().filter(|tag| known.contains(&tag.as_str()));
+    let near = named.or_else(|| nearest(&written.text, known.iter().copied()).map(str::to_owned));
+    let hint = near
         .map_or_else(|| format!("known are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
     findings.add(written.at, format!("there are no {of} names in `{}`", written.text), Some(hint));
 }

@@ -3,18 +3,22 @@
 use super::super::file::{Findings, Table};
 use super::Place;
 use super::entry::{BARE, Entry, Kind, WITH, aside, json, many, may, must, one, refused};
+use super::places::no_names;
 use super::tables::lookup;
 use super::time_zone;
-use crate::transform::ops::Operation;
 use crate::transform::ops::boolean::{NO, Words, YES};
 use crate::transform::ops::number::{Decimal, Percent};
 use crate::transform::ops::secret::{Key, SHORTEST_KEY};
-use crate::transform::ops::time::{Date, DateTime};
+use crate::transform::ops::time::{Date, DateTime, Reading};
+use crate::transform::ops::{Operation, calendar};
 
 const FROM: &str = "formats in the order in which they are tried, as of `strptime`, or `excel` or `excel-1904` for \
                     serial numbers; ISO is always tried at the end";
 const PIVOT: &str =
     "the century of years of two digits (`%y`): those below are of this century, the others of the last";
+
+const LANGUAGE: &str = "the language of the names of months and days (`%B`, `%b`, `%A`, `%a`), by its tag such as `de`, or \
+                        several; what is written is in English";
 
 /// The operations, in the order of the reference.
 pub(super) const TIMES: &[Entry] = &[
@@ -25,6 +29,7 @@ pub(super) const TIMES: &[Entry] = &[
             may("from", Kind::Texts, "ISO 8601", FROM),
             may("to", Kind::Text, "%Y-%m-%d", "the format to write"),
             may("pivot", Kind::Whole, "", PIVOT),
+            may("language", Kind::Texts, "en", LANGUAGE),
         ],
         rules: &[
             "Day and month are never guessed: `02/03/1990` is refused unless a format says which is which. Of a value \
@@ -33,6 +38,10 @@ pub(super) const TIMES: &[Entry] = &[
              2029, and 30 to 99 are 1930 to 1999. `%Y` reads years of four digits alone.",
             "`excel` counts days as Excel and Google Sheets do; day 60 (29 February 1900, which never was) is \
              refused. `excel-1904` is the other system, of old Macs. A fraction is a time of day.",
+            "Names are read long or short, as they stand in a date or alone (`лютого`, `лютий`, `лют.`), in any case, with \
+             or without accents and dots, and cut down to three letters or more that no other name of the language \
+             begins with. The language is never found out from the text: a name that several stated languages give to \
+             different months is refused.",
         ],
         examples: &[
             one(r#"{ date = { from = ["%d/%m/%Y"] } }"#, &["02/03/1990"], &["1990-03-02"]),
@@ -40,6 +49,21 @@ pub(super) const TIMES: &[Entry] = &[
             one(r#"{ date = { from = ["%d/%m/%y"], pivot = 30 } }"#, &["1/2/29"], &["2029-02-01"]),
             one(r#"{ date = { from = ["%d/%m/%y"], pivot = 30 } }"#, &["1/2/30"], &["1930-02-01"]),
             one(r#"{ date = { from = ["excel"] } }"#, &["45292"], &["2024-01-01"]),
+            one(
+                r#"{ date = { from = ["%d. %B %Y"], language = "de" } }"#,
+                &["3. März 2021"],
+                &["2021-03-03"],
+            ),
+            one(
+                r#"{ date = { from = ["%d de %B de %Y", "%d %b %Y"], language = ["es", "fr"] } }"#,
+                &["15 de enero de 2020"],
+                &["2020-01-15"],
+            ),
+            one(
+                r#"{ date = { from = ["%A, %d %B %Y"], language = "uk" } }"#,
+                &["субота, 5 лютого 2022"],
+                &["2022-02-05"],
+            ),
             one("date", &["1958-10-13T23:30:00-11:00"], &["1958-10-13"]),
             one(r#"{ date = { to = "%d.%m.%Y" } }"#, &["1958-10-13"], &["13.10.1958"]),
             refused("date", &["02/03/1990"], "is no date in ISO form, such as 2024-07-30"),
@@ -48,10 +72,20 @@ pub(super) const TIMES: &[Entry] = &[
                 &["31/02/1990"],
                 "is no date as `%d/%m/%Y` or ISO",
             ),
+            refused(
+                r#"{ date = { from = ["%d %B %Y"] } }"#,
+                &["12 mars 2019"],
+                "has the name `mars` of a language that is not stated; English is read",
+            ),
+            refused(
+                r#"{ date = { from = ["%d %B %Y"], language = ["cs", "hr"] } }"#,
+                &["5 listopad 2021"],
+                "has `listopad`, which is October or November in the languages cs, hr",
+            ),
         ],
         compile: |table, _, findings| {
             let to = table.text("to", findings).map(|written| written.text);
-            let date = Date::new(formats(table, findings), to, pivot(table, findings)?);
+            let date = Date::new(formats(table, findings), to, reading(table, findings)?);
             usable(date, table, findings).map(Operation::Date)
         },
         ..BARE
@@ -76,6 +110,7 @@ pub(super) const TIMES: &[Entry] = &[
             may("to", Kind::Text, "utc", "the zone to write in"),
             may("format", Kind::Text, "RFC 3339", "the format to write"),
             may("pivot", Kind::Whole, "", PIVOT),
+            may("language", Kind::Texts, "en", LANGUAGE),
         ],
         rules: &[
             "An offset in the value counts first, then the zone. Without either the value is refused. A day without a \
@@ -308,6 +343,21 @@ fn pivot(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Option<u8>> {
     }
 }
 
+/// What formats do not say themselves; nothing where it is not usable.
+fn reading(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Reading> {
+    let mut languages = Vec::new();
+    for written in table.texts("language", findings).unwrap_or_default() {
+        match calendar::language(&written.text) {
+            Some(language) => languages.push(language),
+            None => {
+                no_names(&written, "month", &calendar::languages(), findings);
+                return None;
+            }
+        }
+    }
+    Some(Reading { pivot: pivot(table, findings)?, names: calendar::Names::new(languages) })
+}
+
 fn datetime(table: &Table<'_>, place: &Place<'_>, findings: &mut Findings<'_>) -> Option<Operation> {
     let zone = table.text("zone", findings).and_then(|written| time_zone(&written, findings));
     let to = match table.text("to", findings) {
@@ -316,7 +366,7 @@ fn datetime(table: &Table<'_>, place: &Place<'_>, findings: &mut Findings<'_>) -
     };
     let format = table.text("format", findings).map(|written| written.text);
     let zone = zone.or_else(|| place.zone.cloned());
-    let time = DateTime::new(formats(table, findings), zone, to, format, pivot(table, findings)?);
+    let time = DateTime::new(formats(table, findings), zone, to, format, reading(table, findings)?);
     usable(time, table, findings).map(Operation::DateTime)
 }
 

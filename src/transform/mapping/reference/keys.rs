@@ -20,7 +20,12 @@ pub(in crate::transform::mapping) const SETTINGS: &[Argument] = &[
          after the other",
     ),
     may("blank_key", Kind::Choice(&["reject", "create"]), "reject", "what a record without a key means"),
-    may("time_zone", Kind::Text, "", "the zone of times without an offset, by any name"),
+    may(
+        "time_zone",
+        Kind::Text,
+        "`time_zone` of the connection",
+        "the zone of times without an offset, by any name",
+    ),
     may(
         "time_zone_from",
         Kind::Field,
@@ -45,6 +50,13 @@ pub(in crate::transform::mapping) const SETTINGS: &[Argument] = &[
         Kind::Choice(&["error", "blank"]),
         "error",
         "what a column means that the file does not have; exports of some services leave out what nobody fills",
+    ),
+    may(
+        "header_row",
+        Kind::Texts,
+        "the first row",
+        "cells by which the header row of a CSV file is known, such as `[\"First Name\", \"Last Name\"]`: the first line \
+         that has them all; what stands above it is passed over",
     ),
 ];
 

@@ -11,6 +11,21 @@ use super::operations::FAMILIES;
 use super::operations::entry::{Argument, Entry, Example, Kind, Makes};
 use serde_json::Value;
 
+const CONDITIONS: &str = r#"
+```toml
+[[filter]]
+any = [
+  { field = "Status", in = ["open", "won"] },
+  { all = [{ field = "Amount", gte = 1000 }, { not = { field = "Country", is = "US" } }] },
+]
+
+[[field]]
+to   = "Mobile"
+from = "Phone"
+when = [{ field = "Phone", matches = '^\+?447' }, { field = "Opt out", empty = true }]
+```
+"#;
+
 const INTRODUCTION: &str = include_str!("introduction.md");
 
 /// The reference of mapping files as Markdown, as `ferry mapping docs` prints it and `docs/mapping.md` keeps it.
@@ -29,6 +44,7 @@ pub fn docs() -> String {
          made of others.\n\n",
     );
     page.push_str(&table_of(keys::CONDITION, "key"));
+    page.push_str(CONDITIONS);
     page.push_str("\n## `[[example]]`\n\nRun by `ferry mapping test`.\n\n");
     page.push_str(&table_of(keys::EXAMPLE, "key"));
     page.push_str(

@@ -8,6 +8,8 @@ use crate::record::{Field, Record, to_text};
 use crate::transform::mapping::compile;
 use crate::transform::mapping::operations::entries;
 use crate::transform::mapping::{Mapping, Outcome, SourceSide};
+use crate::transform::ops::time::{DateTime, Reading};
+use crate::transform::ops::zone;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -115,6 +117,78 @@ fn the_mapping_of_the_introduction_holds() {
     let text = INTRODUCTION.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     for tried in mapping(text).unwrap().test(None, None).unwrap() {
         assert_eq!(tried.differences, []);
+    }
+}
+
+#[test]
+fn every_mapping_that_is_shown_compiles() {
+    let docs = docs();
+    let shown: Vec<_> = docs.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(shown.len() >= 3);
+    for text in shown {
+        assert!(mapping(text).is_ok(), "{text}\n{}", mapping(text).unwrap_err().chain());
+    }
+}
+
+#[test]
+fn every_format_that_is_shown_reads_what_it_says() {
+    let section = INTRODUCTION.split("## Formats of dates and times").nth(1).unwrap();
+    let mut seen = 0;
+    for line in section.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> =
+            line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`')).collect();
+        let [_, _, format, text, expected] = cells[..] else { panic!("{line}") };
+        let pivot = if format.contains("%y") { Some(30) } else { None };
+        let reading = Reading { pivot, ..Reading::default() };
+        let utc = zone::parse("UTC").ok();
+        let time = DateTime::new(vec![format.to_owned()], utc, None, None, reading).unwrap();
+        assert_eq!(time.apply(text, None).as_deref(), Ok(expected), "{line}");
+        seen += 1;
+    }
+    assert!(seen >= 10);
+}
+
+/// Every form in which an operation may be written: its examples, and every choice of every argument.
+fn forms() -> BTreeSet<String> {
+    let mut forms = BTreeSet::new();
+    for entry in entries() {
+        forms.extend(entry.examples.iter().map(written));
+        for argument in entry.arguments {
+            if let Kind::Choice(words) = argument.kind {
+                forms.extend(words.iter().map(|word| with(entry, argument.name, word)));
+            }
+        }
+    }
+    forms
+}
+
+#[test]
+fn no_form_of_an_operation_panics_on_naughty_strings_or_remembers_them() {
+    let path = "../shared/data/strings/blns.json";
+    let Ok(list) = std::fs::read_to_string(path) else {
+        eprintln!("{path} is not there; skipped");
+        return;
+    };
+    let strings: Vec<String> = serde_json::from_str(&list).unwrap();
+    // Other fields that operations read (`region_from = "land"` and the like).
+    let others = ["land", "zone", "country"];
+    let names: Vec<_> = ["a"].into_iter().chain(others).collect();
+    let schema = crate::transform::mapping::tests::file(&names);
+    for form in forms() {
+        let form = if form.starts_with('[') { form } else { format!("[{form}]") };
+        // What cannot be read is kept: the nearest names, which are slow to find, are another test's.
+        let text = format!(
+            "[mapping]\nabsent = \"blank\"\n[[field]]\nto = \"t\"\nfrom = \"a\"\non_error = \"keep\"\ndo = {form}\n"
+        );
+        let bound = mapping(&text).unwrap().bind(&SourceSide::lists(&schema), None).unwrap();
+        let made = |text: &String| {
+            let fields = names.iter().map(|name| Field::single(*name, json!(text))).collect();
+            bound.apply(&Record { fields, ..Record::default() }, 1)
+        };
+        let forth: Vec<_> = strings.iter().map(made).collect();
+        let mut back: Vec<_> = strings.iter().rev().map(made).collect();
+        back.reverse();
+        assert!(forth == back, "{form}");
     }
 }
 
