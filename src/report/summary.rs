@@ -59,11 +59,11 @@ pub struct Summary {
     pub deleted: u64,
     /// Records read back and found as written.
     pub verified: u64,
-    /// Records made for links of the rows, which are no rows themselves; in no other count.
-    #[serde(default)]
+    /// Records made for links of the rows, which are no rows themselves; in no other count. Told where there are any.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub linked_created: u64,
-    /// Of these, read back and found as written.
-    #[serde(default)]
+    /// Of these, read back and found as written. Told where there are any.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub linked_verified: u64,
     /// Requests sent, repeated ones included.
     pub requests: u64,
@@ -368,6 +368,11 @@ impl Summary {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 fn to_the_millisecond<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((seconds * 1_000.0).round() / 1_000.0)
 }
@@ -410,7 +415,7 @@ mod tests {
             "{\"run\":\"20261122-0715-import-people-k3f9\",\"command\":\"import\",\"status\":\"partial\",\
              \"read\":1000,\"filtered\":0,\"rejected\":12,\"mapped\":988,\"written\":0,\"created\":400,\
              \"updated\":300,\"unchanged\":288,\"skipped\":0,\"conflicts\":0,\"failed\":0,\"in_doubt\":0,\
-             \"pending\":0,\"deleted\":0,\"verified\":0,\"linked_created\":0,\"linked_verified\":0,\"requests\":712,\"retries\":2,\"seconds\":485.0,\
+             \"pending\":0,\"deleted\":0,\"verified\":0,\"requests\":712,\"retries\":2,\"seconds\":485.0,\
              \"complete\":\"unproven\",\"files\":{\"rejected\":\".ferry/runs/r/rejected.csv\"}}"
         );
     }

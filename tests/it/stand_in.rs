@@ -331,6 +331,6 @@ fn what_nethunt_answers_to_writes_and_refusals_is_understood() {
     assert!(out.stderr.contains("NetHunt refuses the credentials"), "{}", out.transcript());
     let refusing: &[Rule] = &[("GET", "^/triggers/new-record/", 400, "nethunt/no-query.txt")];
     let service = StandIn::start(&[refusing, &NETHUNT]);
-    let out = service.rehearsal("NETHUNT").json(["export", "nethunt:People", "-o", "x.csv"]).expect(3);
+    let out = service.rehearsal("NETHUNT").json(["export", "nethunt:People", "-o", "x.csv"]).expect(2);
     assert!(out.stderr.contains(fixture("nethunt/no-query.txt").trim()), "{}", out.transcript());
 }

@@ -191,8 +191,7 @@ fn an_incomplete_read_counts_more_than_rejected_rows_and_plans_no_creates() {
 #[test]
 fn the_summary_has_the_promised_keys_in_their_order_on_every_exit() {
     let keys = "run command status read filtered rejected mapped written created updated unchanged skipped \
-                conflicts failed in_doubt pending deleted verified linked_created linked_verified requests \
-                retries seconds complete files";
+                conflicts failed in_doubt pending deleted verified requests retries seconds complete files";
     let rehearsal = people(2);
     let import = ["import", "people.csv", "nethunt:Contacts", "-m", "people.toml"];
     let outputs = [
