@@ -5,7 +5,7 @@
 //! write on, the other run is closed: nothing more of it is ever sent.
 //!
 //! What the run made in other streams for the links of its records is taken back after these: each stream is a
-//! [`Part`], with a plan and an account of its own, and the summary adds them up.
+//! part, with a plan and an account of its own, and the summary adds them up.
 
 mod part;
 
