@@ -96,6 +96,15 @@ impl Error {
         self
     }
 
+    /// The same error where something was written already: an input that is wrong has then stopped a run on its way.
+    #[must_use]
+    pub fn on_the_way(mut self) -> Self {
+        if self.0.class == Class::Input {
+            self.0.class = Class::Stopped;
+        }
+        self
+    }
+
     /// The same error where the run can be gone on with, although a check did not hold.
     #[must_use]
     pub fn resumable(mut self) -> Self {

@@ -132,4 +132,11 @@ impl Context {
             )
         })
     }
+
+    /// Whether anything was sent that may have changed something.
+    #[must_use]
+    pub fn has_written(&self) -> bool {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.values().any(|client| client.counters().writes.load(Ordering::Relaxed) > 0)
+    }
 }

@@ -154,7 +154,8 @@ fn conclude(
     mut summary: Summary,
     result: Result<()>,
 ) -> Ended {
-    let mut error = result.err();
+    // Exit 2 promises that nothing was written.
+    let mut error = result.err().map(|error| if context.has_written() { error.on_the_way() } else { error });
     summary.status = error.as_ref().map_or(summary.status, Status::after);
     if error.is_some() {
         summary.rest_is_pending();

@@ -54,6 +54,8 @@ pub struct Counters {
     pub requests: AtomicU64,
     /// Of these, repetitions.
     pub retries: AtomicU64,
+    /// Of all, those that may have changed something, refused ones included.
+    pub writes: AtomicU64,
     /// The server's clock minus ours at the last answer with a `Date`, in milliseconds.
     skew: Mutex<Option<i64>>,
 }
@@ -241,7 +243,10 @@ impl Client {
     /// # Errors
     /// [`Failure::MaybeApplied`] when the answer was lost, a 5xx, or a 2xx body that broke off.
     pub fn write(&self, call: &Call) -> Result<Answer, Failure> {
-        self.admitted(Nature::Write, |credential| self.send(call, credential).and_then(whole))
+        self.admitted(Nature::Write, |credential| {
+            self.counters.writes.fetch_add(1, Ordering::Relaxed);
+            self.send(call, credential).and_then(whole)
+        })
     }
 
     /// Sends a form to a token endpoint, without a credential. It keeps to the pace within the slot that its

@@ -82,6 +82,24 @@ fn a_read_that_the_service_refuses_ends_with_two_since_it_would_be_refused_again
 }
 
 #[test]
+fn a_read_that_is_refused_after_something_was_written_stops_the_run() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", "first name,email[work]\nAda,ada@x.example\nBob,bob@x.example\n");
+    let import = ["import", "rows.csv", "nimble:contacts", "--key", "email[work]"];
+    rehearsal.json([&import[..], &["-n"]].concat()).expect(0);
+    let of_a_plan = rehearsal.requests();
+    // What the plan asks for is answered, what is asked for to verify is not.
+    rehearsal.faults(&format!(
+        "[[fault]]\nkind = \"error_before_commit\"\nstatus = 400\nmethod = \"GET\"\nafter = {of_a_plan}\n"
+    ));
+    stopped(&rehearsal.json([&import[..], &["--yes"]].concat()), 3, &["Nimble refuses the request"]);
+    assert_eq!(rehearsal.contacts().len(), 2);
+    rehearsal.faults("");
+    let output = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!((output.count("created"), output.count("verified")), (2, 2), "{}", output.transcript());
+}
+
+#[test]
 fn nobody_listening_is_a_stop_too() {
     let rehearsal = Rehearsal::new("").set("FERRY_NETHUNT_URL", "http://127.0.0.1:9/api/v1/zapier");
     let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv"]);
