@@ -73,7 +73,8 @@ impl Linking {
         keys.extend(linked.streams[0].keys());
         let mut others = Vec::new();
         for other in linked.streams.iter().skip(1) {
-            planning::wait_for_other_runs(context, &other.others, other.locked, other.stream.settle, job)?;
+            let since = (other.locked, other.stream.settle);
+            planning::wait_for_other_runs(context, &other.others, since, true, job)?;
             let (mut read, completeness) = planning::read_stream(
                 context,
                 folder,

@@ -72,7 +72,14 @@ pub(super) fn make(
     let making = Making { context, folder, job };
     let mut keys = planning::keys(prepared, job)?;
     let matching = matching(prepared, job, keys.clone())?;
-    planning::wait_for_other_runs(context, prepared.others, prepared.locked, prepared.stream.settle, job)?;
+    let since = (prepared.locked, prepared.stream.settle);
+    planning::wait_for_other_runs(
+        context,
+        prepared.others,
+        since,
+        is_matched(prepared, &matching, job)?,
+        job,
+    )?;
     let mut sides = making.read(prepared, &matching, rejects)?;
     let mut fields = sides.transform.targets().to_vec();
     prepared.linked.add_implied(&fields)?;
@@ -331,6 +338,14 @@ fn marker_of(schema: &Schema, transform: &Transform, run: &str, job: &Job) -> Re
     let wanted = job.load.marker_field.as_deref();
     let marker = |name| Marker::new(name, run, job.load.clear_marker, transform.targets(), schema);
     wanted.map(marker).transpose()
+}
+
+/// Whether rows, or their links, may be of records that are there. Those that a mapping creates without a key are not.
+fn is_matched(prepared: &Prepared<'_>, matching: &Matching, job: &Job) -> Result<bool> {
+    let Some(bound) = &prepared.bound else { return Ok(true) };
+    let by_id = bound.targets().iter().any(|field| field.place.name == "_id");
+    let by_key = matching.mode != Mode::Create || !matching.keys.is_empty();
+    Ok(by_id || by_key || job.retry.is_some() || prepared.linked.needs_all(bound.targets())?)
 }
 
 /// The zone of what is written: as the mapping says, else as the target's connection says, else none but UTC.

@@ -156,20 +156,23 @@ pub(super) fn save(
 }
 
 /// Nothing that another run has sent may become visible after a stream was read: that is certain once the settle
-/// time has passed since the lock was taken, or, where every answer is known, since the last of them wrote.
+/// time has passed since the lock was taken, or, where every answer is known, since the last of them wrote. Rows that
+/// are not `matched` with what is there need to wait only for what is in doubt.
 pub(super) fn wait_for_other_runs(
     context: &Context,
     others: &OtherRuns,
-    locked: Instant,
-    settle: Duration,
+    (locked, settle): (Instant, Duration),
+    matched: bool,
     job: &Job,
 ) -> Result<()> {
     let open = others.open()?;
-    let rest = if open.is_empty() {
-        others.quiet_for().map_or(Duration::ZERO, |quiet| settle.saturating_sub(quiet))
-    } else {
+    let rest = if !open.is_empty() {
         context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
         (locked + settle).saturating_duration_since(Instant::now())
+    } else if matched {
+        others.quiet_for().map_or(Duration::ZERO, |quiet| settle.saturating_sub(quiet))
+    } else {
+        Duration::ZERO
     };
     let only_looks = job.load.dry_run && !job.keeps_plan();
     if rest.is_zero() || only_looks {

@@ -107,6 +107,22 @@ fn a_service_with_another_clock_and_lists_that_lag_is_settled_by_its_own_time() 
 }
 
 #[test]
+fn rows_that_are_only_created_need_not_wait_for_what_the_last_run_made() {
+    for target in TARGETS {
+        let (_, fields) = target.mapping.split_once("\"]\n").unwrap();
+        let mapping = format!("[mapping]\nmode = \"create\"\n{fields}");
+        let target = Target { mapping: &mapping, ..target };
+        let rehearsal = Rehearsal::new("").set("FERRY_SETTLE", "60s");
+        for _ in 0..2 {
+            let out = import(&rehearsal, target, 2).expect(0);
+            assert_eq!(out.count("created"), 2, "{}", out.transcript());
+            assert!(!out.stderr.contains("waiting until"), "{}", out.transcript());
+        }
+        assert_eq!(emails(&rehearsal, target).len(), 4);
+    }
+}
+
+#[test]
 fn a_record_that_appears_after_its_create_was_given_up_for_lost_is_adopted() {
     for target in TARGETS {
         let storm = "[[fault]]\nmethod = \"POST\"\nkind = \"late_commit\"\nlate_commit_ms = 8000\nat = [1]\n\
