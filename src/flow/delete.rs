@@ -131,7 +131,7 @@ struct Plan<'a> {
 impl Plan<'_> {
     /// Takes the ids out of the file, copies their records, and saves what is to be sent.
     fn make(&self, most: u64, journal: &mut Journal) -> Result<()> {
-        journal.clear()?;
+        journal.transaction(|journal| journal.clear())?;
         journal.index_ids()?;
         self.name_records(journal)?;
         let named = journal.named()?;

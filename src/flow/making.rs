@@ -84,7 +84,7 @@ pub(super) fn make(
     let mut fields = sides.transform.targets().to_vec();
     prepared.linked.add_implied(&fields)?;
     let linking = Linking::read(context, folder, job, prepared.linked, &mut fields, &mut keys)?;
-    journal.clear()?;
+    journal.transaction(|journal| journal.clear())?;
     let time_zone = time_zone(context, job, &sides.transform);
     let with =
         With { fields: &fields, keys: &keys, matching: &matching, linking: &linking, time_zone: &time_zone };

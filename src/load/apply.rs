@@ -4,8 +4,8 @@
 //! goes out, answers are committed with the next group's intents. A group is at most twice the concurrency.
 //! What is in doubt is parked until everything else is sent and the settle time has passed; then one sweep
 //! finds out what the service holds. A record is looked at again just before it is changed ([`super::look`]),
-//! and creates that are no longer fresh are compared with what was created since. If the process dies on any line of this file, the next life knows at
-//! worst too little (an intent without an outcome is in doubt), never too much.
+//! and creates that are no longer fresh are compared with what was created since. If the process dies on any line
+//! of this file, the next life knows at worst too little (an intent without an outcome is in doubt), never too much.
 
 mod sending;
 mod sweep;

@@ -72,7 +72,7 @@ impl Side<'_> {
     /// # Errors
     /// When a checkpoint or the book cannot be used.
     pub fn plan(&self, book: &Book, load: &mut Journal, journal: &mut Journal) -> Result<()> {
-        journal.clear()?;
+        journal.transaction(|journal| journal.clear())?;
         self.each(book, load, |_, wanted| {
             let rows = wanted.iter().filter_map(|wanted| Some(planned(wanted, self.create(wanted).ok()?)));
             let rows: Vec<_> = rows.collect();

@@ -82,7 +82,8 @@ impl Staging {
         std::fs::create_dir_all(&folder).during(|| format!("cannot create `{}`", folder.display()))?;
         let db = crate::run::checkpoint::open(&run_folder.join(crate::run::checkpoint::FILE))?;
         db.execute_batch(&format!(
-            "CREATE TABLE IF NOT EXISTS {stage}_page(key TEXT PRIMARY KEY) WITHOUT ROWID;
+            "BEGIN;
+             CREATE TABLE IF NOT EXISTS {stage}_page(key TEXT PRIMARY KEY) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS {stage}_part(part INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
              CREATE TABLE IF NOT EXISTS {stage}_note(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS {stage}_seen(row INTEGER PRIMARY KEY, id TEXT NOT NULL, created INTEGER,
@@ -90,7 +91,8 @@ impl Staging {
              CREATE TABLE IF NOT EXISTS {stage}_set(name TEXT NOT NULL, id TEXT NOT NULL, created INTEGER);
              CREATE TABLE IF NOT EXISTS {stage}_gone(id TEXT PRIMARY KEY) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS {stage}_dropped(row INTEGER PRIMARY KEY);
-             CREATE TABLE IF NOT EXISTS {stage}_deleted(id TEXT PRIMARY KEY, at TEXT) WITHOUT ROWID;"
+             CREATE TABLE IF NOT EXISTS {stage}_deleted(id TEXT PRIMARY KEY, at TEXT) WITHOUT ROWID;
+             COMMIT;"
         ))?;
         let mut staging = Self {
             folder,
@@ -129,9 +131,8 @@ impl Staging {
             _ => {}
         }
         let db = crate::run::checkpoint::open(&run_folder.join(crate::run::checkpoint::FILE))?;
-        for table in TABLES {
-            db.execute_batch(&format!("DROP TABLE IF EXISTS {stage}_{table}"))?;
-        }
+        let drops = TABLES.map(|table| format!("DROP TABLE IF EXISTS {stage}_{table};"));
+        db.execute_batch(&format!("BEGIN; {} COMMIT;", drops.concat()))?;
         drop(db);
         let mut staging = Self::open(run_folder, stage)?;
         staging.keeps_spool = false;

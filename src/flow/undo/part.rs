@@ -143,7 +143,7 @@ impl Part {
     pub(super) fn plan(&mut self, work: &Work<'_>, users: Option<&Self>) -> Result<ReadMark> {
         let Self { stream, others, undone, first, journal, folder, beside, .. } = self;
         let began = stream.client.server_now();
-        journal.clear()?;
+        journal.transaction(|journal| journal.clear())?;
         if let Some(place) = beside {
             let place = serde_json::to_string(place);
             let place = place.map_err(|cause| Error::stopped("cannot save the plan").because(cause))?;

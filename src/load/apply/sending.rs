@@ -81,6 +81,12 @@ impl Apply<'_> {
         (self.concurrency * 3).max(12) * LOST
     }
 
+    /// How many operations may be in flight or handed out. Half of them keep the workers busy while the next group is
+    /// committed; at a pace, which is slower than any disk, fewer do, and fewer are in doubt after a crash.
+    pub(super) fn depth(&self) -> usize {
+        if self.every.is_zero() { self.concurrency * 4 } else { self.concurrency * 2 }
+    }
+
     /// One round of sending, and when its last answer was lost, if any was.
     /// `due`: when creates have to be compared with what was created since the plan was made.
     pub(super) fn send_all(
@@ -106,8 +112,8 @@ impl Apply<'_> {
             concluded: 0,
         };
         let round = std::thread::scope(|scope| {
-            let (to_do, work) = bounded::<Work>(self.concurrency * 2);
-            let (answer, answers) = bounded::<Answer>(self.concurrency * 4);
+            let (to_do, work) = bounded::<Work>(self.depth());
+            let (answer, answers) = bounded::<Answer>(self.depth());
             for _ in 0..self.concurrency {
                 let (work, answer) = (work.clone(), answer.clone());
                 scope.spawn(move || self.worker(&work, &answer));
@@ -192,12 +198,13 @@ impl Apply<'_> {
             let breakdown = hands.doubts_in_a_row >= self.patience();
             let ended = breakdown || self.stop.is_requested() || self.failures.is_over();
             let may_send = hands.blocked.is_none() && !ended;
-            if may_send && hands.outstanding <= self.concurrency {
+            if may_send && hands.outstanding <= self.depth() / 2 {
                 if self.refuse_taken_keys(journal, due)? {
                     hands.begin_again();
                 }
                 self.refill(journal, hands)?;
-                let room = hands.looks.room(self.concurrency * 2 - hands.outstanding, hands.outstanding);
+                let room = (self.concurrency * 2).min(self.depth() - hands.outstanding);
+                let room = hands.looks.room(room, hands.outstanding);
                 let group = hands.take_group(self, journal, room)?;
                 let question = hands.next_question(self, journal, group.len())?;
                 if !group.is_empty() || question.is_some() || !hands.found.is_empty() {

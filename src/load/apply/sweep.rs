@@ -42,7 +42,10 @@ impl Apply<'_> {
         if self.marker.is_some() {
             rows.iter_mut().for_each(|row| row.class = mark_class(row.row));
         }
-        let around = i64::try_from(self.mark.settle_ms).unwrap_or(i64::MAX / 2) + 5_000;
+        // The time of an intent is that of its commit: at a slow pace it goes out after all that was handed out before.
+        let queue = self.every * u32::try_from(self.depth()).unwrap_or(u32::MAX);
+        let late = self.mark.settle_ms.saturating_add(u64::try_from(queue.as_millis()).unwrap_or(u64::MAX));
+        let around = i64::try_from(late).unwrap_or(i64::MAX / 2).saturating_add(5_000);
         let verdicts = in_doubt::settle(&rows, &records, around);
         let by_row: HashMap<u64, &Doubtful> =
             doubts.iter().map(|doubtful| (doubtful.pending.row, *doubtful)).collect();

@@ -114,8 +114,7 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn new(db: Connection) -> Result<Self> {
-        db.execute_batch(TABLES)?;
-        db.execute_batch(links::TABLES)?;
+        db.execute_batch(&format!("BEGIN; {TABLES} {} COMMIT;", links::TABLES))?;
         Ok(Self { db, seen: ("main", "target_seen".to_owned()) })
     }
 
