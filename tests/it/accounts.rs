@@ -1,4 +1,4 @@
-//! Checks that many tests share: the accounts of a run, its result files, and who is at the service how often.
+//! What many tests share: the accounts of a run, its result files, who is at the service how often, and links.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -71,4 +71,19 @@ pub(crate) fn contact_values(contact: &Value, field: &str) -> Vec<String> {
 /// The first value of a contact's field, or nothing.
 pub(crate) fn contact_value(contact: &Value, field: &str) -> String {
     contact_values(contact, field).into_iter().next().unwrap_or_default()
+}
+
+/// The id of a record or a contact, as an answer or the state of the simulator has it.
+pub(crate) fn record_id(record: &Value) -> String {
+    ["recordId", "id"].iter().find_map(|key| record[*key].as_str()).unwrap().to_owned()
+}
+
+/// A mapping of records by name, each with a link to a company by its name, which stands in the column of the field's
+/// name; `missing` says what becomes of one that is not there.
+pub(crate) fn linking(field: &str, missing: &str) -> String {
+    let column = field.to_lowercase();
+    format!(
+        "[mapping]\nkey = [\"Name\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n[[field]]\nto = \"{field}\"\n\
+         from = \"{column}\"\nlink = {{ stream = \"nethunt:Companies\", by = \"Name\", missing = \"{missing}\" }}\n"
+    )
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::accounts::{assert_balanced, assert_every_row_has_one_result, contact_value, run_of};
+use crate::accounts::{assert_balanced, assert_every_row_has_one_result, contact_value, record_id, run_of};
 use crate::support::{Output, Rehearsal};
 
 /// Rows of the file, and how many of them are at the service before, under another name.
@@ -226,10 +226,7 @@ fn companies(rehearsal: &Rehearsal, target: &Target) -> Vec<String> {
 
 fn names_by_id(rehearsal: &Rehearsal) -> impl Iterator<Item = (String, String)> {
     let records = rehearsal.records("Companies");
-    records.into_iter().map(|record| {
-        let id = if record["recordId"].is_string() { &record["recordId"] } else { &record["id"] };
-        (text(id), text(&record["fields"]["Name"]))
-    })
+    records.into_iter().map(|record| (record_id(&record), text(&record["fields"]["Name"])))
 }
 
 fn text(value: &Value) -> String {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::accounts::{
-    assert_balanced, assert_every_row_has_one_result, contact_value, result_rows, run_of, tally,
+    assert_balanced, assert_every_row_has_one_result, contact_value, linking, record_id, result_rows, run_of,
+    tally,
 };
 use crate::support::{Output, Rehearsal};
 
@@ -20,31 +21,6 @@ to = "Domain"
 from = "domain"
 "#;
 
-/// Deals that link to companies; what becomes of those that are missing is left open.
-const DEALS: &str = r#"
-[mapping]
-key = ["Name"]
-[[field]]
-to = "Name"
-from = "name"
-[[field]]
-to = "Company"
-from = "company"
-link = { stream = "nethunt:Companies", by = "Name", missing = "MISSING" }
-"#;
-
-const PARENTS: &str = r#"
-[mapping]
-key = ["Name"]
-[[field]]
-to = "Name"
-from = "name"
-[[field]]
-to = "Parent"
-from = "parent"
-link = { stream = "nethunt:Companies", by = "Name", missing = "reject" }
-"#;
-
 fn import(rehearsal: &Rehearsal, file: &str, to: &str, mapping: &str, code: i32) -> Output {
     rehearsal.file("map.toml", mapping);
     let out = rehearsal.json(["import", file, to, "-m", "map.toml", "--yes"]).expect(code);
@@ -56,7 +32,7 @@ fn import(rehearsal: &Rehearsal, file: &str, to: &str, mapping: &str, code: i32)
 fn ids(rehearsal: &Rehearsal, folder: &str) -> BTreeMap<String, Vec<String>> {
     let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for record in rehearsal.records(folder) {
-        ids.entry(name(&record)).or_default().push(id(&record));
+        ids.entry(name(&record)).or_default().push(record_id(&record));
     }
     ids
 }
@@ -65,14 +41,10 @@ fn name(record: &Value) -> String {
     record["fields"]["Name"].as_str().unwrap_or_default().to_owned()
 }
 
-fn id(record: &Value) -> String {
-    ["recordId", "id"].iter().find_map(|key| record[*key].as_str()).unwrap().to_owned()
-}
-
 /// The names that a link field of each record leads to.
 fn links(rehearsal: &Rehearsal, folder: &str, field: &str, to: &str) -> BTreeMap<String, Vec<String>> {
     let names: BTreeMap<String, String> =
-        rehearsal.records(to).iter().map(|record| (id(record), name(record))).collect();
+        rehearsal.records(to).iter().map(|record| (record_id(record), name(record))).collect();
     let of = |record: &Value| {
         let linked = record["fields"][field].as_array().cloned().unwrap_or_default();
         let linked = linked.iter().map(|id| names.get(id.as_str().unwrap()).cloned().unwrap_or_default());
@@ -94,7 +66,7 @@ fn links_lead_to_records_that_are_there_and_the_second_time_there_is_nothing_to_
     rehearsal.file("companies.csv", "name,domain\nACME,acme.example\nGlobex,globex.example\n");
     import(&rehearsal, "companies.csv", "nethunt:Companies", COMPANIES, 0);
     rehearsal.file("deals.csv", "name,company\nOne,acme\nTwo,Globex\nThree,\n");
-    let mapping = DEALS.replace("MISSING", "reject");
+    let mapping = linking("Company", "reject");
     let out = import(&rehearsal, "deals.csv", "nethunt:Deals", &mapping, 0);
     assert_eq!(out.count("created"), 3, "{}", out.transcript());
     let expected = owned(&[("One", &["ACME"]), ("Two", &["Globex"]), ("Three", &[])]);
@@ -112,7 +84,7 @@ fn what_is_missing_is_made_once_and_first_or_rejected_or_left_blank() {
     import(&rehearsal, "companies.csv", "nethunt:Companies", COMPANIES, 0);
     rehearsal.file("deals.csv", "name,company\nOne,ACME\nTwo,Globex\nThree,globex \n");
 
-    let out = import(&rehearsal, "deals.csv", "nethunt:Deals", &DEALS.replace("MISSING", "reject"), 1);
+    let out = import(&rehearsal, "deals.csv", "nethunt:Deals", &linking("Company", "reject"), 1);
     assert_eq!((out.count("created"), out.count("rejected")), (1, 2), "{}", out.transcript());
     let run = run_of(&rehearsal, &out);
     assert_every_row_has_one_result(&run, 3);
@@ -125,12 +97,12 @@ fn what_is_missing_is_made_once_and_first_or_rejected_or_left_blank() {
     let listed = result_rows(&run, "links.csv");
     assert_eq!(listed.iter().map(|link| link["link"].as_str()).collect::<Vec<_>>(), ["missing", "missing"]);
 
-    let out = import(&rehearsal, "deals.csv", "nethunt:Deals", &DEALS.replace("MISSING", "blank"), 0);
+    let out = import(&rehearsal, "deals.csv", "nethunt:Deals", &linking("Company", "blank"), 0);
     assert_eq!((out.count("created"), out.count("unchanged")), (2, 1), "{}", out.transcript());
     assert_eq!(rehearsal.records("Companies").len(), 1);
 
     let seen = rehearsal.requests();
-    let mapping = DEALS.replace("MISSING", "create");
+    let mapping = linking("Company", "create");
     rehearsal.file("map.toml", &mapping);
     let planned = rehearsal.json(["import", "deals.csv", "nethunt:Deals", "-m", "map.toml", "-n"]).expect(0);
     assert!(
@@ -159,7 +131,7 @@ fn a_name_that_several_records_have_is_rejected_with_the_candidates() {
     let by_domain = COMPANIES.replace("key = [\"Name\"]", "key = [\"Domain\"]");
     import(&rehearsal, "companies.csv", "nethunt:Companies", &by_domain, 0);
     rehearsal.file("deals.csv", "name,company\nOne,ACME\n");
-    let out = import(&rehearsal, "deals.csv", "nethunt:Deals", &DEALS.replace("MISSING", "create"), 1);
+    let out = import(&rehearsal, "deals.csv", "nethunt:Deals", &linking("Company", "create"), 1);
     assert_eq!(out.count("rejected"), 1, "{}", out.transcript());
     let reason = &result_rows(&run_of(&rehearsal, &out), "rejected.csv")[0]["_ferry_reason"];
     for candidate in ids(&rehearsal, "Companies").into_values().flatten() {
@@ -172,7 +144,7 @@ fn rows_of_one_file_may_link_to_each_other_and_to_themselves() {
     let rehearsal = Rehearsal::new("");
     let rows = "name,parent\nChild,Parent\nParent,\nOne,Two\nTwo,One\nSelf,Self\nLost,Nobody\nOrphan,Lost\n";
     rehearsal.file("companies.csv", rows);
-    let out = import(&rehearsal, "companies.csv", "nethunt:Companies", PARENTS, 1);
+    let out = import(&rehearsal, "companies.csv", "nethunt:Companies", &linking("Parent", "reject"), 1);
     assert_eq!((out.count("created"), out.count("rejected")), (5, 2), "{}", out.transcript());
     let run = run_of(&rehearsal, &out);
     assert_every_row_has_one_result(&run, 7);
@@ -188,7 +160,7 @@ fn rows_of_one_file_may_link_to_each_other_and_to_themselves() {
     assert_eq!(links(&rehearsal, "Companies", "Parent", "Companies"), expected);
     assert_eq!((rehearsal.effects("create"), rehearsal.effects("update")), (5, 4));
     let seen = rehearsal.requests();
-    let again = import(&rehearsal, "companies.csv", "nethunt:Companies", PARENTS, 1);
+    let again = import(&rehearsal, "companies.csv", "nethunt:Companies", &linking("Parent", "reject"), 1);
     assert_eq!(again.count("unchanged"), 5, "{}", again.transcript());
     assert!(rehearsal.writes_since(seen).is_empty());
 }
@@ -380,7 +352,7 @@ fn a_load_that_is_killed_while_it_links_goes_on_to_the_same_end() {
     for kill_at in [1, 5, 12, 14, 20] {
         let rehearsal = Rehearsal::new("[[fault]]\nkind = \"slow_body\"\nmethod = \"POST\"\nslow_ms = 30\n");
         rehearsal.file("companies.csv", &file);
-        rehearsal.file("map.toml", PARENTS);
+        rehearsal.file("map.toml", linking("Parent", "reject"));
         let life =
             rehearsal.spawn(["import", "companies.csv", "nethunt:Companies", "-m", "map.toml", "--yes"]);
         rehearsal.wait_until("enough is sent", |now| {
@@ -408,7 +380,7 @@ fn a_link_that_cannot_be_is_said_before_anything_is_read() {
         ("nethunt:Companies\", by = \"_source_id", "can be made by `_source_id` alone"),
     ];
     for (link, said) in cases {
-        let mapping = DEALS.replace("MISSING", "create").replace("nethunt:Companies\", by = \"Name", link);
+        let mapping = linking("Company", "create").replace("nethunt:Companies\", by = \"Name", link);
         rehearsal.file("map.toml", mapping);
         let out =
             rehearsal.ferry(["import", "deals.csv", "nethunt:Deals", "-m", "map.toml", "--yes"]).expect(2);

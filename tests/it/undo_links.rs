@@ -4,33 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::accounts::{assert_balanced, result_rows, run_of};
+use crate::accounts::{assert_balanced, linking, record_id, result_rows, run_of};
 use crate::support::{Output, Rehearsal};
-
-const DEALS: &str = r#"
-[mapping]
-key = ["Name"]
-[[field]]
-to = "Name"
-from = "name"
-[[field]]
-to = "Company"
-from = "company"
-link = { stream = "nethunt:Companies", by = "Name", missing = "create" }
-"#;
-
-/// Companies that link to others of their own folder.
-const PARENTS: &str = r#"
-[mapping]
-key = ["Name"]
-[[field]]
-to = "Name"
-from = "name"
-[[field]]
-to = "Parent"
-from = "parent"
-link = { stream = "nethunt:Companies", by = "Name", missing = "create" }
-"#;
 
 /// Notes of contacts that are made for them.
 const NOTES: &str = r#"
@@ -68,19 +43,15 @@ fn newest(rehearsal: &Rehearsal) -> String {
     run.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-fn id(record: &Value) -> String {
-    ["recordId", "id"].iter().find_map(|key| record[*key].as_str()).unwrap().to_owned()
-}
-
 /// Everything in both folders, by id.
 fn content(rehearsal: &Rehearsal) -> BTreeMap<String, Value> {
     let folders = ["Companies", "Deals"].into_iter().flat_map(|folder| rehearsal.records(folder));
-    folders.map(|record| (id(&record), record["fields"].clone())).collect()
+    folders.map(|record| (record_id(&record), record["fields"].clone())).collect()
 }
 
 fn company(rehearsal: &Rehearsal, name: &str) -> String {
     let companies = rehearsal.records("Companies");
-    id(companies.iter().find(|record| record["fields"]["Name"] == name).unwrap())
+    record_id(companies.iter().find(|record| record["fields"]["Name"] == name).unwrap())
 }
 
 /// Somebody else makes a record.
@@ -97,7 +68,7 @@ fn what_was_made_in_another_stream_goes_after_the_rows_that_link_to_it() {
     make(&rehearsal, "Companies", &json!({"Name": "ACME"}));
     let before = content(&rehearsal);
     rehearsal.file("rows.csv", "name,company\nOne,ACME\nTwo,Globex\nThree,globex\nFour,Initech\n");
-    let run = import(&rehearsal, DEALS, "nethunt:Deals");
+    let run = import(&rehearsal, &linking("Company", "create"), "nethunt:Deals");
     let after = content(&rehearsal);
     assert_eq!(after.len(), 7);
 
@@ -144,7 +115,7 @@ fn what_was_made_in_another_stream_goes_after_the_rows_that_link_to_it() {
 fn what_others_changed_or_link_to_since_stays_and_is_listed() {
     let rehearsal = Rehearsal::new("");
     rehearsal.file("rows.csv", "name,company\nOne,Globex\nTwo,Initech\nThree,Umbrella\nFour,Hooli\n");
-    let run = import(&rehearsal, DEALS, "nethunt:Deals");
+    let run = import(&rehearsal, &linking("Company", "create"), "nethunt:Deals");
     let [edited, linked, kept] = ["Globex", "Initech", "Umbrella"].map(|name| company(&rehearsal, name));
     let action = json!({"fieldActions": {"Domain": {"overwrite": true, "add": "globex.example"}}});
     let path = format!("/zapier/actions/update-record/{edited}?overwrite=false");
@@ -152,7 +123,7 @@ fn what_others_changed_or_link_to_since_stays_and_is_listed() {
     make(&rehearsal, "Deals", &json!({"Name": "Foreign", "Company": [linked]}));
     // A row that stays keeps what it links to.
     let deals = rehearsal.records("Deals");
-    let three = id(deals.iter().find(|record| record["fields"]["Name"] == "Three").unwrap());
+    let three = record_id(deals.iter().find(|record| record["fields"]["Name"] == "Three").unwrap());
     rehearsal.service("POST", &format!("/zapier/actions/create-comment/{three}"), &json!({"text": "call"}));
 
     let out = rehearsal.json(["undo", &run, "--yes"]).expect(1);
@@ -164,7 +135,8 @@ fn what_others_changed_or_link_to_since_stays_and_is_listed() {
     assert!(reason(&edited).contains("holds `globex.example`"), "{listed:?}");
     assert!(reason(&linked).contains("links to it in `Company`"), "{listed:?}");
     assert!(reason(&kept).contains("links to it in `Company`"), "{listed:?}");
-    let left: Vec<Value> = rehearsal.records("Companies").iter().map(|record| json!(id(record))).collect();
+    let left: Vec<Value> =
+        rehearsal.records("Companies").iter().map(|record| json!(record_id(record))).collect();
     assert!(left.len() == 3 && [&edited, &linked, &kept].iter().all(|id| left.contains(&json!(id))));
     let conflicts = result_rows(&run_of(&rehearsal, &out), "conflicts.csv");
     assert_eq!((conflicts.len(), conflicts[0]["_ferry_id"].as_str()), (1, three.as_str()));
@@ -176,7 +148,7 @@ fn what_was_made_in_the_same_stream_goes_too() {
     make(&rehearsal, "Companies", &json!({"Name": "ACME"}));
     let before = content(&rehearsal);
     rehearsal.file("rows.csv", "name,parent\nOne,ACME\nTwo,Globex\nThree,Initech\nACME,Globex\n");
-    let run = import(&rehearsal, PARENTS, "nethunt:Companies");
+    let run = import(&rehearsal, &linking("Parent", "create"), "nethunt:Companies");
     let edited = company(&rehearsal, "Initech");
     let out = rehearsal.json(["undo", &run, "-n"]).expect(0);
     assert_eq!((out.count("deleted"), out.count("updated")), (5, 1), "{}", out.transcript());
@@ -193,7 +165,7 @@ fn what_was_made_in_the_same_stream_goes_too() {
 #[test]
 fn contacts_that_were_made_for_notes_go_with_them() {
     let rehearsal = Rehearsal::generated("", 5);
-    let ids = |rehearsal: &Rehearsal| -> Vec<String> { rehearsal.contacts().iter().map(id).collect() };
+    let ids = |rehearsal: &Rehearsal| -> Vec<String> { rehearsal.contacts().iter().map(record_id).collect() };
     let before = ids(&rehearsal);
     rehearsal.file("rows.csv", "text,contact\nhello,Zuckerkandl\nagain,Zuckerkandl\nbye,Quux\n");
     let run = import(&rehearsal, NOTES, "nimble:notes");
@@ -219,7 +191,7 @@ fn a_run_that_was_killed_while_it_made_them_is_taken_back() {
     let before = content(&rehearsal);
     rehearsal.file("rows.csv", "name,company\nOne,Globex\nTwo,Initech\nThree,Umbrella\n");
     rehearsal.faults(fault);
-    let life = rehearsal.spawn(mapped(&rehearsal, DEALS, "nethunt:Deals"));
+    let life = rehearsal.spawn(mapped(&rehearsal, &linking("Company", "create"), "nethunt:Deals"));
     rehearsal.wait_until("companies are lost", |now| now.effects("create") >= 2);
     assert!(life.kill_9(), "it ended before it could be killed");
     rehearsal.faults("");
@@ -235,7 +207,7 @@ fn a_killed_undo_goes_on_and_takes_them_back() {
     let rehearsal = Rehearsal::new("").set("FERRY_CONCURRENCY", "1");
     let before = content(&rehearsal);
     rehearsal.file("rows.csv", format!("name,company\n{rows}"));
-    let run = import(&rehearsal, DEALS, "nethunt:Deals");
+    let run = import(&rehearsal, &linking("Company", "create"), "nethunt:Deals");
     rehearsal.faults(SLOW);
     let mut command = vec!["undo", run.as_str(), "--yes"];
     for writes in [1, 6, 2] {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::accounts::{assert_balanced, result_rows, run_of};
+use crate::accounts::{assert_balanced, linking, record_id, result_rows, run_of};
 use crate::support::{Output, Rehearsal};
 
 const ROWS: usize = 70;
@@ -95,7 +95,7 @@ fn meddle(
         }
         let records = rehearsal.records("Contacts");
         let record = records.iter().find(|record| record["fields"]["Name"] == name).unwrap();
-        record["recordId"].as_str().or(record["id"].as_str()).unwrap().to_owned()
+        record_id(record)
     };
     meanwhile(rehearsal, &id("Row 003"), &id("Row 008"));
     life.wait()
@@ -168,22 +168,10 @@ fn a_verification_that_was_killed_goes_on() {
     }
 }
 
-const DEALS: &str = r#"
-[mapping]
-key = ["Name"]
-[[field]]
-to = "Name"
-from = "name"
-[[field]]
-to = "Company"
-from = "company"
-link = { stream = "nethunt:Companies", by = "Name", missing = "create" }
-"#;
-
 #[test]
 fn records_made_for_links_are_planned_read_back_and_counted_apart() {
     let rehearsal = Rehearsal::new("[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 20\n");
-    rehearsal.file("map.toml", DEALS);
+    rehearsal.file("map.toml", linking("Company", "create"));
     rehearsal.file("rows.csv", "name,company\nOne,Globex\nTwo,Initech\nThree,Globex\n");
     let plan = ["plan", "rows.csv", "nethunt:Deals", "-m", "map.toml"];
     let out = rehearsal.json(plan).expect(0);
@@ -211,7 +199,7 @@ fn records_made_for_links_are_planned_read_back_and_counted_apart() {
     rehearsal.wait_until("all are made", |now| now.effects("create") >= before + 4);
     let companies = rehearsal.records("Companies");
     let hooli = companies.iter().find(|record| record["fields"]["Name"] == "Hooli").unwrap();
-    let id = ["recordId", "id"].iter().find_map(|key| hooli[*key].as_str()).unwrap();
+    let id = record_id(hooli);
     let action = json!({"overwrite": true, "add": "Altered"});
     let path = format!("/zapier/actions/update-record/{id}?overwrite=false");
     rehearsal.service("POST", &path, &json!({"fieldActions": {"Name": action}}));
@@ -220,6 +208,9 @@ fn records_made_for_links_are_planned_read_back_and_counted_apart() {
     let counts = ["created", "verified", "linked_created", "linked_verified"].map(|key| out.count(key));
     assert_eq!(counts, [2, 2, 2, 1], "{}", out.transcript());
     let rows = result_rows(&run_of(&rehearsal, &out), "differences.csv");
-    assert_eq!((rows.len(), rows[0]["_ferry_row"].as_str(), rows[0]["_ferry_id"].as_str()), (1, "", id));
+    assert_eq!(
+        (rows.len(), rows[0]["_ferry_row"].as_str(), rows[0]["_ferry_id"].as_str()),
+        (1, "", id.as_str())
+    );
     assert!(rows[0]["_ferry_reason"].contains("made in nethunt:Companies for links"), "{rows:?}");
 }

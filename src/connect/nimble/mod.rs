@@ -20,6 +20,7 @@ mod fields;
 mod linked;
 mod literal;
 mod notes;
+mod one_answer;
 mod options;
 mod plain_row;
 mod plan;

@@ -4,15 +4,14 @@
 //! section 13), and taken from there.
 
 use super::api::{Api, Query, failed};
-use super::options;
+use super::{one_answer, options};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Failure;
-use crate::record::census::Census;
 use crate::record::schema::{FieldSpec, Kind, Schema};
-use crate::record::{Field, RawRecord, Record, to_text};
+use crate::record::{Field, Record, to_text};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -118,28 +117,9 @@ impl Source for Users {
     /// One answer has all of them, so it is whole by itself.
     fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
         options::only(selection, USERS, &[])?;
-        let mut users = self.list()?;
-        let all = users.len() as u64;
-        staging.expect(all);
-        let limit = selection.limit.unwrap_or(all);
-        users.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let mut census = Census::default();
-        let raw = |user: Value| {
-            let known = record(&user).unwrap_or_default();
-            census.add(&known);
-            RawRecord { id: known.id, kind: known.kind, created: None, updated: None, raw: user.to_string() }
-        };
-        let records: Vec<_> = users.into_iter().map(raw).collect();
-        if !staging.is_done("users") {
-            staging.page("users", records, census)?;
-        }
-        Ok(match selection.expect {
-            _ if limit < all => Completeness::Unproven(format!("a sample of {limit} users was asked for")),
-            Some(expected) if expected != all => {
-                Completeness::Incomplete(format!("{expected} users were expected, {all} were read"))
-            }
-            _ => Completeness::Complete,
-        })
+        let users = self.list()?;
+        let users = users.into_iter().map(|user| (record(&user).unwrap_or_default(), user.to_string()));
+        one_answer::stage("users", users.collect(), selection, staging)
     }
 }
 

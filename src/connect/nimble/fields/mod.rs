@@ -17,15 +17,14 @@ pub(super) use decode::{FIELDS, schema};
 pub(super) use sections::{Kind as SectionKind, Sections, schema as sections_schema};
 
 use super::api::Api;
-use super::options;
+use super::{one_answer, options};
 use crate::account::Account;
 use crate::error::Result;
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
-use crate::record::census::Census;
 use crate::record::schema::{FieldRef, Schema};
-use crate::record::{RawRecord, Record, canonical, to_text};
+use crate::record::{RawRecord, Record};
 use crate::transform::draft::Reject;
 use catalog::{Catalog, Entry};
 use decode::{FieldDecoder, record};
@@ -66,8 +65,7 @@ impl Fields {
 }
 
 fn raw(entry: &Entry) -> RawRecord {
-    let Record { id, kind, .. } = record(entry);
-    RawRecord { id, kind, created: None, updated: None, raw: entry.raw.to_string() }
+    one_answer::raw(record(entry), entry.raw.to_string())
 }
 
 impl Source for Fields {
@@ -91,22 +89,9 @@ impl Source for Fields {
 
     fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
         options::only(selection, FIELDS, &[])?;
-        let entries = &self.catalog()?.entries;
-        let limit = usize::try_from(selection.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-        staging.expect(entries.len() as u64);
-        let mut census = Census::default();
-        entries.iter().take(limit).for_each(|entry| census.add(&record(entry)));
-        if !staging.is_done("fields") {
-            staging.page("fields", entries.iter().take(limit).map(raw).collect(), census)?;
-        }
-        let all = entries.len();
-        Ok(match selection.expect {
-            _ if limit < all => Completeness::Unproven(format!("a sample of {limit} fields was asked for")),
-            Some(expected) if expected != all as u64 => {
-                Completeness::Incomplete(format!("{expected} fields were expected, {all} were read"))
-            }
-            _ => Completeness::Complete,
-        })
+        let entries = self.catalog()?.entries.iter();
+        let entries = entries.map(|entry| (record(entry), entry.raw.to_string()));
+        one_answer::stage("fields", entries.collect(), selection, staging)
     }
 }
 
@@ -154,13 +139,7 @@ impl Target for Fields {
     }
 
     fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {
-        let wanted = canonical::key(value);
-        self.now(|entry| {
-            let record = record(entry);
-            let held = record.values(&place.name, "").map(to_text).map(Value::String);
-            held.chain(record.id.clone().filter(|_| place.name == "_id").map(Value::String))
-                .any(|held| canonical::key(&held) == wanted)
-        })
+        self.now(|entry| one_answer::holds_in(&record(entry), place, value))
     }
 
     fn holds(&self, operation: &Operation, record: &Record) -> bool {

@@ -1,6 +1,7 @@
 //! Groups and tabs as records.
 
 use crate::connect::nimble::fields::catalog::{Catalog, Entry, Era, Group, Tab, same_name};
+use crate::connect::nimble::one_answer;
 use crate::extract::Decode;
 use crate::record::schema::{FieldSpec, Kind as Holds, Schema};
 use crate::record::{Field, RawRecord, Record};
@@ -41,6 +42,14 @@ impl Kind {
         match self {
             Self::Group => "nimble:groups",
             Self::Tab => "nimble:tabs",
+        }
+    }
+
+    /// What the records are called, in the plural.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Group => "groups",
+            Self::Tab => "tabs",
         }
     }
 
@@ -122,9 +131,12 @@ impl Section {
 
     /// As it is staged.
     pub(super) fn raw(&self) -> RawRecord {
-        let Record { id, kind, .. } = self.record();
-        let raw = serde_json::to_string(self).unwrap_or_default();
-        RawRecord { id, kind, created: None, updated: None, raw }
+        one_answer::raw(self.record(), self.written())
+    }
+
+    /// As it is written down.
+    pub(super) fn written(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// As a record.

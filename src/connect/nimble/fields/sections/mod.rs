@@ -16,14 +16,13 @@ pub(in crate::connect::nimble) use decode::{Kind, schema};
 use super::catalog::{Catalog, Era};
 use crate::account::Account;
 use crate::connect::nimble::api::Api;
-use crate::connect::nimble::options;
+use crate::connect::nimble::{one_answer, options};
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
-use crate::record::census::Census;
 use crate::record::schema::{FieldRef, Schema};
-use crate::record::{RawRecord, Record, canonical, to_text};
+use crate::record::{RawRecord, Record};
 use crate::transform::draft::Reject;
 use decode::{Section, SectionDecoder};
 use serde_json::Value;
@@ -96,23 +95,8 @@ impl Source for Sections {
     fn extract(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
         options::only(selection, self.kind.stream(), &[])?;
         let sections = Section::all(self.catalog()?, self.kind);
-        let (all, limit) = (sections.len(), selection.limit.unwrap_or(u64::MAX));
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        staging.expect(all as u64);
-        let mut census = Census::default();
-        sections.iter().take(limit).for_each(|section| census.add(&section.record()));
-        if !staging.is_done(self.kind.word()) {
-            let rows = sections.iter().take(limit).map(Section::raw).collect();
-            staging.page(self.kind.word(), rows, census)?;
-        }
-        let what = format!("{}s", self.kind.word());
-        Ok(match selection.expect {
-            _ if limit < all => Completeness::Unproven(format!("a sample of {limit} {what} was asked for")),
-            Some(expected) if expected != all as u64 => {
-                Completeness::Incomplete(format!("{expected} {what} were expected, {all} were read"))
-            }
-            _ => Completeness::Complete,
-        })
+        let sections = sections.iter().map(|section| (section.record(), section.written()));
+        one_answer::stage(self.kind.words(), sections.collect(), selection, staging)
     }
 }
 
@@ -163,13 +147,7 @@ impl Target for Sections {
     }
 
     fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {
-        let wanted = canonical::key(value);
-        self.now(|section| {
-            let record = section.record();
-            let held = record.values(&place.name, "").map(to_text).map(Value::String);
-            held.chain(record.id.clone().filter(|_| place.name == "_id").map(Value::String))
-                .any(|held| canonical::key(&held) == wanted)
-        })
+        self.now(|section| one_answer::holds_in(&section.record(), place, value))
     }
 
     fn holds(&self, operation: &Operation, record: &Record) -> bool {
