@@ -16,9 +16,8 @@ use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
 use crate::load::journal::{Journal, Outcome, Pending};
-use crate::load::keys;
+use crate::load::keys::{self, KeyField};
 use crate::load::limit::FailureLimit;
-use crate::record::schema::FieldRef;
 use crate::report::counts::{load_counts, planned_counts};
 use crate::report::plan::plan_view;
 use crate::report::summary::Status;
@@ -145,7 +144,10 @@ fn send(
     let others = prepared.others;
     let fresh_until = saved.made.map_or_else(Instant::now, |made| made + FRESH);
     prepared.linked.send_missing(context, fresh_until, journal)?;
-    let keys = planning::keys(prepared, job)?;
+    let keys = match planning::saved_keys(journal)? {
+        keys if keys.is_empty() => planning::keys(prepared, job)?,
+        keys => keys,
+    };
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
     let unproven = matches!(saved.completeness, Completeness::Unproven(_));
@@ -192,7 +194,7 @@ fn send(
 /// did not show it.
 pub(super) fn look_first(
     stream: &Stream,
-    keys: &[Vec<FieldRef>],
+    keys: &[Vec<KeyField>],
     pending: &Pending,
 ) -> Result<Option<String>> {
     let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else {
@@ -202,9 +204,9 @@ pub(super) fn look_first(
     let Some(places) = alternative.parse().ok().and_then(|index: usize| keys.get(index)) else {
         return Ok(None);
     };
-    let (Some(place), Some(first)) = (places.first(), key.split('\u{1f}').next()) else { return Ok(None) };
+    let (Some(field), Some(first)) = (places.first(), key.split('\u{1f}').next()) else { return Ok(None) };
     let decode = stream.source.decoder();
-    for raw in stream.target()?.look_up(place, &Value::from(first))? {
+    for raw in stream.target()?.look_up(&field.place, &Value::from(first))? {
         let Ok(record) = decode.decode(&raw.raw) else { continue };
         if keys::of_record(&record, places).iter().any(|found| found == key) {
             return Ok(raw.id);

@@ -11,14 +11,13 @@ mod sending;
 mod sweep;
 
 use super::journal::{Journal, Pending};
-use super::keys;
+use super::keys::{self, KeyField};
 use super::limit::FailureLimit;
 use super::marker::Marker;
 use super::target::{Candidate, OperationKind, ReadMark, Target};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
 use crate::record::Record;
-use crate::record::schema::FieldRef;
 use crate::stop::Stop;
 use jiff::Timestamp;
 use sending::Round;
@@ -35,7 +34,7 @@ pub struct Apply<'a> {
     /// Reads the target's records.
     pub decode: &'a dyn Decode,
     /// Key alternatives of the load.
-    pub keys: &'a [Vec<FieldRef>],
+    pub keys: &'a [Vec<KeyField>],
     /// Where the plan's read began and ended.
     pub mark: &'a ReadMark,
     /// Requests in flight at most.
@@ -110,7 +109,7 @@ impl Apply<'_> {
         }
         *due = None;
         // Keys that name what the records belong to are only taken there: nothing else needs to be listed.
-        let in_place = self.keys.iter().all(|key| key.iter().any(|place| self.target.lists_by(place)));
+        let in_place = self.keys.iter().all(|key| key.iter().any(|field| self.target.lists_by(&field.place)));
         let mut taken = Vec::new();
         if in_place {
             let mut after = 0;

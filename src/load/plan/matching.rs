@@ -6,9 +6,8 @@ use crate::error::Result;
 use crate::extract::Completeness;
 use crate::load::current::Current;
 use crate::load::journal::Outcome;
-use crate::load::keys;
+use crate::load::keys::{self, KeyField};
 use crate::load::merge::OnConflict;
-use crate::record::schema::FieldRef;
 use crate::record::{Record, to_text};
 use crate::transform::draft::{Draft, TargetField};
 
@@ -29,7 +28,7 @@ pub struct Matching {
     /// What may be done.
     pub mode: Mode,
     /// Key alternatives in order; none means by `_id` alone.
-    pub keys: Vec<Vec<FieldRef>>,
+    pub keys: Vec<Vec<KeyField>>,
     /// Whether a row whose keys are all blank creates a record instead of being rejected.
     pub blank_key_creates: bool,
     /// Whether the rows are a sheet's without a mapping: a record that changed after the row's `_updated` is then a
@@ -221,8 +220,8 @@ fn id_of(draft: &Draft, fields: &[TargetField]) -> Option<String> {
     (!id.is_empty()).then(|| id.to_owned())
 }
 
-fn key_name(places: &[FieldRef]) -> String {
-    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+fn key_name(key: &[KeyField]) -> String {
+    key.iter().map(|field| field.place.to_string()).collect::<Vec<_>>().join(" + ")
 }
 
 fn shown(key: &str) -> String {
