@@ -190,25 +190,31 @@ fn send(
     if failures.is_over() && journal.open_operations()? == 0 { Ok(()) } else { sent }
 }
 
-/// The record that already has a create's key, although the plan's read, which is not proven to be complete,
+/// The record that already has one of a create's keys, although the plan's read, which is not proven to be complete,
 /// did not show it.
 pub(super) fn look_first(
     stream: &Stream,
     keys: &[Vec<KeyField>],
     pending: &Pending,
 ) -> Result<Option<String>> {
-    let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else {
-        return Ok(None);
-    };
-    let Some((alternative, key)) = class.split_once(' ') else { return Ok(None) };
-    let Some(places) = alternative.parse().ok().and_then(|index: usize| keys.get(index)) else {
-        return Ok(None);
-    };
-    let (Some(field), Some(first)) = (places.first(), key.split('\u{1f}').next()) else { return Ok(None) };
+    for class in pending.class.iter().chain(&pending.further) {
+        if let Some((alternative, key)) = keys::of_class(class)
+            && let Some(fields) = keys.get(alternative)
+            && let Some(id) = has_key(stream, fields, key)?
+        {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// A record that has a key.
+fn has_key(stream: &Stream, fields: &[KeyField], key: &str) -> Result<Option<String>> {
+    let (Some(field), Some(first)) = (fields.first(), key.split('\u{1f}').next()) else { return Ok(None) };
     let decode = stream.source.decoder();
     for raw in stream.target()?.look_up(&field.place, &Value::from(first))? {
         let Ok(record) = decode.decode(&raw.raw) else { continue };
-        if keys::of_record(&record, places).iter().any(|found| found == key) {
+        if keys::of_record(&record, fields).iter().any(|found| found == key) {
             return Ok(raw.id);
         }
     }

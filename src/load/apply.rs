@@ -55,13 +55,13 @@ pub struct Apply<'a> {
     pub failures: &'a FailureLimit,
     /// Rows after this one are left for later.
     pub until_row: u64,
-    /// Asked before each create of a plan made on an unproven read: the record that already has its key.
+    /// Asked before each create of a plan made on an unproven read: the record that already has one of its keys.
     pub look_first: Option<&'a LookFirst<'a>>,
     /// Told how many rows have their outcome, now and then.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// Looks for a record that already has a create's key.
+/// Looks for a record that already has one of a create's keys.
 pub type LookFirst<'a> = dyn Fn(&Pending) -> Result<Option<String>> + Sync + 'a;
 
 impl Apply<'_> {
@@ -159,7 +159,7 @@ impl Apply<'_> {
     /// The keyed classes that a record belongs to.
     fn classes_of(&self, record: &Record) -> HashSet<String> {
         let keys = self.keys.iter().enumerate().flat_map(|(alternative, places)| {
-            keys::of_record(record, places).into_iter().map(move |key| format!("key {alternative} {key}"))
+            keys::of_record(record, places).into_iter().map(move |key| keys::class(alternative, &key))
         });
         keys.collect()
     }

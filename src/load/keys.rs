@@ -51,6 +51,19 @@ pub fn of_draft(draft: &Draft, fields: &[TargetField], alternative: &[KeyField])
     }))
 }
 
+/// The class of the rows that have a key under an alternative.
+#[must_use]
+pub fn class(alternative: usize, key: &str) -> String {
+    format!("key {alternative} {key}")
+}
+
+/// The alternative and the key of a class; none where it is one of equal content.
+#[must_use]
+pub fn of_class(class: &str) -> Option<(usize, &str)> {
+    let (alternative, key) = class.strip_prefix("key ")?.split_once(' ')?;
+    Some((alternative.parse().ok()?, key))
+}
+
 /// Several folded values as one composite key.
 #[must_use]
 pub fn joined(values: &[&str]) -> String {

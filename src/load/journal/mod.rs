@@ -10,6 +10,7 @@ mod canary;
 mod deletions;
 mod doubts;
 mod earlier;
+mod keys;
 mod links;
 mod looks;
 mod merges;
@@ -68,6 +69,8 @@ pub struct Pending {
     pub id: Option<String>,
     /// The class of a create.
     pub class: Option<String>,
+    /// The classes of its further keys, where they were asked for ([`Journal::further_keys`]).
+    pub further: Vec<String>,
 }
 
 /// An operation in doubt.
@@ -117,7 +120,12 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn new(db: Connection) -> Result<Self> {
-        db.execute_batch(&format!("BEGIN; {TABLES} {} {} COMMIT;", links::TABLES, doubts::TABLES))?;
+        db.execute_batch(&format!(
+            "BEGIN; {TABLES} {} {} {} COMMIT;",
+            links::TABLES,
+            keys::TABLES,
+            doubts::TABLES
+        ))?;
         Ok(Self { db, seen: ("main", "target_seen".to_owned()) })
     }
 
@@ -146,6 +154,7 @@ impl Journal {
     pub fn clear(&self) -> Result<()> {
         let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_body; DELETE FROM load_also; DELETE FROM load_merge; DELETE FROM load_fact;";
         self.db.execute_batch(links::CLEAR)?;
+        self.db.execute_batch(keys::CLEAR)?;
         self.db.execute_batch(doubts::CLEAR)?;
         Ok(self.db.execute_batch(sql)?)
     }
@@ -340,27 +349,6 @@ impl Journal {
         Ok(())
     }
 
-    /// Puts creates of a class that were sent before, and not found, in doubt again.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn doubt_missed_creates(&self, class: &str) -> Result<usize> {
-        let sql = "UPDATE load_op SET state = 'doubt'
-                   WHERE state = 'planned' AND kind = 'create' AND misses > 0 AND row IN
-                       (SELECT row FROM load_row WHERE class = ? AND outcome IS NULL)";
-        Ok(self.db.prepare_cached(sql)?.execute([class])?)
-    }
-
-    /// Gives rows of a class whose create was not sent yet the outcome conflict.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn refuse_planned_creates(&self, class: &str, why: &str) -> Result<usize> {
-        let sql = "UPDATE load_row SET outcome = ?, reason = ? WHERE class = ? AND outcome IS NULL AND row IN
-                       (SELECT row FROM load_op WHERE state = 'planned' AND kind = 'create')";
-        Ok(self.db.prepare_cached(sql)?.execute(params![Outcome::Conflict.word(), why, class])?)
-    }
-
     /// Whether this run created or adopted the record, or knows it as made on the side.
     ///
     /// # Errors
@@ -432,5 +420,12 @@ fn pending(row: &Row<'_>) -> rusqlite::Result<Result<Pending>> {
         Ok(Operation { kind: kind_of(&kind), body: parsed(&body)?, before: parsed(&before)? })
     };
     let (row_number, seq, id, class) = (row.get(0)?, row.get(1)?, row.get(5)?, row.get(6)?);
-    Ok(operation().map(|operation| Pending { row: row_number, seq, operation, id, class }))
+    Ok(operation().map(|operation| Pending {
+        row: row_number,
+        seq,
+        operation,
+        id,
+        class,
+        further: Vec::new(),
+    }))
 }

@@ -55,8 +55,8 @@ pub struct Tally {
 
 /// A row with its match, before the comparison.
 pub(super) enum Matched {
-    /// A new record, with the class of its key.
-    Create(Option<String>),
+    /// A new record, with the class of its first key and those of its further ones.
+    Create(Option<String>, Vec<String>),
     /// A record that is there.
     Existing(Box<Record>),
     /// Certain already, on what field and why.
@@ -100,7 +100,7 @@ fn by_key(
     tally: &mut Tally,
 ) -> Result<Matched> {
     let matching = materials.matching;
-    let mut class = None;
+    let mut classes = Vec::new();
     let mut blank = true;
     for (alternative, places) in matching.keys.iter().enumerate() {
         let keys = keys::of_draft(draft, materials.fields, places);
@@ -113,7 +113,7 @@ fn by_key(
             tally.doubled += 1;
             return Ok(Matched::Settled(Outcome::Rejected, Some(key_name(places)), why));
         }
-        class = class.or_else(|| Some(format!("key {alternative} {}", keys[0])));
+        classes.extend(keys.iter().map(|key| keys::class(alternative, key)));
         match current.by_keys(alternative, &keys)?.as_slice() {
             [] => {}
             [id] => return existing(materials, current, row, id, false, tally),
@@ -135,10 +135,10 @@ fn by_key(
             "the key is blank; `blank_key = \"create\"` in the mapping would create a record".to_owned();
         return Ok(Matched::Settled(Outcome::Rejected, Some(names.join(" / ")), why));
     }
-    Ok(create(materials, class))
+    Ok(create(materials, classes))
 }
 
-fn create(materials: &Materials<'_>, class: Option<String>) -> Matched {
+fn create(materials: &Materials<'_>, classes: Vec<String>) -> Matched {
     if materials.matching.mode == Mode::Update {
         return Matched::Settled(Outcome::Skipped, None, "no record matches, and the mode is update".into());
     }
@@ -146,7 +146,8 @@ fn create(materials: &Materials<'_>, class: Option<String>) -> Matched {
         let why = format!("nothing is created on an incomplete read of the target: {why}");
         return Matched::Settled(Outcome::Skipped, None, why);
     }
-    Matched::Create(class)
+    let mut classes = classes.into_iter();
+    Matched::Create(classes.next(), classes.collect())
 }
 
 fn existing(
