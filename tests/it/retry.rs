@@ -273,3 +273,15 @@ fn rows_that_the_service_refuses_may_stop_a_load_and_resuming_goes_on() {
     assert_eq!((out.count("failed"), out.count("created")), (5, 35), "{}", out.transcript());
     assert_every_row_has_one_result(&run, 40);
 }
+
+#[test]
+fn a_run_that_stopped_before_its_plan_is_to_be_resumed() {
+    let rehearsal = Rehearsal::new("").set("FERRY_NETHUNT_KEY", "wrong");
+    let out = import(&rehearsal).expect(5);
+    let runs = || std::fs::read_dir(rehearsal.path(".ferry/runs")).unwrap().count();
+    let (run, known) = (run_name(&out), runs());
+    let out = rehearsal.json(["retry", &run, "--yes"]).expect(2);
+    assert!(out.stderr.contains("stopped before its plan was made"), "{}", out.transcript());
+    assert!(out.stderr.contains(&format!("ferry resume {run}")), "{}", out.transcript());
+    assert_eq!(runs(), known, "no run is left behind");
+}
