@@ -31,9 +31,12 @@ pub struct Tally {
     /// How many values were.
     #[serde(default)]
     pub texts: u64,
-    /// How many of those were an e-mail address in angle brackets, with a name before it or without.
+    /// How many of those were an e-mail address.
     #[serde(default)]
     pub addresses: u64,
+    /// How many of those stood in angle brackets, with a name before them or without.
+    #[serde(default)]
+    pub bracketed: u64,
     /// How many of those had no name.
     #[serde(default)]
     pub nameless: u64,
@@ -155,9 +158,11 @@ impl Tally {
             return;
         }
         self.texts += 1;
-        if text.ends_with('>') && canonical::email_address(text).is_some() {
+        if text.contains('@') && canonical::email_address(text).is_some() {
+            let bracketed = text.ends_with('>');
             self.addresses += 1;
-            self.nameless += u64::from(text.starts_with('<'));
+            self.bracketed += u64::from(bracketed);
+            self.nameless += u64::from(bracketed && text.starts_with('<'));
         }
         let bytes = text.as_bytes();
         self.instants += u64::from(bytes.len() >= 17 && bytes[10] == b'T' && text.ends_with('Z'));
@@ -166,6 +171,7 @@ impl Tally {
     fn merge(&mut self, other: Tally) {
         self.texts += other.texts;
         self.addresses += other.addresses;
+        self.bracketed += other.bracketed;
         self.nameless += other.nameless;
         self.instants += other.instants;
         self.filled += other.filled;
@@ -230,8 +236,9 @@ mod tests {
         }
         let mut twice = tally.clone();
         twice.merge(tally.clone());
-        assert_eq!((tally.texts, tally.addresses, tally.nameless, tally.instants), (6, 2, 1, 1));
-        assert_eq!((twice.texts, twice.addresses, twice.nameless, twice.instants), (12, 4, 2, 2));
+        let counts =
+            |tally: &Tally| [tally.texts, tally.addresses, tally.bracketed, tally.nameless, tally.instants];
+        assert_eq!((counts(&tally), counts(&twice)), ([6, 3, 2, 1, 1], [12, 6, 4, 2, 2]));
     }
 
     #[test]

@@ -40,8 +40,11 @@ impl Likeness {
         }
         let Some(tally) = tally.filter(|tally| tally.texts > 0) else { return Self::Shown };
         let most = |count: u64| count.saturating_mul(2) > tally.texts;
-        if most(tally.addresses) {
-            return if multi || tally.nameless > 0 { Self::Address } else { Self::Named };
+        if (multi && most(tally.addresses)) || (most(tally.bracketed) && tally.nameless > 0) {
+            return Self::Address;
+        }
+        if most(tally.bracketed) {
+            return Self::Named;
         }
         if most(tally.instants) { Self::Instant } else { Self::Text }
     }
@@ -60,9 +63,8 @@ impl Likeness {
             Self::Text => are_bracketed(first, second),
             Self::Named => same_address(first, second) && (is_nameless(first) || is_nameless(second)),
             Self::Shown => {
-                let tidied = is_bracketed(first) || is_bracketed(second);
                 let named = is_nameless(first) || is_nameless(second) || name(first) == name(second);
-                let address = tidied && named && same_address(first, second);
+                let address = named && same_address(first, second);
                 let time = (is_shown_time(first) || is_shown_time(second)) && same_instant(first, second);
                 address || time
             }
@@ -159,7 +161,7 @@ mod tests {
             (json!(1.0), json!(1), &[Text, Address, Named, Instant, Shown, Any]),
             (json!("v"), json!("V"), &[]),
             (json!("<A@b.org>"), json!("a@B.org"), &[Text, Address, Named, Shown, Any]),
-            (json!("A@b.org"), json!("a@b.org"), &[Address, Named, Any]),
+            (json!("A@b.org"), json!("a@b.org"), &[Address, Named, Shown, Any]),
             (json!("Ann <a@b.org>"), json!("a@b.org"), &[Address, Named, Shown, Any]),
             (json!("Ann <a@b.org>"), json!("<a@b.org>"), &[Address, Named, Shown, Any]),
             (json!("Ann <a@b.org>"), json!("Bob <a@b.org>"), &[Address, Any]),
@@ -188,6 +190,8 @@ mod tests {
             (&["Ann <i@acme.org>"], false, Named),
             (&["Ann <i@acme.org>"], true, Address),
             (&["<i@acme.org>", "Ann <i@acme.org>", "none"], false, Address),
+            (&["i@acme.org", "j@acme.org"], true, Address),
+            (&["i@acme.org", "j@acme.org"], false, Text),
             (&["<i@acme.org>", "none", "unknown"], false, Text),
             (&[ms, ms, "soon"], false, Instant),
             (&[offset, offset], false, Text),
