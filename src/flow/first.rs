@@ -17,6 +17,7 @@ use crate::record::schema::FieldRef;
 use crate::report::links::{link_table, missing_line, write_links};
 use crate::report::{Budget, Summary};
 use crate::run::folder::RunFolder;
+use crate::run::writers::Writer;
 use serde::de::DeserializeOwned;
 use std::time::Instant;
 
@@ -94,6 +95,7 @@ impl LinkedTo {
         let keys: Vec<Vec<FieldRef>> = fact(made, KEYS)?;
         let mark: ReadMark = fact(made, MARK)?;
         let completeness: Completeness = fact(made, COMPLETENESS)?;
+        self.writer.as_ref().map_or(Ok(()), Writer::begin)?;
         let stream = &self.stream;
         let decode = stream.source.decoder();
         let look = |pending: &Pending| look_first(stream, &keys, pending);

@@ -23,6 +23,7 @@ use crate::record::schema::{FieldRef, Side};
 use crate::report::Summary;
 use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
+use crate::run::writers::Writer;
 use crate::transform::mapping::{Bound, Mapping};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -43,7 +44,8 @@ pub(super) struct Prepared<'a> {
     pub(super) bound: Option<Bound>,
     pub(super) others: &'a OtherRuns,
     pub(super) linked: &'a mut Linked,
-    /// When the writer's lock was taken.
+    /// The writer's lock, and when it was taken; none where nothing is to be written.
+    pub(super) writer: Option<&'a Writer>,
     pub(super) locked: Instant,
 }
 
@@ -155,7 +157,8 @@ pub(super) fn save(
     Ok(Saved { mark, completeness, filtered, made: Some(Instant::now()) })
 }
 
-/// Nothing that another run has sent may become visible after a stream was read: that is certain once the settle
+/// Nothing that another run has sent may become visible after a stream was read, or looked at again for what has been
+/// created since: that is certain once the settle
 /// time has passed since the lock was taken, or, where every answer is known, since the last of them wrote. Rows that
 /// are not `matched` with what is there need to wait only for what is in doubt.
 pub(super) fn wait_for_other_runs(
@@ -165,9 +168,16 @@ pub(super) fn wait_for_other_runs(
     matched: bool,
     job: &Job,
 ) -> Result<()> {
-    let open = others.open()?;
-    let rest = if !open.is_empty() {
+    let open = others.open()?.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let lost = others.lost();
+    for folder in &lost {
+        let folder = folder.display();
+        context.reporter.warn(format!("a run died while it wrote to this account: what was in `{folder}`"));
+    }
+    if !open.is_empty() {
         context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
+    }
+    let rest = if !open.is_empty() || !lost.is_empty() {
         (locked + settle).saturating_duration_since(Instant::now())
     } else if matched {
         others.quiet_for().map_or(Duration::ZERO, |quiet| settle.saturating_sub(quiet))
@@ -180,9 +190,9 @@ pub(super) fn wait_for_other_runs(
     }
     context.reporter.note("waiting until everything that the last run wrote is listed");
     if context.stop.wait(rest) {
-        return Err(Error::stopped("stopped before the plan was made"));
+        return Err(Error::stopped("stopped while waiting for what the last run wrote"));
     }
-    Ok(())
+    others.note_waited(locked)
 }
 
 pub(super) type TargetRead = (Staging, Census, Option<Timestamp>);

@@ -49,12 +49,12 @@ from = "email"
 
 /// A place to import to.
 #[derive(Clone, Copy)]
-struct Target<'a> {
-    stream: &'static str,
+pub(crate) struct Target<'a> {
+    pub(crate) stream: &'static str,
     mapping: &'a str,
 }
 
-const TARGETS: [Target<'static>; 2] = [
+pub(crate) const TARGETS: [Target<'static>; 2] = [
     Target { stream: "nethunt:Contacts", mapping: NETHUNT },
     Target { stream: "nimble:contacts", mapping: NIMBLE },
 ];
@@ -305,7 +305,7 @@ fn import(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) -> Output {
     rehearsal.json(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"])
 }
 
-fn prepare(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) {
+pub(crate) fn prepare(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) {
     let mut text = "name,email\n".to_owned();
     for (row, address) in addresses(rows).iter().enumerate() {
         writeln!(text, "Row {row:03},{address}").unwrap();
@@ -314,7 +314,7 @@ fn prepare(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) {
     rehearsal.file("map.toml", target.mapping);
 }
 
-fn addresses(rows: usize) -> Vec<String> {
+pub(crate) fn addresses(rows: usize) -> Vec<String> {
     (0..rows).map(|row| format!("row{row:03}@doubt.example")).collect()
 }
 
@@ -334,7 +334,7 @@ fn create(rehearsal: &Rehearsal, target: Target<'_>, name: &str, email: &str) {
 }
 
 /// The addresses of all records at the target, sorted.
-fn emails(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
+pub(crate) fn emails(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
     let mut found: Vec<String> = if target.stream.starts_with("nimble") {
         rehearsal.contacts().iter().map(|contact| contact_value(contact, "email")).collect()
     } else {

@@ -40,6 +40,7 @@ mod nimble_groups;
 mod nimble_select;
 mod nimble_streams;
 mod oauth;
+mod others;
 mod pace;
 mod people_files;
 mod plan_apply;

@@ -30,8 +30,8 @@ use crate::report::plan::{PlanView, plan_view};
 use crate::report::results::{Origin, write_results};
 use crate::report::{Budget, Rejects, Summary};
 use crate::run::checkpoint;
-use crate::run::lock::{Held, lock_writer};
 use crate::run::parts::StagedRow;
+use crate::run::writers::Writer;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ pub(super) struct Part {
     /// Where the copies and the result files go.
     folder: PathBuf,
     rejects: Rejects,
-    _writer: Option<Held>,
+    writer: Option<Writer>,
 }
 
 impl Made {
@@ -98,11 +98,11 @@ impl Part {
         let stream = work.context.reopen(place)?;
         let account = stream.target()?.account().clone();
         let patience = Duration::from_secs(work.job.load.lock_wait);
-        let writer = || lock_writer(&account, work.folder.name(), patience, &work.context.stop);
-        let _writer = (!work.job.load.dry_run).then(writer).transpose()?;
+        let lock = || Writer::lock(&account, work.folder, patience, &work.context.stop);
+        let writer = (!work.job.load.dry_run).then(lock).transpose()?;
         let others = OtherRuns::of(work.context, &account, &work.entry.name)?;
         let rejects = Rejects::open(&folder)?;
-        Ok(Self { beside: None, stream, others, undone, first, journal, folder, rejects, _writer })
+        Ok(Self { beside: None, stream, others, undone, first, journal, folder, rejects, writer })
     }
 
     pub(super) fn journal(&self) -> &Journal {
@@ -182,7 +182,8 @@ impl Part {
         users: Option<&Self>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
-        let Self { stream, others, undone, first, journal, .. } = self;
+        let Self { stream, others, undone, first, journal, writer, .. } = self;
+        writer.as_ref().map_or(Ok(()), Writer::begin)?;
         let decode = stream.source.decoder();
         let removal = Removal {
             target: &**stream.target()?,
