@@ -93,7 +93,7 @@ impl LinkedTo {
             return Ok(());
         }
         let keys: Vec<Vec<FieldRef>> = fact(made, KEYS)?;
-        let mark: ReadMark = fact(made, MARK)?;
+        let mark = fact::<ReadMark>(made, MARK)?.settling(self.stream.settle);
         let completeness: Completeness = fact(made, COMPLETENESS)?;
         self.writer.as_ref().map_or(Ok(()), Writer::begin)?;
         let stream = &self.stream;

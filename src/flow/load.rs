@@ -62,7 +62,10 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     };
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {
-        Some(saved) => wait_again(context, job, &prepared, &journal).map(|()| saved),
+        Some(saved) => {
+            let mark = saved.mark.clone().settling(stream.settle);
+            wait_again(context, job, &prepared, &journal).map(|()| Saved { mark, ..saved })
+        }
         None => making::make(context, folder, job, &mut prepared, &mut journal, &mut rejects),
     };
     let saved = made.inspect_err(|_| {

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// A stream of a service that can be written to.
 pub trait Target: Send + Sync {
@@ -319,6 +320,15 @@ pub struct ReadMark {
     pub newest_created: Option<Timestamp>,
     /// The settle time in milliseconds: how long a request may take to become visible after its answer was lost.
     pub settle_ms: u64,
+}
+
+impl ReadMark {
+    /// The same mark with a settle time that is at least this.
+    #[must_use]
+    pub fn settling(mut self, settle: Duration) -> Self {
+        self.settle_ms = self.settle_ms.max(u64::try_from(settle.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
 }
 
 /// A record that may be the outcome of a create in doubt.

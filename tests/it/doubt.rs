@@ -218,9 +218,20 @@ fn interrupt_at_the_first_create(rehearsal: &Rehearsal, target: Target<'_>) {
     let life = rehearsal.spawn(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"]);
     rehearsal.wait_until("the create is lost", |now| {
         let entries = now.ledger();
-        entries.iter().any(|entry| entry.is_write() && entry.fault.starts_with("lost_"))
+        entries.iter().any(|entry| entry.is_write() && !entry.fault.is_empty())
     });
     assert!(life.kill_9(), "it ended before it could be killed");
+}
+
+#[test]
+fn a_run_that_is_resumed_with_a_longer_settle_time_keeps_to_it() {
+    let target = TARGETS[1];
+    let late = "[[fault]]\nkind = \"late_commit\"\nmethod = \"POST\"\nlate_commit_ms = 3500\nfirst = 1\n";
+    let rehearsal = Rehearsal::new(late).set("FERRY_SETTLE", "2s");
+    interrupt_at_the_first_create(&rehearsal, target);
+    let out = rehearsal.json(["resume", "--last", "--yes", "--settle", "7s"]).expect(0);
+    assert_eq!(out.count("created"), 1, "{}", out.transcript());
+    assert_eq!(emails(&rehearsal, target), addresses(1));
 }
 
 #[test]

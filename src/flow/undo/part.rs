@@ -296,6 +296,7 @@ fn take_back(
 /// Finds out what became of a journal's rows in doubt. Marks that the run gave its own rows tell for certain.
 fn settle(work: &Work<'_>, stream: &Stream, others: &OtherRuns, made: &mut Made) -> Result<()> {
     let Made { journal, mark, keys } = made;
+    let mark = &mark.clone().settling(stream.settle);
     let marker = match journal.fact(marker::FACT)? {
         Some(name) => Some(Marker::new(&name, &work.entry.name, false, &[], &*stream.source.schema()?)?),
         None => None,
