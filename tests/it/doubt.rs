@@ -235,6 +235,24 @@ fn a_run_that_is_resumed_with_a_longer_settle_time_keeps_to_it() {
 }
 
 #[test]
+fn an_update_that_is_never_answered_nor_carried_out_stays_in_doubt() {
+    for target in TARGETS {
+        let rehearsal = Rehearsal::new("").set("FERRY_SETTLE", "100ms");
+        import(&rehearsal, target, 1).expect(0);
+        rehearsal.file("rows.csv", "name,email\nAnother,row000@doubt.example\n");
+        rehearsal.faults("[[fault]]\nkind = \"lost_request\"\nmethod = \"write\"\n");
+        let seen = rehearsal.requests();
+        let again = ["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"];
+        let out = rehearsal.json(again).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("in_doubt"), out.count("updated")), (1, 0), "{}", out.transcript());
+        assert_eq!(rehearsal.writes_since(seen).len(), 6);
+        let left = result_rows(&run_of(&rehearsal, &out), "indoubt.csv");
+        assert!(left[0]["_ferry_reason"].contains("never carried out"), "{left:?}");
+    }
+}
+
+#[test]
 fn a_row_that_the_service_refuses_fails_with_its_words_and_the_rest_goes_on() {
     let rehearsal = Rehearsal::new("[nethunt]\nunique_fields = [\"Name\"]\n");
     rehearsal.file("map.toml", NETHUNT.replace("to = \"Name\"", "to = \"Name\"\nwrite = \"replace\""));

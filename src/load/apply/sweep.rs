@@ -144,6 +144,11 @@ impl Apply<'_> {
                         journal.refuse(pending.row, pending.seq, &doubtful.answer)?;
                         self.failures.count();
                     }
+                    Some(UpdateState::AsBefore) if doubtful.misses + 1 >= in_doubt::MOST_MISSES => {
+                        let (answer, times) = (&doubtful.answer, doubtful.misses + 1);
+                        let why = format!("{answer}; sent {times} times, never answered, never carried out");
+                        journal.conclude(pending.row, Outcome::InDoubt, Some(&why))?;
+                    }
                     Some(UpdateState::AsBefore) => journal.missed(pending.row, pending.seq)?,
                     Some(UpdateState::Otherwise) => {
                         let why =
