@@ -89,7 +89,8 @@ pub(super) fn make(
     let with =
         With { fields: &fields, keys: &keys, matching: &matching, linking: &linking, time_zone: &time_zone };
     let tally = making.plan_rows(prepared, &mut sides, with, journal, rejects)?;
-    let mark = planning::mark(&mut sides.target, prepared.stream)?;
+    let whole = !sides.searched && prepared.stream.target()?.lists();
+    let mark = planning::mark(&mut sides.target, prepared.stream, whole)?;
     let own = Own {
         census: &sides.target.1,
         mark: &mark,

@@ -218,13 +218,14 @@ pub(super) fn read_stream(
     Ok(((staging, census, Some(began)), completeness))
 }
 
-/// Where a read began and ended.
-pub(super) fn mark(read: &mut TargetRead, stream: &Stream) -> Result<ReadMark> {
+/// Where a read began and ended; `whole`: whether it was of all records.
+pub(super) fn mark(read: &mut TargetRead, stream: &Stream, whole: bool) -> Result<ReadMark> {
     let noted = read.0.note("first_reply")?.as_deref().and_then(instant::parse);
     let newest = read.0.newest_created()?.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     Ok(ReadMark {
         first_reply: noted.or(read.2),
         newest_created: newest,
+        whole,
         settle_ms: u64::try_from(stream.settle.as_millis()).unwrap_or(u64::MAX),
     })
 }

@@ -132,7 +132,7 @@ impl Search {
             progress.add(1);
         }
         let now: Timestamp = stream.client.server_now();
-        let since = ReadMark { first_reply: Some(now - LAG), newest_created: None, settle_ms: 0 };
+        let since = ReadMark { first_reply: Some(now - LAG), ..ReadMark::default() };
         let lately = target.created_since(&since)?.into_iter().map(|candidate| candidate.record);
         keep(staging, "created lately", lately.collect())?;
         progress.finish();

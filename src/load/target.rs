@@ -311,18 +311,39 @@ pub enum Sent {
     Blocked(Error),
 }
 
-/// Where the plan's read began and ended, by the server's clock.
+/// Where the plan's read began and ended, by the server's clock. The clock of `Date` need not be the one that records
+/// are stamped by: where everything was read, the newest record tells how far that one was.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadMark {
     /// `Date` of the read's first reply.
     pub first_reply: Option<Timestamp>,
     /// The newest creation time among the records read.
     pub newest_created: Option<Timestamp>,
+    /// Whether all records were read: what was created later is then newer than the newest of them.
+    #[serde(default)]
+    pub whole: bool,
     /// The settle time in milliseconds: how long a request may take to become visible after its answer was lost.
     pub settle_ms: u64,
 }
 
+/// The least that a look at what was created since goes back, for times in whole seconds.
+const OVERLAP_MS: i64 = 2_000;
+
 impl ReadMark {
+    /// From when on records may have been created since the read, in Unix milliseconds as they are stamped: the settle
+    /// time before the first reply, and before the newest record where all were read; ever where there were none.
+    #[must_use]
+    pub fn horizon(&self) -> i64 {
+        let settle = i64::try_from(self.settle_ms).unwrap_or(i64::MAX).max(OVERLAP_MS);
+        let before = |at: Timestamp| at.as_millisecond().saturating_sub(settle);
+        let by_date = self.first_reply.map_or(i64::MIN, before);
+        match self.newest_created {
+            Some(newest) if self.whole => by_date.min(before(newest)),
+            None if self.whole => i64::MIN,
+            _ => by_date,
+        }
+    }
+
     /// The same mark with a settle time that is at least this.
     #[must_use]
     pub fn settling(mut self, settle: Duration) -> Self {

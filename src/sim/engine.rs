@@ -93,9 +93,11 @@ impl Engine {
         self.last_ms
     }
 
-    /// The `Date` of an answer, where the services' clock is not ours.
+    /// The `Date` of an answer, where it is not by our clock.
     pub(crate) fn date(&mut self) -> Option<String> {
-        let now = u64::try_from(self.now_ms()).ok().filter(|_| self.scenario.clock_ahead_ms != 0)?;
+        let Scenario { clock_ahead_ms, date_ahead_ms, .. } = self.scenario;
+        let now = self.now_ms().saturating_add(date_ahead_ms);
+        let now = u64::try_from(now).ok().filter(|_| (clock_ahead_ms, date_ahead_ms) != (0, 0))?;
         Some(httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now)))
     }
 

@@ -1,6 +1,7 @@
 //! Scenario files: what the simulated services are like and what goes wrong, as strict TOML.
 //!
-//! A scenario has a `seed`, the number of records to `generate`, `clock_ahead_ms`, a table of switches for each service
+//! A scenario has a `seed`, the number of records to `generate`, `clock_ahead_ms` and
+//! `date_ahead_ms`, a table of switches for each service
 //! (`[nimble]`, `[nethunt]`), foreign changes (`[drift]`) and faults (`[[fault]]`). A key that is not known is
 //! an error that names its line and the nearest known one: a misspelt fault that never happens would make a
 //! test pass for the wrong reason.
@@ -26,6 +27,8 @@ pub struct Scenario {
     pub(crate) generate: Option<usize>,
     /// How far the services' clock is ahead of ours; negative where it is behind.
     pub(crate) clock_ahead_ms: i64,
+    /// How far the `Date` of their answers is ahead of the clock that stamps records.
+    pub(crate) date_ahead_ms: i64,
     pub(crate) nimble: Knobs,
     pub(crate) nethunt: Option<Value>,
     pub(crate) drift: drift::Order,

@@ -253,6 +253,20 @@ fn an_update_that_is_never_answered_nor_carried_out_stays_in_doubt() {
 }
 
 #[test]
+fn a_date_that_is_ahead_of_the_stamps_of_records_doubles_none() {
+    for target in TARGETS {
+        for there in [0, 3] {
+            let scenario = "date_ahead_ms = 60000\n\
+                            [[fault]]\nmethod = \"POST\"\nkind = \"lost_answer\"\nat = [2, 4]\n";
+            let rehearsal = Rehearsal::generated(scenario, there);
+            let out = import(&rehearsal, target, 5).expect(0);
+            assert_eq!((out.count("created"), out.count("verified")), (5, 5), "{}", out.transcript());
+            assert_eq!(ours(&rehearsal, target), addresses(5), "{}", out.transcript());
+        }
+    }
+}
+
+#[test]
 fn a_row_that_the_service_refuses_fails_with_its_words_and_the_rest_goes_on() {
     let rehearsal = Rehearsal::new("[nethunt]\nunique_fields = [\"Name\"]\n");
     rehearsal.file("map.toml", NETHUNT.replace("to = \"Name\"", "to = \"Name\"\nwrite = \"replace\""));
@@ -375,4 +389,9 @@ pub(crate) fn emails(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
     };
     found.sort();
     found
+}
+
+/// Those of them that rows of these tests have.
+fn ours(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
+    emails(rehearsal, target).into_iter().filter(|email| email.ends_with("@doubt.example")).collect()
 }

@@ -49,14 +49,12 @@ const UNSEARCHABLE: [&str; 12] = [
     "birthday",
 ];
 
-/// Contacts created since `mark`, from the newest page backwards until a whole page is older than the first
-/// reply of the plan's read, less the settle time (design section 9.3). The sweep never ends because records
+/// Contacts created since `mark`, from the newest page backwards until a whole page is older than anything that
+/// was created since the plan's read can be (design section 9.3). The sweep never ends because records
 /// are known. Where it takes more than one page, a second is laid over it: the order of records created in the
 /// same second need not be the same twice.
 pub(super) fn created_since(reader: &Reader<'_>, who: &Who, mark: &ReadMark) -> Result<Vec<Candidate>> {
-    let settle = i64::try_from(mark.settle_ms).unwrap_or(i64::MAX);
-    let since = mark.first_reply.map_or(i64::MIN, |first| first.as_millisecond().saturating_sub(settle));
-    let mut found = Found { since, ids: HashSet::new(), records: Vec::new() };
+    let mut found = Found { since: mark.horizon(), ids: HashSet::new(), records: Vec::new() };
     if sweep(reader, &mut found)? > 1 {
         sweep(reader, &mut found)?;
     }

@@ -167,7 +167,7 @@ impl Part {
         staging.finish(&Completeness::Complete)?;
         write_copies(folder, stream, &staging, &|row| journal.is_delete(row))?;
         let settle_ms = u64::try_from(stream.settle.as_millis()).unwrap_or(u64::MAX);
-        Ok(ReadMark { first_reply: Some(began), newest_created: None, settle_ms })
+        Ok(ReadMark { first_reply: Some(began), settle_ms, ..ReadMark::default() })
     }
 
     /// Saves the plan.
