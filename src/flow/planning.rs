@@ -97,6 +97,13 @@ pub(super) fn forget(folder: &RunFolder) -> Result<()> {
     journal.transaction(|journal| journal.clear())
 }
 
+/// Whether any life of a run has sent something, or was about to, as far as its checkpoint can be read.
+pub(super) fn has_begun(folder: &RunFolder) -> bool {
+    let path = folder.path().join(checkpoint::FILE);
+    let own = || checkpoint::open(&path).and_then(Journal::new).and_then(|journal| journal.has_begun());
+    path.is_file() && own().unwrap_or(false) || links::has_begun(folder.path()).unwrap_or(false)
+}
+
 /// The key alternatives of a load: the command line's over the mapping's.
 pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRef>>> {
     if let Some(bound) = &prepared.bound {

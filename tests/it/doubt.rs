@@ -267,6 +267,18 @@ fn a_date_that_is_ahead_of_the_stamps_of_records_doubles_none() {
 }
 
 #[test]
+fn a_lost_create_is_found_where_the_service_does_not_show_its_list_to_the_end() {
+    let target = TARGETS[1];
+    let scenario = "[nimble]\ndeep_window = 100\n\
+                    [[fault]]\nmethod = \"POST\"\nkind = \"lost_answer\"\nat = [5]\n";
+    let rehearsal = Rehearsal::generated(scenario, 150);
+    let out = import(&rehearsal, target, ROWS).expect(0);
+    assert_balanced(&out);
+    assert_eq!(out.count("created"), ROWS as u64, "{}", out.transcript());
+    assert_eq!(ours(&rehearsal, target), addresses(ROWS));
+}
+
+#[test]
 fn a_row_that_the_service_refuses_fails_with_its_words_and_the_rest_goes_on() {
     let rehearsal = Rehearsal::new("[nethunt]\nunique_fields = [\"Name\"]\n");
     rehearsal.file("map.toml", NETHUNT.replace("to = \"Name\"", "to = \"Name\"\nwrite = \"replace\""));

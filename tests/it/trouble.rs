@@ -100,6 +100,22 @@ fn a_read_that_is_refused_after_something_was_written_stops_the_run() {
 }
 
 #[test]
+fn a_resumed_run_that_had_written_before_is_stopped_and_can_be_resumed() {
+    let rehearsal = Rehearsal::new("[[fault]]\nkind = \"unauthorized\"\nmethod = \"POST\"\nafter = 1\n");
+    rehearsal.file("rows.csv", "first name,email[work]\nAda,ada@x.example\nBob,bob@x.example\n");
+    let import = ["import", "rows.csv", "nimble:contacts", "--key", "email[work]", "--concurrency", "1"];
+    rehearsal.json([&import[..], &["--yes"]].concat()).expect(5);
+    rehearsal.faults(
+        "[[fault]]\nkind = \"error_before_commit\"\nstatus = 400\nmethod = \"GET\"\npath_regex = \"contacts$\"\n",
+    );
+    let output = rehearsal.json(["resume", "--last", "--yes"]);
+    stopped(&output, 3, &["Nimble refuses the request"]);
+    rehearsal.faults("");
+    let output = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!(output.count("created"), 2, "{}", output.transcript());
+}
+
+#[test]
 fn nobody_listening_is_a_stop_too() {
     let rehearsal = Rehearsal::new("").set("FERRY_NETHUNT_URL", "http://127.0.0.1:9/api/v1/zapier");
     let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv"]);
