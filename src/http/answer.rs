@@ -63,7 +63,7 @@ pub(super) fn words(text: &str) -> Option<String> {
             .find_map(|key| body.get(*key)?.as_str())
             .unwrap_or(text)
             .to_owned(),
-        Err(_) if text.trim_start().starts_with('<') => match title(text) {
+        Err(_) if is_page(text.as_bytes()) => match title(text) {
             Some(title) => format!("a web page, {title}"),
             None => "a web page".to_owned(),
         },
@@ -75,6 +75,17 @@ pub(super) fn words(text: &str) -> Option<String> {
         short.push('…');
     }
     Some(short).filter(|short| !short.is_empty())
+}
+
+/// Whether a body is a web page, which comes from something between us and the service.
+pub(super) fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
+}
+
+/// What a page means in place of the answer to a write: nobody knows whether that was carried out.
+pub(super) fn not_the_service(status: u16, page: &[u8]) -> Failure {
+    let page = words(&String::from_utf8_lossy(page)).unwrap_or_default();
+    Failure::MaybeApplied { why: format!("the service answered {status}: {page}"), status: Some(status) }
 }
 
 fn title(page: &str) -> Option<&str> {

@@ -20,7 +20,10 @@ pub mod retry;
 mod shared;
 
 use crate::stop::Stop;
-use answer::{Refusal, Response, http_date, is_loopback, observe, refused, standing, whole, words};
+use answer::{
+    Refusal, Response, http_date, is_loopback, is_page, not_the_service, observe, refused, standing, whole,
+    words,
+};
 use authorize::{Authorize, Credential, Fixed};
 use jiff::Timestamp;
 use names::Remembering;
@@ -241,12 +244,20 @@ impl Client {
     /// expired token.
     ///
     /// # Errors
-    /// [`Failure::MaybeApplied`] when the answer was lost, a 5xx, or a 2xx body that broke off.
+    /// [`Failure::MaybeApplied`] when the answer was lost, a 5xx, a 2xx body that broke off, or a web page of any
+    /// status, which is not the service's word; a 401 refuses the credentials in whatever form.
     pub fn write(&self, call: &Call) -> Result<Answer, Failure> {
-        self.admitted(Nature::Write, |credential| {
+        let answer = self.admitted(Nature::Write, |credential| {
             self.counters.writes.fetch_add(1, Ordering::Relaxed);
             self.send(call, credential).and_then(whole)
-        })
+        });
+        match answer {
+            Ok(answer) if is_page(&answer.body) => Err(not_the_service(answer.status, &answer.body)),
+            Err(Failure::Refused { status, text }) if status != 401 && is_page(text.as_bytes()) => {
+                Err(not_the_service(status, text.as_bytes()))
+            }
+            other => other,
+        }
     }
 
     /// Sends a form to a token endpoint, without a credential. It keeps to the pace within the slot that its

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::accounts::contact_value;
 use crate::bad_input::PEOPLE;
 use crate::support::{Output, Rehearsal};
 
@@ -113,6 +114,35 @@ fn a_resumed_run_that_had_written_before_is_stopped_and_can_be_resumed() {
     rehearsal.faults("");
     let output = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
     assert_eq!(output.count("created"), 2, "{}", output.transcript());
+}
+
+#[test]
+fn a_web_page_in_place_of_the_answers_to_writes_stops_the_run_and_fails_no_row() {
+    let rehearsal = people(40);
+    rehearsal.faults("[[fault]]\nkind = \"html\"\nstatus = 404\nmethod = \"POST\"\n");
+    let output = import(&rehearsal);
+    stopped(&output, 3, &["the service answered 404: a web page"]);
+    assert_eq!(output.count("failed"), 0, "{}", output.transcript());
+    rehearsal.faults("");
+    let output = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!((output.count("created"), rehearsal.records("Contacts").len()), (40, 40));
+}
+
+#[test]
+fn an_update_that_is_answered_with_a_web_page_is_not_taken_for_done() {
+    let rehearsal = Rehearsal::new("");
+    let import = ["import", "rows.csv", "nimble:contacts", "--key", "email[work]", "--yes"];
+    rehearsal.file("rows.csv", "first name,email[work]\nAda,ada@x.example\n");
+    rehearsal.json(import).expect(0);
+    for status in [200, 404] {
+        let page = format!("kind = \"html\"\nstatus = {status}");
+        rehearsal.faults(&format!("[[fault]]\n{page}\nmethod = \"PUT\"\nfirst = 1\n"));
+        let name = format!("Ada {status}");
+        rehearsal.file("rows.csv", format!("first name,email[work]\n{name},ada@x.example\n"));
+        let output = rehearsal.json(import).expect(0);
+        assert_eq!(output.count("updated"), 1, "{}", output.transcript());
+        assert_eq!(contact_value(&rehearsal.contacts()[0], "first name"), name);
+    }
 }
 
 #[test]
