@@ -11,6 +11,7 @@ use crate::run::checkpoint;
 use crate::run::folder::RunEntry;
 use crate::run::writers::{self, Note};
 use jiff::Timestamp;
+use rusqlite::ErrorCode;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -97,8 +98,8 @@ impl OtherRuns {
             // Every intent and every answer is committed to these files.
             let changed = changed(path);
             let opened = checkpoint::open(path).and_then(Journal::new);
-            let journal = opened.map_err(|error| damaged(path, &run, error))?;
-            if journal.has_begun().map_err(|error| damaged(path, &run, error))? {
+            let journal = opened.map_err(|error| unreadable(path, &run.name, error))?;
+            if journal.has_begun().map_err(|error| unreadable(path, &run.name, error))? {
                 self.wrote = self.wrote.max(changed);
             }
             let journals = self.journals.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +118,7 @@ impl OtherRuns {
     pub(super) fn made(&self, id: &str) -> Result<bool> {
         let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
         for Other { run, path, journal } in journals.iter() {
-            if journal.made(id).map_err(|error| damaged(path, run, error))? {
+            if journal.made(id).map_err(|error| unreadable(path, &run.name, error))? {
                 return Ok(true);
             }
         }
@@ -129,7 +130,7 @@ impl OtherRuns {
         let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = Vec::new();
         for Other { run, path, journal } in journals.iter() {
-            if journal.has_open_intents().map_err(|error| damaged(path, run, error))? {
+            if journal.has_open_intents().map_err(|error| unreadable(path, &run.name, error))? {
                 open.push(run.clone());
             }
         }
@@ -155,13 +156,21 @@ impl OtherRuns {
 }
 
 /// That nobody can tell what a run has sent.
-fn damaged(path: &Path, run: &RunName, error: Error) -> Error {
-    let why = format!("the checkpoint `{}` of run `{}` cannot be read", path.display(), run.name);
-    Error::stopped(why).because(error).hint(format!(
-        "put it back from a copy; without one nobody can tell what the run has sent: look at what is there, \
-         then remove the run with `ferry runs rm {}`",
-        run.name
-    ))
+pub(super) fn unreadable(path: &Path, run: &str, error: Error) -> Error {
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<rusqlite::Error>());
+    let code = cause.and_then(rusqlite::Error::sqlite_error_code);
+    let damaged = matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    let path = path.display();
+    let told =
+        Error::stopped(format!("the checkpoint `{path}` of run `{run}` cannot be read")).because(error);
+    match (damaged, std::path::absolute(path.to_string()).ok().as_deref().and_then(Path::parent)) {
+        (true, Some(folder)) => told.hint(format!(
+            "put it back from a copy; without one nobody can tell what the run has sent: see what is there, then \
+             remove the run's folder `{}`",
+            folder.display()
+        )),
+        _ => told,
+    }
 }
 
 fn system_time(at: Timestamp) -> SystemTime {

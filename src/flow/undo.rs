@@ -12,6 +12,7 @@ mod part;
 use super::context::Context;
 use super::job::{Job, LoadOptions, Place, Undo};
 use super::linking::{PLACE, STAGE};
+use super::others::unreadable;
 use super::planning::{self, Saved};
 use super::{links, verify};
 use crate::error::{Error, Result};
@@ -75,8 +76,9 @@ pub(super) fn refuse_undone(entry: &RunEntry) -> Result<()> {
     if !entry.checkpoint().is_file() {
         return Ok(());
     }
-    let journal = Journal::new(checkpoint::open(&entry.checkpoint())?)?;
-    match journal.undone_by()? {
+    let path = entry.checkpoint();
+    let undone = checkpoint::open(&path).and_then(Journal::new).and_then(|journal| journal.undone_by());
+    match undone.map_err(|error| unreadable(&path, &entry.name, error))? {
         None => Ok(()),
         Some(by) => Err(taken_back(&entry.name, &by)),
     }
