@@ -131,9 +131,8 @@ fn wait_again(context: &Context, job: &Job, prepared: &Prepared<'_>, journal: &J
     if journal.open_operations()? == 0 {
         return Ok(());
     }
-    let since = (prepared.locked, prepared.stream.settle);
     let keyed = !planning::saved_keys(journal)?.is_empty();
-    planning::wait_for_other_runs(context, prepared.others, since, keyed, job)?;
+    planning::wait_for_target(context, prepared, keyed, job)?;
     prepared.linked.streams.iter().skip(1).filter(|other| other.makes).try_for_each(|other| {
         let since = (other.locked, other.stream.settle);
         planning::wait_for_other_runs(context, &other.others, since, true, job)

@@ -72,14 +72,7 @@ pub(super) fn make(
     let making = Making { context, folder, job };
     let mut keys = planning::keys(prepared, job)?;
     let matching = matching(prepared, job, keys.clone())?;
-    let since = (prepared.locked, prepared.stream.settle);
-    planning::wait_for_other_runs(
-        context,
-        prepared.others,
-        since,
-        is_matched(prepared, &matching, job)?,
-        job,
-    )?;
+    planning::wait_for_target(context, prepared, is_matched(prepared, &matching, job)?, job)?;
     let mut sides = making.read(prepared, &matching, rejects)?;
     let mut fields = sides.transform.targets().to_vec();
     prepared.linked.add_implied(&fields)?;

@@ -199,7 +199,19 @@ pub(super) fn wait_for_other_runs(
     if context.stop.wait(rest) {
         return Err(Error::stopped("stopped while waiting for what the last run wrote"));
     }
-    others.note_waited(locked)
+    Ok(())
+}
+
+/// The same for the target, whose lock is held where it is written to: nobody has to wait again for runs that died.
+pub(super) fn wait_for_target(
+    context: &Context,
+    prepared: &Prepared<'_>,
+    matched: bool,
+    job: &Job,
+) -> Result<()> {
+    let since = (prepared.locked, prepared.stream.settle);
+    wait_for_other_runs(context, prepared.others, since, matched, job)?;
+    prepared.writer.map_or(Ok(()), |_| prepared.others.note_waited(prepared.locked))
 }
 
 pub(super) type TargetRead = (Staging, Census, Option<Timestamp>);
