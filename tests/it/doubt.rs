@@ -279,6 +279,22 @@ fn a_lost_create_is_found_where_the_service_does_not_show_its_list_to_the_end() 
 }
 
 #[test]
+fn a_lost_create_stays_in_doubt_where_what_is_there_cannot_be_listed() {
+    let target = TARGETS[1];
+    let rehearsal = Rehearsal::new(FIRST_ANSWER_LOST).set("FERRY_SETTLE", "4s");
+    interrupt_at_the_first_create(&rehearsal, target);
+    let refused =
+        "kind = \"error_before_commit\"\nstatus = 409\nmethod = \"GET\"\npath_regex = \"contacts$\"";
+    rehearsal.faults(&format!("[[fault]]\n{refused}\n"));
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(1);
+    assert_balanced(&out);
+    assert_eq!((out.count("in_doubt"), out.count("created")), (1, 0), "{}", out.transcript());
+    let left = result_rows(&run_of(&rehearsal, &out), "indoubt.csv");
+    assert!(left[0]["_ferry_reason"].contains("cannot be listed"), "{left:?}");
+    assert_eq!(emails(&rehearsal, target), addresses(1));
+}
+
+#[test]
 fn a_row_that_the_service_refuses_fails_with_its_words_and_the_rest_goes_on() {
     let rehearsal = Rehearsal::new("[nethunt]\nunique_fields = [\"Name\"]\n");
     rehearsal.file("map.toml", NETHUNT.replace("to = \"Name\"", "to = \"Name\"\nwrite = \"replace\""));

@@ -7,7 +7,7 @@ use super::decode::{Decoded, to_service};
 use super::extract::read_failed;
 use super::extract::slices::{Bounds, ZONE, created_between, end};
 use super::reader::{Batch, DETAILS, Order, PER_PAGE, Reader};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::Failure;
 use crate::load::target::{Candidate, ReadMark};
 use crate::record::schema::{FieldRef, FieldSpec, Modifier};
@@ -56,8 +56,8 @@ const UNSEARCHABLE: [&str; 12] = [
 /// same second need not be the same twice.
 pub(super) fn created_since(reader: &Reader<'_>, who: &Who, mark: &ReadMark) -> Result<Vec<Candidate>> {
     let mut found = Found { since: mark.horizon(), ids: HashSet::new(), records: Vec::new() };
-    if let Err(refused) = sweep_twice(reader, &mut found).map_err(read_failed)? {
-        by_time(reader, &mut found, refused).map_err(read_failed)?;
+    if let Err(refused) = sweep_twice(reader, &mut found).map_err(sweep_failed)? {
+        by_time(reader, &mut found, refused).map_err(sweep_failed)?;
     }
     Ok(found.records.into_iter().map(|record| candidate(reader, who, record)).collect())
 }
@@ -132,6 +132,13 @@ impl Found {
         }
         older && ascending
     }
+}
+
+/// What a failed sweep means for the command: only what the service refuses in its own words will be refused again.
+fn sweep_failed(failure: Failure) -> Error {
+    let lasting = matches!(&failure, Failure::Refused { status: 400 | 409, text } if !text.starts_with('<'));
+    let error = read_failed(failure);
+    if lasting { error } else { error.on_the_way() }
 }
 
 /// A page of a list that the service does not show to its end, as it refused it.
