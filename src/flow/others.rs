@@ -160,11 +160,12 @@ pub(super) fn unreadable(path: &Path, run: &str, error: Error) -> Error {
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<rusqlite::Error>());
     let code = cause.and_then(rusqlite::Error::sqlite_error_code);
     let damaged = matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
-    let path = path.display();
-    let told =
-        Error::stopped(format!("the checkpoint `{path}` of run `{run}` cannot be read")).because(error);
-    match (damaged, std::path::absolute(path.to_string()).ok().as_deref().and_then(Path::parent)) {
-        (true, Some(folder)) => told.hint(format!(
+    let why = format!("the checkpoint `{}` of run `{run}` cannot be read", path.display());
+    let told = Error::stopped(why).because(error);
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == run));
+    match folder {
+        Some(folder) if damaged => told.hint(format!(
             "put it back from a copy; without one nobody can tell what the run has sent: see what is there, then \
              remove the run's folder `{}`",
             folder.display()
