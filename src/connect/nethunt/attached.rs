@@ -20,6 +20,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+/// Requests that it takes at least to see what is attached: the list of folders, three streams, one folder's changes.
+pub(super) const REQUESTS: u64 = 5;
+
 /// An entry of `record-change` with what changed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
