@@ -210,13 +210,13 @@ fn an_import_is_shown_and_taken_back_and_the_service_is_as_before() {
     }
 }
 
-/// Nothing more of a run that was taken back is sent, and it is not taken back twice.
+/// Nothing more of a run that was taken back is sent, and there is nothing left to take back.
 fn assert_is_closed(rehearsal: &Rehearsal, run: &str) {
     let seen = rehearsal.requests();
-    for command in [&["resume", run, "--yes"][..], &["undo", run, "--yes"]] {
-        let out = rehearsal.ferry(command).expect(2);
-        assert!(out.stderr.contains("taken back"), "{}", out.transcript());
-    }
+    let out = rehearsal.ferry(["resume", run, "--yes"]).expect(2);
+    assert!(out.stderr.contains("taken back"), "{}", out.transcript());
+    let out = rehearsal.json(["undo", run, "-n"]).expect(0);
+    assert_eq!(out.count("unchanged"), out.count("read"), "{}", out.transcript());
     assert!(rehearsal.writes_since(seen).is_empty());
 }
 
@@ -355,6 +355,41 @@ fn a_killed_undo_goes_on_and_takes_everything_back() {
             out.transcript()
         );
         assert_eq!(place.content(&rehearsal), before, "{}", out.transcript());
+        assert_one_result(&run_of(&rehearsal, &out), out.count("read"));
+    }
+}
+
+#[test]
+fn what_an_undo_has_left_is_taken_back_by_another() {
+    for place in PLACES {
+        let rehearsal = Rehearsal::generated("", 10);
+        let before = place.content(&rehearsal);
+        let (out, [_, new]) = import(&rehearsal, place, 2, 8);
+        let run = run_name(&out);
+        place.comment(&rehearsal, &new[5]);
+        let path = if place.is_nimble() { "/contact/" } else { "/actions/delete-record/" };
+        let method = if place.is_nimble() { "DELETE" } else { "POST" };
+        let fault = format!("path = \"{path}\"\nmethod = \"{method}\"\n");
+        rehearsal.faults(&format!("[[fault]]\nkind = \"error_before_commit\"\n{fault}"));
+        let out = rehearsal.json(["undo", &run, "--yes"]).expect(1);
+        assert_balanced(&out);
+        // Companies of persons that could not be deleted stay, too.
+        assert!(out.count("deleted") == 0 && out.count("failed") >= 6, "{}", out.transcript());
+        rehearsal.faults("");
+
+        // Everything that comes to mind leads to another undo.
+        let undo = run_name(&out);
+        for (command, code) in [(["resume", &undo, "--yes"], 1), (["retry", &undo, "--yes"], 2)] {
+            let out = rehearsal.ferry(command).expect(code);
+            assert!(out.stderr.contains(&format!("`ferry undo {run}` once more")), "{}", out.transcript());
+        }
+        let out = rehearsal.json(["undo", &run, "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("conflicts"), out.count("failed")), (1, 0), "{}", out.transcript());
+        assert!(out.count("deleted") >= 7 && out.count("updated") == 0, "{}", out.transcript());
+        let mut left = place.content(&rehearsal);
+        left.remove(&new[5]);
+        assert_eq!(left, before);
         assert_one_result(&run_of(&rehearsal, &out), out.count("read"));
     }
 }

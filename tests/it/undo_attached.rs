@@ -112,6 +112,8 @@ fn what_is_attached_before_a_killed_undo_goes_on_keeps_a_record() {
         rehearsal.wait_until("the first is taken back", |now| !now.writes_since(seen).is_empty());
         assert!(life.kill_9(), "it ended before it could be killed");
         rehearsal.faults("");
+        let refused = rehearsal.ferry(["undo", &run_name(&out), "--yes"]).expect(2);
+        assert!(refused.stderr.contains("has not come to its end"), "{}", refused.transcript());
         place.comment(&rehearsal, &new[39]);
         let out = rehearsal.json(["resume", "--last", "--yes"]).expect(1);
         assert_balanced(&out);
