@@ -216,12 +216,9 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> (PlannedRow, Resolved) {
     };
     match work {
         Err(rejects) => {
-            let first = rejects.first().cloned();
-            let reasons: Vec<_> = rejects.into_iter().map(|reject| reject.reason).collect();
+            let Reject { field, value, reason } = Reject::joined(rejects);
             planned.outcome = Some(Outcome::Rejected);
-            planned.field = first.as_ref().and_then(|reject| reject.field.clone());
-            planned.value = first.and_then(|reject| reject.value);
-            planned.reason = Some(reasons.join("; "));
+            (planned.field, planned.value, planned.reason) = (field, value, Some(reason));
         }
         Ok(work) if work.operations.is_empty() => {
             planned.outcome = Some(Outcome::Unchanged);

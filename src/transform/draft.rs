@@ -84,3 +84,22 @@ pub struct Reject {
     /// Why, for people: what could not be done and what would help; names the mapping's line where one exists.
     pub reason: String,
 }
+
+impl Reject {
+    /// Several findings on a row of fields as one: of the first one's field, with all reasons, each of which names
+    /// its own.
+    #[must_use]
+    pub fn joined(mut rejects: Vec<Self>) -> Self {
+        if rejects.len() == 1 {
+            return rejects.remove(0);
+        }
+        let named = |reject: &Self| match &reject.field {
+            Some(field) => format!("{field}: {}", reject.reason),
+            None => reject.reason.clone(),
+        };
+        let reasons: Vec<String> = rejects.iter().map(named).collect();
+        let first = rejects.into_iter().next();
+        let (field, value) = first.map_or((None, None), |reject| (reject.field, reject.value));
+        Self { field, value, reason: reasons.join("; ") }
+    }
+}
