@@ -103,7 +103,11 @@ impl Reading {
             let mut readings = Vec::new();
             if let Some(column) = written {
                 let text = column.text(&record, self.separator);
-                readings.push(self.plain.read(at, &text).unwrap_or_default());
+                let reading = self.plain.read(at, &text);
+                // The text `#N/A` reads as a wish to clear, as no emptied cell does: the merge knows it by itself.
+                if reading.as_ref().is_none_or(|values| !values.is_empty()) {
+                    readings.push(reading.unwrap_or_default());
+                }
             }
             if self.typed || written.is_none() {
                 readings.push(values_in(place, &record));

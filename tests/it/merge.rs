@@ -272,3 +272,22 @@ fn in_every_format_what_nobody_touched_is_no_edit() {
         }
     }
 }
+
+#[test]
+fn an_emptied_cell_clears_the_text_that_asks_to_clear() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 20);
+        let id = Sheet::with(&rehearsal, stream, field).cell(0, "_id").clone();
+        edit(&rehearsal, stream, &id, "#N/A");
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        assert_eq!(sheet.of(&id, field), "#N/A");
+        let (out, writes) = import(&rehearsal, stream, &["sheet.csv"], 0);
+        assert_eq!((out.count("updated"), writes), (0, 0), "{}", out.transcript());
+        let row = sheet.rows.iter().position(|row| row[0] == id).unwrap();
+        sheet.cell(row, field).clear();
+        sheet.save(&rehearsal);
+        let (out, writes) = import(&rehearsal, stream, &["sheet.csv"], 0);
+        assert_eq!((out.count("updated"), writes), (1, 1), "{}", out.transcript());
+        assert_eq!(Sheet::exported_to(&rehearsal, stream, "after.csv").of(&id, field), "");
+    }
+}
