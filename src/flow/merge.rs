@@ -6,14 +6,14 @@ use super::export::wanted;
 use super::job::{Job, Place};
 use super::mapped::Transform;
 use crate::connect::Stream;
-use crate::connect::files::Format;
+use crate::connect::files::{self, Format, ReadOptions, WriteOptions};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
 use crate::extract::staging::Staging;
 use crate::load::bases::{self as index, BaseRow, Bases, Wanted};
 use crate::load::merge::{Base, BaseCell, Edits, column_of, values_in};
 use crate::record::columns::{self, Column};
-use crate::record::{instant, to_text};
+use crate::record::{Record, instant, to_text};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::{Draft, TargetField};
@@ -35,14 +35,22 @@ struct Reading {
     decode: Arc<dyn Decode>,
     /// The places of the sheet's columns, with all that a record holds there.
     places: Vec<Column>,
-    /// For each export: for each of the sheet's columns the one that the export wrote, if it did.
-    exports: Vec<Vec<Option<Column>>>,
-    separator: char,
+    exports: Vec<Written>,
+    /// How the sheet is read.
+    options: ReadOptions,
     typed: bool,
 }
 
 /// Finds the bases of the rows of an unmapped file; nothing where there can be none. `judge_missing` is shown them,
-/// and how many rows with an `_id` carry no version.
+/// What an export wrote, and how.
+struct Written {
+    /// For each of the sheet's columns the one that the export wrote, if it did.
+    columns: Vec<Option<Column>>,
+    options: WriteOptions,
+    guarded: bool,
+}
+
+/// and what rows have no `_id` or no version.
 pub(super) fn prepare(
     context: &Context,
     folder: &RunFolder,
@@ -74,10 +82,10 @@ pub(super) fn prepare(
             .iter()
             .map(|export| {
                 let written = columns::plan(&schema, &export.stored.census, export.job.only_filled);
-                shown(plain, written, export)
+                Written::new(shown(plain, written, export), &export.job)
             })
             .collect(),
-        separator: job.read.list_separator,
+        options: job.read.clone(),
         typed: matches!(endpoint.format, Format::Jsonl | Format::Parquet),
     };
     Ok(Some(Merging { bases, read }))
@@ -92,6 +100,23 @@ impl Merging {
 }
 
 impl Reading {
+impl Written {
+    fn new(columns: Vec<Option<Column>>, job: &Job) -> Self {
+        let text =
+            matches!(&job.target, Some(Place::File { endpoint, .. }) if endpoint.format.is_text_table());
+        let guarded = text && job.write.spreadsheet_safe;
+        Self { columns, options: job.write.clone(), guarded }
+    }
+
+    /// The texts that reading an untouched cell of a sheet may give: as this export wrote it, or as another of the same
+    /// version did in the sheet's own way.
+    fn texts(&self, column: &Column, record: &Record, sheet: &ReadOptions, typed: bool) -> [String; 2] {
+        let unguards = sheet.spreadsheet_safe && !typed;
+        let text = column.text(record, self.options.list_separator);
+        [files::reread(text, self.guarded, unguards), column.text(record, sheet.list_separator)]
+    }
+}
+
     fn base(&self, row: &BaseRow) -> Option<Base> {
         let record = self.decode.decode(&row.raw).ok()?;
         let written = self.exports.get(row.export)?;
@@ -99,20 +124,20 @@ impl Reading {
             Some(text) => serde_json::from_str(text).ok()?,
             None => Edits::new(),
         };
-        let cells = self.places.iter().zip(written).enumerate().map(|(at, (place, written))| {
+        let cells = self.places.iter().zip(&written.columns).enumerate().map(|(at, (place, column))| {
             let mut readings = Vec::new();
-            if let Some(column) = written {
-                let text = column.text(&record, self.separator);
-                let reading = self.plain.read(at, &text);
+            if let Some(column) = column {
+                let texts = written.texts(column, &record, &self.options, self.typed);
+                let read = texts.iter().map(|text| self.plain.read(at, text));
                 // The text `#N/A` reads as a wish to clear, as no emptied cell does: the merge knows it by itself.
-                if reading.as_ref().is_none_or(|values| !values.is_empty()) {
-                    readings.push(reading.unwrap_or_default());
-                }
+                let read = read.filter(|values| values.as_ref().is_none_or(|values| !values.is_empty()));
+                readings.extend(read.map(Option::unwrap_or_default));
+                readings.dedup();
             }
-            if self.typed || written.is_none() {
+            if self.typed || column.is_none() {
                 readings.push(values_in(place, &record));
             }
-            BaseCell { shown: written.is_some(), readings }
+            BaseCell { shown: column.is_some(), readings }
         });
         let cells = cells.collect();
         Some(Base { record, cells, further })
