@@ -32,7 +32,7 @@ struct PlainColumn {
 
 impl Plain {
     /// Resolves the headers of `file` against the fields of the target. Columns that begin with `_ferry_` are
-    /// Ferry's own and ignored.
+    /// Ferry's own and no fields.
     ///
     /// # Errors
     /// When a header means no field of the target (class `Input`), with the nearest name.
