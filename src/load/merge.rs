@@ -295,8 +295,9 @@ pub fn are_even(fields: &[TargetField], draft: &Draft) -> bool {
     })
 }
 
-/// Columns that the service fills: not written, whoever edited them.
-fn is_read_only(name: &str, schema: &Schema) -> bool {
+/// Whether the service fills a column: it is not written, whoever edited it.
+#[must_use]
+pub fn is_read_only(name: &str, schema: &Schema) -> bool {
     (HEAD_COLUMNS.contains(&name) && name != "_type")
         || schema.field(name).is_some_and(|field| field.read_only)
 }
