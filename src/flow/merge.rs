@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::extract::Decode;
 use crate::extract::staging::Staging;
 use crate::load::bases::{self as index, BaseRow, Bases, Wanted};
-use crate::load::merge::{Base, BaseCell, Edits, column_of, is_read_only, values_in};
+use crate::load::merge::{Base, BaseCell, Edits, agree, column_of, is_read_only, values_in};
 use crate::record::columns::{self, Column};
 use crate::record::schema::Schema;
 use crate::record::{Record, instant, to_text};
@@ -64,11 +64,17 @@ pub(super) fn prepare(
         return Ok(None);
     };
     let bases = Bases::begin(&folder.path().join(index::FILE))?;
-    let schema = stream.source.schema()?;
+    let (schema, decode) = (stream.source.schema()?, stream.source.decoder());
+    let places: Vec<Column> = plain.targets().iter().map(column_of).collect();
+    let is_same = |one: &str, other: &str| {
+        let (Ok(one), Ok(other)) = (decode.decode(one), decode.decode(other)) else { return false };
+        let mut written = places.iter().filter(|place| !is_read_only(&place.place.name, &schema));
+        written.all(|place| agree(place, &one, &other))
+    };
     let unmatched = want(context, folder, &Marks::of(plain.targets(), &schema), &bases)?;
     let exports = match bases.index()? {
         0 => Vec::new(),
-        _ => bases::gather(context, job, folder.name(), stream.source.account(), &bases)?,
+        _ => bases::gather(context, job, folder.name(), stream.source.account(), &bases, &is_same)?,
     };
     judge_missing(&bases, &exports, &unmatched)?;
     if exports.is_empty() {
@@ -76,9 +82,9 @@ pub(super) fn prepare(
         return Ok(None);
     }
     let read = Reading {
-        places: plain.targets().iter().map(column_of).collect(),
+        places,
         plain: plain.clone(),
-        decode: stream.source.decoder(),
+        decode,
         exports: exports
             .iter()
             .map(|export| {
@@ -168,9 +174,15 @@ impl Marks {
         let at = |name: &str| {
             fields.iter().position(|field| field.place.name == name && field.place.part.is_none())
         };
-        let filled = |field: &TargetField| field.place.name != "_id" && is_read_only(&field.place.name, schema);
+        let filled =
+            |field: &TargetField| field.place.name != "_id" && is_read_only(&field.place.name, schema);
         let by_service = fields.iter().enumerate().filter(|(_, field)| filled(field)).map(|(at, _)| at);
-        Self { id: at("_id"), updated: at("_updated"), created: at("_created"), by_service: by_service.collect() }
+        Self {
+            id: at("_id"),
+            updated: at("_updated"),
+            created: at("_created"),
+            by_service: by_service.collect(),
+        }
     }
 
     /// What a row says it was made from; `Err` where it has no `_id`, with whether it is an exported row all the same.
@@ -180,11 +192,18 @@ impl Marks {
         let ms = |at: Option<usize>| Some(instant::parse(&text(at?)?)?.as_millisecond());
         let id = self.id.and_then(text).unwrap_or_default().trim().to_owned();
         if id.is_empty() {
-            return Err(self.by_service.iter().any(|at| text(*at).is_some_and(|text| !text.trim().is_empty())));
+            return Err(self
+                .by_service
+                .iter()
+                .any(|at| text(*at).is_some_and(|text| !text.trim().is_empty())));
         }
         // A time that nobody can read is not the same as none.
-        let created = if self.updated.and_then(text).is_some() { None } else { ms(self.created) };
-        Ok(Wanted { row: staged.row, id, updated: ms(self.updated), created })
+        let has_updated = self.updated.and_then(text).is_some();
+        let created = if has_updated { None } else { ms(self.created) };
+        let updated = ms(self.updated);
+        let carries = has_updated || self.created.and_then(text).is_some();
+        let is_unread = carries && updated.is_none() && created.is_none();
+        Ok(Wanted { row: staged.row, id, updated, created, is_unread })
     }
 }
 
@@ -203,7 +222,11 @@ fn want(context: &Context, folder: &RunFolder, marks: &Marks, bases: &Bases) -> 
         let mut wanted = Vec::with_capacity(versions.len());
         for (staged, version) in batch.iter().zip(versions) {
             match version {
-                Ok(version) if version.updated.is_some() || version.created.is_some() => wanted.push(version),
+                Ok(version)
+                    if version.updated.is_some() || version.created.is_some() || version.is_unread =>
+                {
+                    wanted.push(version);
+                }
                 Ok(_) => unmatched.unversioned += 1,
                 Err(true) => unmatched.nameless = unmatched.nameless.or(Some((staged.row, staged.line))),
                 Err(false) => {}
