@@ -77,8 +77,9 @@ impl Engine {
         };
         match engine.state.load()? {
             Some(snapshot) => {
-                engine.nimble.restore(&snapshot["nimble"])?;
-                engine.nethunt.restore(&snapshot["nethunt"])?;
+                let restored = engine.nimble.restore(&snapshot["nimble"]);
+                let restored = restored.and_then(|()| engine.nethunt.restore(&snapshot["nethunt"]));
+                restored.map_err(|why| engine.state.refused(&why))?;
             }
             None => engine.populate(),
         }
