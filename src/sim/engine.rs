@@ -66,7 +66,7 @@ impl Engine {
         let mut engine = Self {
             ledger: Ledger::default(),
             nimble: Nimble::new(scenario.nimble.clone(), seed),
-            nethunt: NetHunt::new(&scenario.nethunt_knobs())?,
+            nethunt: NetHunt::new(scenario.nethunt.clone(), seed),
             faults: Faults::new(scenario.fault.clone(), seed)?,
             drift: Drift::new(scenario.drift.clone(), seed)?,
             scenario,
@@ -162,7 +162,7 @@ impl Engine {
     /// Back to the start, or to empty services: state, ledger, faults and drift.
     pub(crate) fn reset(&mut self, empty: bool) -> Result<(), String> {
         self.nimble = Nimble::new(self.scenario.nimble.clone(), self.seed);
-        self.nethunt = NetHunt::new(&self.scenario.nethunt_knobs())?;
+        self.nethunt = NetHunt::new(self.scenario.nethunt.clone(), self.seed);
         self.ledger.clear();
         self.set_faults(self.scenario.fault.clone())?;
         self.set_drift(self.scenario.drift.clone())?;

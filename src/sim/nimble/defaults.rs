@@ -134,6 +134,12 @@ pub(super) const DEFAULTS: &[Row] = &[
 pub(super) const EMPLOYMENT: Row =
     ("contact employment", P, Kind::Employment, true, NONE, PERSONAL, NONE, false);
 
+/// Whether an account has this field from the start, case aside.
+pub(super) fn is_default(name: &str) -> bool {
+    let name = name.to_lowercase();
+    DEFAULTS.iter().chain([&EMPLOYMENT]).any(|row| row.0.to_lowercase() == name)
+}
+
 /// The tab a default field is in; some are in none.
 pub(super) fn tab_of_field(name: &str, group: &str) -> Option<&'static str> {
     match name {

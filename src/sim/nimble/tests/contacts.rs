@@ -339,6 +339,7 @@ fn seeded_contacts_keep_their_times_and_are_not_judged() {
     let reply = account.admin("POST", "/contacts", &json!([{"record_type": "person", "feilds": {}}]));
     assert_eq!(reply, (400, json!("contact 1: unknown key `feilds`")));
     assert_eq!(account.admin("POST", "/knobs", &json!({"tags_style": "strings"})).0, 200);
+    assert_eq!(account.admin("POST", "/knobs", &json!({"create_status": 200})).0, 200);
     assert_eq!(account.contact(ids[0])["tags"], json!(["a", "b"]));
     account.nimble.generate(50, 1, NOW);
     assert_eq!(account.get("/contacts").1["meta"]["total"], 53);
