@@ -92,7 +92,8 @@ impl Nimble {
         Ok(empty().with_effect("update", id))
     }
 
-    fn is_locked(&self, id: &str) -> bool {
+    /// Whether its privacy keeps the user from changing a contact.
+    pub(super) fn is_locked(&self, id: &str) -> bool {
         let contact = self.store.slot(id).and_then(|slot| self.store.at(slot));
         contact.is_some_and(|contact| contact.is_locked)
     }

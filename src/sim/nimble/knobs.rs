@@ -292,7 +292,9 @@ impl Knobs {
             if name.trim().is_empty() {
                 return Err("`custom_fields`: a field has a name".to_owned());
             }
-            if is_default(name) || self.custom_fields[..place].iter().any(|other| is_it(other)) {
+            if is_default(name, self.is_current())
+                || self.custom_fields[..place].iter().any(|other| is_it(other))
+            {
                 return Err(format!("`custom_fields`: there is a field `{name}` already"));
             }
         }

@@ -10,9 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::defaults::{CUSTOM, DEFAULTS, EMPLOYMENT, Row, TABS, tab_of_field};
+use super::defaults::{CUSTOM, DEFAULTS, EMPLOYMENT, NEWER, Row, TABS, tab_of_field};
 use super::kinds::{Kind, Rule};
 use super::knobs::{FieldsApi, Knobs};
+
+/// Where the serials of fields that only the current description has begin: the others' do not depend on them.
+const NEWER_SERIALS: usize = 0x8000;
 
 /// The two kinds of contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,14 +120,16 @@ impl Metadata {
         let mut metadata = Self { fields: Vec::new(), by_name: HashMap::new(), tabs: Vec::new(), next: 0 };
         let rows = DEFAULTS.iter().copied();
         // Last of the defaults, so that no other id depends on it.
-        let newer = (knobs.is_current() || knobs.fields_api != FieldsApi::Legacy).then_some(EMPLOYMENT);
+        let employment = (knobs.is_current() || knobs.fields_api != FieldsApi::Legacy).then_some(EMPLOYMENT);
         let custom = knobs.custom_fields.iter().map(|name| custom_text(name));
-        let defaults = rows.chain(newer).map(|row| default_field(row, knobs));
+        let defaults = rows.chain(employment).map(|row| default_field(row, knobs));
         metadata.fields = defaults.chain(custom).collect();
         for (serial, field) in metadata.fields.iter_mut().enumerate() {
             field.serial = serial;
         }
         metadata.next = metadata.fields.len();
+        let newer = NEWER.iter().filter(|_| knobs.is_current()).zip(NEWER_SERIALS..);
+        metadata.fields.extend(newer.map(|(row, serial)| Field { serial, ..default_field(*row, knobs) }));
         let standard = TABS.iter().map(|&(name, only_for)| (name, only_for, true));
         for (name, only_for, is_standard) in standard.chain([(CUSTOM, None, false)]) {
             let of_tab = |field: &&Field| match &field.group {

@@ -27,7 +27,7 @@ pub(super) struct Rendered {
 }
 
 /// What newer answers of the service have besides, and is the same for every contact here.
-const EXTRA_KEYS: &str = ",\"privacy\":{\"read\":null,\"edit\":null},\"last_contacted_user\":null,\"lc\":null,\
+const EXTRA_KEYS: &str = ",\"last_contacted_user\":null,\"lc\":null,\
     \"notice\":null,\"files\":[],\"stages_info\":{},\"reminders\":[],\"contexts\":[]";
 /// A contact that nobody ever wrote to.
 const NEVER_CONTACTED: &str = ",\"last_contacted\":{\"user_id\":null,\"object_id\":null,\"type\":null,\
@@ -155,6 +155,8 @@ fn last_contacted(head: &mut String, contact: &Contact, knobs: &Knobs) {
 
 fn extra_keys(head: &mut String, contact: &Contact) {
     head.push_str(EXTRA_KEYS);
+    let everyone = || json!({"read": null, "edit": null});
+    let _ = write!(head, ",\"privacy\":{}", contact.privacy.clone().unwrap_or_else(everyone));
     let creator = USERS.iter().find(|(_, name, ..)| *name == contact.creator).map(|(id, ..)| *id);
     let _ = write!(head, ",\"is_editable\":{},\"creator_id\":", !contact.is_locked);
     match creator {
