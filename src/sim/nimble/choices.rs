@@ -37,7 +37,7 @@ impl Nimble {
         let place = choices.iter().position(|choice| choice.id == id);
         let place = place.ok_or_else(|| not_found("choice", id))?;
         let mut choice = choices.remove(place);
-        if text(&body, "id")? != id {
+        if body.contains_key("id") && text(&body, "id")? != id {
             return Err(invalid("`id` of a choice cannot be changed"));
         }
         if body.contains_key("value") {

@@ -73,6 +73,9 @@ pub(super) struct Field {
     pub(super) is_standard: bool,
     /// As the newer definitions show it; null for kinds that have none there.
     pub(super) presentation: Value,
+    /// `type` and `width` as they were set through the older definitions.
+    #[serde(default)]
+    pub(super) older: Value,
 }
 
 /// A tab and what is in it, in order.
@@ -84,6 +87,9 @@ pub(super) struct Tab {
     pub(super) only_for: Option<RecordType>,
     pub(super) is_standard: bool,
     pub(super) members: Vec<Member>,
+    /// Serials of fields that the order of the older group leaves out.
+    #[serde(default)]
+    pub(super) unlisted: Vec<usize>,
 }
 
 /// A field, by its serial, or a group of fields.
@@ -139,7 +145,14 @@ impl Metadata {
             let members =
                 metadata.fields.iter().filter(of_tab).map(|field| Member::Field(field.serial)).collect();
             let id = metadata.fresh_id();
-            metadata.tabs.push(Tab { id, name: name.to_owned(), only_for, is_standard, members });
+            metadata.tabs.push(Tab {
+                id,
+                name: name.to_owned(),
+                only_for,
+                is_standard,
+                members,
+                unlisted: Vec::new(),
+            });
         }
         metadata.index();
         metadata
@@ -205,6 +218,7 @@ impl Metadata {
     /// Takes a field out of its place in a tab.
     pub(super) fn displace(&mut self, serial: usize) {
         for tab in &mut self.tabs {
+            tab.unlisted.retain(|field| *field != serial);
             tab.members.retain(|member| *member != Member::Field(serial));
             for member in &mut tab.members {
                 if let Member::Group { fields, .. } = member {
@@ -309,6 +323,7 @@ fn default_field(row: Row, knobs: &Knobs) -> Field {
         sortable,
         is_standard: true,
         presentation: Value::Null,
+        older: Value::Null,
     }
 }
 
@@ -327,6 +342,7 @@ pub(super) fn custom_text(name: &str) -> Field {
         sortable: false,
         is_standard: false,
         presentation: Value::Null,
+        older: Value::Null,
     }
 }
 
