@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::sim::drift::{self, Change, Drift};
 use crate::sim::exchange::{Reply, Request, Service};
@@ -121,7 +121,7 @@ impl Engine {
             Target::Nimble => self.nimble.handle(now_ms, request),
             Target::NetHunt => self.nethunt.handle(now_ms, request),
         }))
-        .unwrap_or_else(|_| server_fault(target));
+        .unwrap_or_else(|_| self.refusal(target, 500, true));
         if !reply.effect.is_empty() {
             self.state.touch();
         }
@@ -139,7 +139,15 @@ impl Engine {
             Target::Nimble => self.nimble.admin(now_ms, request),
             Target::NetHunt => self.nethunt.admin(now_ms, request),
         }))
-        .unwrap_or_else(|_| server_fault(target))
+        .unwrap_or_else(|_| self.refusal(target, 500, true))
+    }
+
+    /// A refusal in the service's own manner, as its settings have it; `is_usual` when no rule asked for that status.
+    pub(crate) fn refusal(&self, target: Target, status: u16, is_usual: bool) -> Reply {
+        match target {
+            Target::Nimble => self.nimble.refusal(status, is_usual),
+            Target::NetHunt => self.nethunt.refusal(status),
+        }
     }
 
     /// Puts other fault rules in force.
@@ -213,34 +221,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// What a service answers when something broke in it: Nimble's documented body, NetHunt's plain text.
-pub(crate) fn server_fault(target: Target) -> Reply {
-    refusal(target, 500)
-}
-
-/// A refusal in the service's own manner; where its reference has no body for the status, one is made up.
-pub(crate) fn refusal(target: Target, status: u16) -> Reply {
-    if target == Target::NetHunt {
-        let text = match status {
-            401 => "Your email address or API key does not appear to be valid",
-            429 => "Too many requests",
-            503 => "Service unavailable",
-            _ => "Internal server error",
-        };
-        return Reply::text(status, text);
-    }
-    let body = match status {
-        401 => {
-            json!({"error": "invalid_token", "error_description": "x-simulated: the access token has expired"})
-        }
-        402 => {
-            json!({"message": "x-simulated: the maximum number of contact records is reached", "code": 108})
-        }
-        429 => json!({"message": "x-simulated: too many requests"}),
-        503 => json!({"message": "x-simulated: service unavailable"}),
-        _ => json!({"message": "Internal error handling request", "code": 107}),
-    };
-    Reply::json(status, &body)
 }

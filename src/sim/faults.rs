@@ -107,6 +107,8 @@ pub(crate) struct Verdict {
     pub(crate) action: Action,
     /// Status for the actions that answer in the service's place.
     pub(crate) status: u16,
+    /// Whether that is the usual one of the kind, which no rule asked for.
+    pub(crate) is_usual: bool,
     /// `Retry-After` header.
     pub(crate) retry_after: Option<String>,
     /// Milliseconds of [`Action::LateCommit`] and [`Action::Slow`].
@@ -332,7 +334,7 @@ impl Armed {
         }
         let (action, status) = rule.action();
         verdict.action = action;
-        verdict.status = rule.status.unwrap_or(status);
+        (verdict.status, verdict.is_usual) = (rule.status.unwrap_or(status), rule.status.is_none());
         verdict.ms = rule.late_commit_ms.or(rule.slow_ms).unwrap_or(0);
         verdict.retry_after = rule.retry_after.as_ref().map(|retry_after| match retry_after {
             RetryAfter::Seconds(seconds) => seconds.to_string(),

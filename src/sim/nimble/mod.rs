@@ -39,7 +39,7 @@ mod write;
 
 use serde_json::{Value, json};
 
-use self::errors::{no_such_path, reshaped, unauthorized};
+use self::errors::{fault, no_such_path, reshaped, unauthorized};
 use self::knobs::{Knobs, NotesPath};
 use self::listing::Orders;
 use self::metadata::Metadata;
@@ -89,6 +89,11 @@ impl Nimble {
             dice: fastrand::Rng::with_seed(seed),
             salt: fastrand::Rng::with_seed(seed ^ 0x51).u64(0..1 << 24),
         }
+    }
+
+    /// What stands in the place of an answer when a fault has hit the request.
+    pub(crate) fn refusal(&self, status: u16, is_usual: bool) -> Reply {
+        fault(status, is_usual, &self.knobs)
     }
 
     /// An id as the service makes them: eight hex digits of Unix seconds, then what makes it unique.

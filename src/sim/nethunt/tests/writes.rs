@@ -124,7 +124,7 @@ fn an_update_is_whole_or_not_at_all() {
         None
     );
     let unknown = update(&mut account, NOW, "60672149a1c0ffee00000009", &json!({}));
-    assert_eq!(text(&unknown), (404, "Record not found".to_owned()));
+    assert_eq!(text(&unknown), (404, "x-simulated: Record not found".to_owned()));
 }
 
 #[test]
