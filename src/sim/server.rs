@@ -190,8 +190,10 @@ fn html(status: u16) -> Reply {
 
 /// The decoded path, and the request with everything else.
 fn read(head: &Parts, body: Vec<u8>) -> (String, Request) {
-    let mut path = percent_decoded(head.uri.path());
-    while path.len() > 1 && path.ends_with('/') {
+    // A slash that is escaped is no slash of the path.
+    let escaped = head.uri.path().replace("%2f", "%252F").replace("%2F", "%252F");
+    let mut path = percent_decoded(&escaped);
+    if path.len() > 1 && path.ends_with('/') {
         path.pop();
     }
     let query = head.uri.query().unwrap_or_default();
@@ -291,7 +293,11 @@ mod tests {
         assert_eq!(client.create("Ada").unwrap().0, 201);
         let (status, list) = client.get("/api/v1/contacts/?keyword=ada&tags=0");
         assert_eq!((status, &list["meta"]["total"]), (200, &json!(1)));
-        assert_eq!(client.get("/api/v1/contacts/x/y").0, 404);
+        for path in
+            ["contacts/x/y", "contacts%2Fids", "contacts%2fids", "/contacts", "contacts//", "contacts//ids"]
+        {
+            assert_eq!(client.get(&format!("/api/v1/{path}")).0, 404, "{path}");
+        }
         assert_eq!(client.get("/nowhere").0, 404);
         let ledger = client.get("/_sim/ledger?since=0").1;
         assert_eq!(ledger[0]["effect"], "create");

@@ -128,7 +128,8 @@ impl Call<'_> {
     fn answer(&mut self) -> Result<Reply, Refused> {
         // Credentials are judged before the path: a wrong key with a wrong folder id is a wrong key.
         self.authenticate()?;
-        let segments: Vec<&str> = self.request.path.trim_matches('/').split('/').collect();
+        let segments: Vec<&str> =
+            self.request.path.strip_prefix('/').unwrap_or_default().split('/').collect();
         let reading = match segments[..] {
             ["triggers", ..] | ["searches", ..] => true,
             ["actions", ..] => false,

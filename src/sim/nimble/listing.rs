@@ -185,6 +185,7 @@ impl Sort {
             "created"
                 | "updated"
                 | "name"
+                | "record type"
                 | "score"
                 | "recently viewed"
                 | "users last contacted"
@@ -285,7 +286,11 @@ fn sorted(store: &Store, sort: &Sort, ties: TieOrder, dice: &mut fastrand::Rng) 
             let mut keyed: Vec<(bool, String, usize)> = store
                 .iter()
                 .map(|(slot, contact)| {
-                    let text = if field == "name" { name(contact) } else { contact.first(field).to_owned() };
+                    let text = match field {
+                        "name" => name(contact),
+                        "record type" => contact.record_type.name().to_owned(),
+                        field => contact.first(field).to_owned(),
+                    };
                     (text.is_empty(), fold(&text), slot)
                 })
                 .collect();

@@ -187,6 +187,17 @@ fn lists_are_paged_sorted_and_narrowed() {
 }
 
 #[test]
+fn lists_are_sorted_by_record_type() {
+    let mut account = Account::new(json!({}));
+    let person = account.person(json!({}));
+    let company = account.seed(json!({"record_type": "company", "fields": {"company name": "Acme"}}));
+    for (order, expected) in [("asc", [&company, &person]), ("desc", [&person, &company])] {
+        let listed = account.ids(&format!("sort=record type:{order}"));
+        assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{order}");
+    }
+}
+
+#[test]
 fn keywords_find_any_field_and_queries_find_one() {
     let mut account = Account::new(json!({}));
     account.people(3);
