@@ -2,6 +2,7 @@
 //! service asks to wait, and whether anything can have been sent when there is no answer.
 
 use super::retry::Observed;
+use super::secrets::Secrets;
 use super::{Answer, Failure, Head};
 use jiff::Timestamp;
 use std::io::Read;
@@ -14,10 +15,13 @@ const WORDS: usize = 200;
 
 pub(super) type Response = ureq::http::Response<ureq::Body>;
 
-/// A 2xx answer with its body; what is no success is refused.
-pub(super) fn whole((head, mut response): (Head, Response)) -> Result<Result<Answer, Refusal>, Observed> {
+/// A 2xx answer with its body; what is no success is refused, in words without the request's secrets.
+pub(super) fn whole(
+    (head, mut response): (Head, Response),
+    secrets: &Secrets,
+) -> Result<Result<Answer, Refusal>, Observed> {
     if !(200..300).contains(&head.status) {
-        return Ok(Err(refused(&head, &mut response)?));
+        return Ok(Err(refused(&head, &mut response, secrets)?));
     }
     let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
     let body = body.map_err(|error| Observed::Lost(format!("the answer broke off: {error}")))?;
@@ -31,7 +35,7 @@ pub(super) struct Refusal {
     pub(super) retry_after: Option<Duration>,
 }
 
-pub(super) fn refused(head: &Head, response: &mut Response) -> Result<Refusal, Observed> {
+pub(super) fn refused(head: &Head, response: &mut Response, secrets: &Secrets) -> Result<Refusal, Observed> {
     let retry_after = response
         .headers()
         .get("retry-after")
@@ -41,7 +45,7 @@ pub(super) fn refused(head: &Head, response: &mut Response) -> Result<Refusal, O
     let reader = response.body_mut().as_reader();
     let read = reader.take(TEXT_KEPT as u64).read_to_end(&mut text);
     let text = match read {
-        Ok(_) => String::from_utf8_lossy(&text).trim().to_owned(),
+        Ok(_) => secrets.hide(String::from_utf8_lossy(&text).trim().to_owned()),
         Err(_) => String::new(),
     };
     Ok(Refusal { status: head.status, text, retry_after })

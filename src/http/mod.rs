@@ -17,6 +17,7 @@ pub mod oauth;
 pub mod pace;
 pub mod redirect;
 pub mod retry;
+mod secrets;
 mod shared;
 
 use crate::stop::Stop;
@@ -27,6 +28,7 @@ use names::Remembering;
 use pace::Pace;
 use retry::{Decision, Nature, Observed, Patience, decide};
 use secrecy::{ExposeSecret, SecretString};
+use secrets::Secrets;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -233,7 +235,7 @@ impl Client {
                 let mut body = response.body_mut().as_reader();
                 take(&head, &mut body).map(Ok).map_err(|Unreadable(why)| Observed::Unreadable(why))
             }
-            Ok((head, mut response)) => Ok(Err(refused(&head, &mut response)?)),
+            Ok((head, mut response)) => Ok(Err(refused(&head, &mut response, credential.secrets())?)),
         })
     }
 
@@ -245,7 +247,9 @@ impl Client {
     pub fn write(&self, call: &Call) -> Result<Answer, Failure> {
         self.admitted(Nature::Write, |credential| {
             self.counters.writes.fetch_add(1, Ordering::Relaxed);
-            self.send(call, credential).and_then(whole)
+            let secrets = credential.secrets();
+            let answer = self.send(call, credential).and_then(|answer| whole(answer, secrets))?;
+            Ok(answer.map(|answer| Answer { body: secrets.hide_in(answer.body), ..answer }))
         })
     }
 
@@ -255,6 +259,7 @@ impl Client {
     /// # Errors
     /// As [`Client::write`].
     pub fn exchange(&self, url: &str, form: &SecretString) -> Result<Answer, Failure> {
+        let secrets = Secrets::of_form(form.expose_secret());
         self.attempts(Nature::Write, || {
             self.pace.turn(&self.stop).ok_or(Failure::Stopped)?;
             let body = form.expose_secret().as_bytes().to_vec();
@@ -265,7 +270,7 @@ impl Client {
                 .header("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
                 .header("Content-Length", length)
                 .body(ureq::SendBody::from_owned_reader(std::io::Cursor::new(body)));
-            Ok(self.transmit(request, url, ORDINARY, 0).and_then(whole))
+            Ok(self.transmit(request, url, ORDINARY, 0).and_then(|answer| whole(answer, &secrets)))
         })
     }
 
@@ -284,7 +289,8 @@ impl Client {
                 if renewals > 0 {
                     self.counters.retries.fetch_add(1, Ordering::Relaxed);
                 }
-                let ended = attempt_once(&credential);
+                let hide = |why| credential.secrets().hide(why);
+                let ended = attempt_once(&credential).map_err(|observed| observed.in_words(hide));
                 match &ended {
                     Ok(Err(Refusal { status, text, .. })) if renewals < RENEWALS => {
                         if !self.authorize.renew(&credential, *status, text, self)? {

@@ -29,6 +29,19 @@ pub enum Observed {
     Lost(String),
 }
 
+impl Observed {
+    /// The same, with what was seen put into other words.
+    #[must_use]
+    pub(super) fn in_words(self, other: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Status(status, retry_after) => Self::Status(status, retry_after),
+            Self::Unreadable(why) => Self::Unreadable(other(why)),
+            Self::NotSent(why) => Self::NotSent(other(why)),
+            Self::Lost(why) => Self::Lost(other(why)),
+        }
+    }
+}
+
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {

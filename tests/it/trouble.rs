@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::bad_input::PEOPLE;
+use crate::stand_in::{NETHUNT, NIMBLE, Rule, StandIn};
 use crate::support::{Output, Rehearsal};
 
 const TOKEN: &str = "sim-token";
@@ -291,4 +292,37 @@ fn no_secret_is_told_in_outputs_run_folders_and_errors() {
     let mut found = Vec::new();
     telling(&rehearsal.path(""), &secrets, &mut found);
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn what_a_service_repeats_of_the_credentials_is_told_nobody() {
+    const BASIC: &str = "c2ltQGV4YW1wbGUub3JnOnNpbS1rZXk";
+    let nimble: [Rule; 1] = [(
+        "POST",
+        "^/contact([?]|$)",
+        409,
+        r#"{"message":"bad: Authorization: Bearer sim-token","code":245}"#,
+    )];
+    let nethunt: [Rule; 1] = [(
+        "POST",
+        "^/actions/create-record/",
+        500,
+        "Authorization: Basic c2ltQGV4YW1wbGUub3JnOnNpbS1rZXk= of sim@example.org:sim-key",
+    )];
+    let cases = [
+        (StandIn::start(&[&nimble, &NIMBLE]), "NIMBLE", "nimble:contacts", "first name\nZed\n"),
+        (StandIn::start(&[&nethunt, &NETHUNT]), "NETHUNT", "nethunt:People", "Name\nZed\n"),
+    ];
+    for (service, name, stream, rows) in cases {
+        let rehearsal = service.rehearsal(name);
+        rehearsal.file("new.csv", rows);
+        let output = rehearsal.ferry(["-vv", "import", "new.csv", stream, "--mode", "create", "--yes"]);
+        assert_eq!(output.code, 1, "{}", output.transcript());
+        let mut found = Vec::new();
+        telling(&rehearsal.path(""), &[TOKEN, KEY, BASIC], &mut found);
+        assert!(found.is_empty(), "{found:#?}");
+        let mut shown = Vec::new();
+        telling(&rehearsal.path(".ferry/runs"), &["[secret]"], &mut shown);
+        assert!(!shown.is_empty(), "{name}: what the service said is kept");
+    }
 }
