@@ -41,6 +41,10 @@ pub(super) fn refused(head: &Head, response: &mut Response, secrets: &Secrets) -
         .get("retry-after")
         .and_then(|value| value.to_str().ok())
         .and_then(|text| wait_asked(text, head.date));
+    if let Some(target) = redirect(head, response) {
+        let text = secrets.hide(format!("it redirects to {target}"));
+        return Ok(Refusal { status: head.status, text, retry_after });
+    }
     let mut text = Vec::new();
     let reader = response.body_mut().as_reader();
     let read = reader.take(TEXT_KEPT as u64).read_to_end(&mut text);
@@ -49,6 +53,28 @@ pub(super) fn refused(head: &Head, response: &mut Response, secrets: &Secrets) -
         Err(_) => String::new(),
     };
     Ok(Refusal { status: head.status, text, retry_after })
+}
+
+/// Where a redirect leads to, if that is the service itself: the same scheme, host and port. Nobody else is shown
+/// its credentials.
+pub(super) fn next_address(from: &str, head: &Head, response: &Response) -> Option<String> {
+    let from = url::Url::parse(from).ok()?;
+    let mut next = from.join(location(head, response)?).ok()?;
+    next.set_fragment(None);
+    let bare = next.username().is_empty() && next.password().is_none();
+    (bare && next.origin() == from.origin()).then(|| next.into())
+}
+
+/// Where a redirect that is not followed leads to, for people.
+fn redirect(head: &Head, response: &Response) -> Option<String> {
+    let origin = url::Url::parse(location(head, response)?).ok().map(|url| url.origin());
+    let origin = origin.filter(url::Origin::is_tuple).map(|origin| origin.ascii_serialization());
+    Some(origin.unwrap_or_else(|| "another address".to_owned()))
+}
+
+fn location<'a>(head: &Head, response: &'a Response) -> Option<&'a str> {
+    let redirects = matches!(head.status, 301 | 302 | 303 | 307 | 308);
+    response.headers().get("location").filter(|_| redirects)?.to_str().ok()
 }
 
 pub(super) fn standing(refusal: Option<Refusal>) -> Failure {
