@@ -12,6 +12,8 @@ use std::time::Duration;
 const TEXT_KEPT: usize = 2_000;
 /// The longest that is shown of it, in characters.
 const WORDS: usize = 200;
+/// The longest answer that is read into memory as one: a whole page of records is a hundredth of it.
+const LONGEST: u64 = 64 << 20;
 
 pub(super) type Response = ureq::http::Response<ureq::Body>;
 
@@ -23,9 +25,21 @@ pub(super) fn whole(
     if !(200..300).contains(&head.status) {
         return Ok(Err(refused(&head, &mut response, secrets)?));
     }
-    let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
-    let body = body.map_err(|error| Observed::Lost(format!("the answer broke off: {error}")))?;
+    let body = ordinary(&mut response.body_mut().as_reader()).map_err(Observed::Lost)?;
     Ok(Ok(Answer { status: head.status, date: head.date, content_type: head.content_type, body }))
+}
+
+/// An answer's whole body, or why there is none: only a stream has no end.
+pub(super) fn ordinary(body: &mut dyn Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = body.take(LONGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("the answer broke off: {error}"))?;
+    match bytes.len() as u64 > LONGEST {
+        true => {
+            Err(format!("the answer is longer than {} MiB, so it is no answer of this API", LONGEST >> 20))
+        }
+        false => Ok(bytes),
+    }
 }
 
 /// A status that is no success, with what the service said.
@@ -182,6 +196,13 @@ mod tests {
             assert_eq!(words(text).as_deref(), expected, "{text}");
         }
         assert_eq!(words(&"x".repeat(500)).map(|words| words.chars().count()), Some(WORDS + 1));
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_not_read_into_memory() {
+        assert_eq!(ordinary(&mut &b"whole"[..]), Ok(b"whole".to_vec()));
+        let why = ordinary(&mut std::io::repeat(b' ')).unwrap_err();
+        assert_eq!(why, "the answer is longer than 64 MiB, so it is no answer of this API");
     }
 
     #[test]

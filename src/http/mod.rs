@@ -24,7 +24,8 @@ mod tests;
 
 use crate::stop::Stop;
 use answer::{
-    Refusal, Response, http_date, is_loopback, next_address, observe, refused, standing, whole, words,
+    Refusal, Response, http_date, is_loopback, next_address, observe, ordinary, refused, standing, whole,
+    words,
 };
 use authorize::{Authorize, Credential, Fixed};
 use jiff::Timestamp;
@@ -218,11 +219,9 @@ impl Client {
         parse: impl Fn(&Answer) -> Result<T, Unreadable>,
     ) -> Result<T, Failure> {
         self.stream(call, |head, body| {
-            let mut bytes = Vec::new();
-            body.read_to_end(&mut bytes)
-                .map_err(|error| Unreadable(format!("the body broke off: {error}")))?;
+            let body = ordinary(body).map_err(Unreadable)?;
             let Head { status, date, content_type } = head.clone();
-            parse(&Answer { status, date, content_type, body: bytes })
+            parse(&Answer { status, date, content_type, body })
         })
     }
 
