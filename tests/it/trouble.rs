@@ -326,3 +326,12 @@ fn what_a_service_repeats_of_the_credentials_is_told_nobody() {
         assert!(!shown.is_empty(), "{name}: what the service said is kept");
     }
 }
+
+#[test]
+fn a_token_that_cannot_be_sent_ends_with_two_at_once() {
+    let rehearsal = Rehearsal::new("").set("FERRY_NIMBLE_TOKEN", "tokén-hunter2");
+    let output = rehearsal.json(["export", "nimble:contacts", "-o", "x.csv"]).expect(2);
+    assert!(output.stderr.contains("its character 4 is none of ASCII"), "{}", output.transcript());
+    assert!(!output.stderr.contains("hunter2"), "{}", output.transcript());
+    assert_eq!(rehearsal.requests(), 0);
+}
