@@ -155,10 +155,14 @@ pub(super) fn is_loopback(address: &str) -> bool {
 /// Whether anything can have been sent before this error.
 pub(super) fn observe(error: &ureq::Error) -> Observed {
     use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    if let Some(certificate) = certificate_refused(error) {
+        return Observed::Hopeless(certificate);
+    }
     match error {
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => {
-            Observed::NotSent(error.to_string())
+        ureq::Error::HostNotFound => {
+            Observed::NotSent("the name of the service's host cannot be looked up".to_owned())
         }
+        ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => Observed::NotSent(error.to_string()),
         ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
             Observed::NotSent(error.to_string())
         }
@@ -178,9 +182,35 @@ pub(super) fn observe(error: &ureq::Error) -> Observed {
     }
 }
 
+/// What is wrong with the certificate that the service has shown, if that is what went wrong: told before anything
+/// is sent. The engine passes it on as a failed read whose text alone tells.
+fn certificate_refused(error: &ureq::Error) -> Option<String> {
+    let (ureq::Error::Io(_) | ureq::Error::Rustls(_)) = error else { return None };
+    let text = error.to_string();
+    let why = text.split_once("invalid peer certificate: ")?.1;
+    Some(format!(
+        "the certificate that the service shows is not trusted ({why}); check the connection's `url`, this machine's \
+         clock and certificates, and whether a proxy in between shows one of its own"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nothing_was_sent_nothing_is_in_doubt() {
+        let io = |kind, text: &str| ureq::Error::Io(std::io::Error::new(kind, text));
+        let invalid = std::io::ErrorKind::InvalidData;
+        let certificate = observe(&io(invalid, "invalid peer certificate: UnknownIssuer"));
+        assert!(
+            matches!(&certificate, Observed::Hopeless(why) if why.contains("not trusted (UnknownIssuer)"))
+        );
+        assert!(matches!(observe(&ureq::Error::HostNotFound), Observed::NotSent(_)));
+        assert!(matches!(observe(&io(invalid, "received corrupt message")), Observed::Lost(_)));
+        let reset = io(std::io::ErrorKind::ConnectionReset, "reset");
+        assert!(matches!(observe(&reset), Observed::Lost(_)));
+    }
 
     #[test]
     fn the_words_of_an_error_are_its_message_its_title_or_its_first_line() {

@@ -386,7 +386,7 @@ impl Client {
     ) -> Result<(Head, Response), Observed> {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let request =
-            request.map_err(|error| Observed::NotSent(format!("the request cannot be built: {error}")))?;
+            request.map_err(|error| Observed::Hopeless(format!("the request cannot be built: {error}")))?;
         let request = self
             .agent
             .configure_request(request)
