@@ -69,6 +69,16 @@ pub(super) fn refused(head: &Head, response: &mut Response, secrets: &Secrets) -
     Ok(Refusal { status: head.status, text, retry_after })
 }
 
+/// What stands in place of a refusal, if that is a web page: said by a proxy or the like, not by the service.
+pub(super) fn page(head: &Head, refusal: &Refusal) -> Option<String> {
+    let Refusal { status, text, .. } = refusal;
+    // These have a meaning of their own whoever says them.
+    let own = matches!(status, 401 | 408 | 429) || !(400..500).contains(status);
+    let is_page = text.starts_with('<') || head.content_type.contains("html");
+    let said = words(text).filter(|_| text.starts_with('<')).unwrap_or_else(|| "a web page".to_owned());
+    (is_page && !own).then(|| format!("the service answers {status} with {said}"))
+}
+
 /// Where a redirect leads to, if that is the service itself: the same scheme, host and port. Nobody else is shown
 /// its credentials.
 pub(super) fn next_address(from: &str, head: &Head, response: &Response) -> Option<String> {

@@ -24,8 +24,8 @@ mod tests;
 
 use crate::stop::Stop;
 use answer::{
-    Refusal, Response, http_date, is_loopback, next_address, observe, ordinary, refused, standing, whole,
-    words,
+    Refusal, Response, http_date, is_loopback, next_address, observe, ordinary, page, refused, standing,
+    whole, words,
 };
 use authorize::{Authorize, Credential, Fixed};
 use jiff::Timestamp;
@@ -52,6 +52,8 @@ pub struct Client {
     counters: Arc<Counters>,
     stop: Stop,
     patience: Patience,
+    /// Whether a refusal that is a web page is taken for none.
+    doubts_pages: bool,
 }
 
 /// What was sent so far.
@@ -179,7 +181,15 @@ impl Client {
             counters: Arc::default(),
             stop,
             patience: Patience::default(),
+            doubts_pages: false,
         }
+    }
+
+    /// The same for a service whose own refusals are never web pages: a page in place of one comes from something
+    /// in between, so a read is repeated.
+    #[must_use]
+    pub fn doubting_pages(self) -> Self {
+        Self { doubts_pages: true, ..self }
     }
 
     /// What was sent so far.
@@ -241,7 +251,13 @@ impl Client {
                 let mut body = response.body_mut().as_reader();
                 take(&head, &mut body).map(Ok).map_err(|Unreadable(why)| Observed::Unreadable(why))
             }
-            Ok((head, mut response)) => Ok(Err(refused(&head, &mut response, credential.secrets())?)),
+            Ok((head, mut response)) => {
+                let refusal = refused(&head, &mut response, credential.secrets())?;
+                match page(&head, &refusal).filter(|_| self.doubts_pages) {
+                    Some(why) => Err(Observed::Unreadable(why)),
+                    None => Ok(Err(refusal)),
+                }
+            }
         })
     }
 

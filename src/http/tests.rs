@@ -78,3 +78,18 @@ fn a_redirect_is_followed_to_the_service_itself_and_to_nobody_else() {
     assert!(asked[1].starts_with("GET /a/ ") && asked[1].contains("Bearer hunter2"), "{asked:?}");
     assert_eq!(other.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "another port");
 }
+
+#[test]
+fn a_page_in_place_of_a_refusal_is_asked_past_where_the_service_has_none() {
+    let page = || answer("404 Not Found", "Content-Type: text/html", "<html><title>Gone</title>");
+    let (listener, url) = listening();
+    let server = serve(listener, vec![page(), page(), answer("404 Not Found", "A: b", "no such folder")]);
+    let client = client();
+    let ended = |client: &Client| match get(client, format!("{url}/a")) {
+        Err(Failure::Refused { status: 404, text }) => text,
+        other => panic!("{other:?}"),
+    };
+    assert!(ended(&client).starts_with("<html>"));
+    assert_eq!(ended(&client.clone().doubting_pages()), "no such folder");
+    server.join().unwrap();
+}

@@ -109,10 +109,10 @@ fn nobody_listening_is_a_stop_too() {
 
 #[test]
 fn html_in_place_of_json_is_a_stop() {
-    for status in [200, 502] {
+    for status in [200, 404, 502] {
         let rehearsal = Rehearsal::new(&format!("[[fault]]\nkind = \"html\"\nstatus = {status}\n"));
         let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv"]);
-        stopped(&output, 3, &["NetHunt"]);
+        stopped(&output, 3, &["NetHunt", "a web page"]);
         assert!(!output.stderr.contains("<html"), "{}", output.transcript());
     }
 }

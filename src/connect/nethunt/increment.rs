@@ -16,6 +16,7 @@ use super::stream::Stream;
 use super::sweep;
 use super::wire::Change;
 use crate::error::Result;
+use crate::extract::DELETIONS;
 use crate::extract::staging::{IdAndTime, Staging};
 use crate::record::{escape_name, instant};
 use jiff::Timestamp;
@@ -158,6 +159,7 @@ impl Changing for Increment<'_> {
                 changed.entry(change.record_id).or_default().take(&change.record_action, at);
             }
         })?;
+        self.staging.set_note(DELETIONS, if answered.is_some() { "yes" } else { "no" });
         if answered.is_none() {
             return Ok(None);
         }

@@ -14,11 +14,11 @@ use super::proof::EPOCH;
 use super::rows::{self, Parsed};
 use super::select::Only;
 use super::since::watermark;
-use super::stream::{CHILDREN, Stream};
+use super::stream::Stream;
 use super::wire::Change;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
-use crate::extract::{FIRST_REPLY, WATERMARK};
+use crate::extract::{DELETIONS, FIRST_REPLY, WATERMARK};
 use crate::record::instant;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -54,10 +54,8 @@ pub(super) struct Reading<'a> {
     also: Vec<(&'static str, String)>,
     /// Why the last request without an answer had none.
     unanswered: String,
-    /// Whether that was because there is no such stream, and not for now alone.
+    /// Whether that was because the service has no such stream or refused the request, and will do so again.
     lacking: bool,
-    /// Whether the service refused that request itself, so that there is no use in asking again.
-    refused: bool,
     /// Whether some answer told when its records were last changed: `new-record` may leave that out (NetHunt
     /// facts, section 4, row 6).
     tells_updates: bool,
@@ -78,8 +76,8 @@ impl<'a> Reading<'a> {
         staging: &'a mut Staging,
     ) -> Self {
         let (also, unanswered) = (Vec::new(), String::new());
-        let (lacking, refused, tells_updates) = (false, false, false);
-        Self { api, folder, stream, only, staging, also, unanswered, lacking, refused, tells_updates }
+        let (lacking, tells_updates) = (false, false);
+        Self { api, folder, stream, only, staging, also, unanswered, lacking, tells_updates }
     }
 
     /// Adds a parameter to the requests to the stream; it may be given several times.
@@ -150,6 +148,7 @@ impl<'a> Reading<'a> {
             }
             Ok(())
         })?;
+        self.staging.set_note(DELETIONS, if told.is_ok() { "yes" } else { "no" });
         if let Err(no) = told {
             no.optional("read what was deleted meanwhile")?;
         }
@@ -280,7 +279,6 @@ impl<'a> Reading<'a> {
 
     fn note_unanswered(&mut self, no: NoAnswer) {
         self.lacking = !matches!(no, NoAnswer::ForNow(_));
-        self.refused = no.is_final();
         self.unanswered = no.why();
     }
 }
@@ -365,8 +363,8 @@ impl Feed for Reading<'_> {
     fn unable(&self) -> Error {
         let (what, folder, why) = (self.stream.plural(), self.folder, &self.unanswered);
         let told = format!("cannot read the {what} of the NetHunt folder `{folder}`: {why}");
-        // Nobody waits for a stream that a service need not have, nor for an answer that will be the same again.
-        match self.refused || (CHILDREN.contains(&self.stream) && self.lacking) {
+        // Nobody waits for an answer that will be the same again.
+        match self.lacking {
             true => Error::input(told),
             false => Error::stopped(told),
         }
