@@ -185,7 +185,8 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
     }
 }
 
-fn is_html(text: &str) -> bool {
+/// Whether a refusal is a page of HTML: said by something in between.
+pub(super) fn is_html(text: &str) -> bool {
     text.trim_start().starts_with('<')
 }
 
