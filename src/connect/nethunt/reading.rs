@@ -41,6 +41,8 @@ pub(super) struct CaughtUp {
     pub(super) deleted: u64,
     /// Why nobody can tell what was edited meanwhile.
     pub(super) edits_hidden: Option<String>,
+    /// Old records turned up that had not been seen, which can only be if the read was cut.
+    pub(super) missed: bool,
 }
 
 /// The reading of one stream of a folder into one staging area.
@@ -127,16 +129,17 @@ impl<'a> Reading<'a> {
     /// as the service has streams that tell.
     pub(super) fn catch_up(&mut self) -> Result<CaughtUp> {
         let Some(from) = first_reply(self.staging)? else { return Ok(CaughtUp::default()) };
-        let mut edits_hidden = None;
+        let (mut edits_hidden, mut missed) = (None, false);
         let from = from - OLD_MS;
         let (since, ever) = (since(from), since(EPOCH));
         let query = [("since", since.as_str())];
         // Where nothing told when records were last changed, this stream does, for all of them.
         let versions = !self.tells_updates;
         let updated = if versions { [("since", ever.as_str())] } else { query };
-        let keep = Keep { versions, ..Keep::default() };
-        if let Err(no) = self.rows(&["triggers", "updated-record"], &updated, keep)? {
-            edits_hidden = Some(no.optional("read what was edited meanwhile")?);
+        let keep = Keep { versions, ..Keep::evidence(MISSED) };
+        match self.rows(&["triggers", "updated-record"], &updated, keep)? {
+            Ok(seen) => missed = seen.unseen_old > 0,
+            Err(no) => edits_hidden = Some(no.optional("read what was edited meanwhile")?),
         }
         let mut last: HashMap<String, Last> = HashMap::new();
         let told = self.changes(&query, |_, changes| {
@@ -155,7 +158,7 @@ impl<'a> Reading<'a> {
         let gone: Vec<_> =
             last.into_iter().filter(|(_, last)| last.deleted().is_some()).map(|(id, _)| id).collect();
         self.staging.gone(&gone)?;
-        Ok(CaughtUp { deleted: gone.len() as u64, edits_hidden })
+        Ok(CaughtUp { deleted: gone.len() as u64, edits_hidden, missed })
     }
 
     /// Distinct records that are old, and all of them.

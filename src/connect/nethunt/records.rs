@@ -67,6 +67,9 @@ impl Records {
                 )),
             });
         }
+        if caught_up.missed {
+            return Ok(completeness(proof::LEFT_OUT));
+        }
         Ok(match (completeness(verdict), caught_up.edits_hidden) {
             (Completeness::Complete, Some(seen)) => Completeness::Unproven(format!(
                 "the service does not list what was updated ({seen}), so edits made during the read may be missing"

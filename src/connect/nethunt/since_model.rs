@@ -11,7 +11,8 @@ use crate::error::Result;
 use fastrand::Rng;
 use std::collections::{BTreeMap, HashMap};
 
-const SIZES: Sizes = Sizes { first_limit: 100, largest_limit: 20_000, round: 10, margin: 100, look_ups: 200 };
+const SIZES: Sizes =
+    Sizes { first_limit: 100, largest_limit: 20_000, round: 10, binary: 16, margin: 100, look_ups: 200 };
 const OLD: i64 = 2_000;
 const CASES: u64 = 3_000;
 
