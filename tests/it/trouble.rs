@@ -118,6 +118,18 @@ fn html_in_place_of_json_is_a_stop() {
 }
 
 #[test]
+fn an_empty_answer_or_a_page_where_records_should_be_is_a_stop_that_names_the_folder() {
+    for (fault, words) in [
+        ("kind = \"empty_body\"", "NetHunt folder `Contacts`: the answer is empty"),
+        ("kind = \"html\"\nstatus = 200", "NetHunt folder `Contacts`: the service answers with a web page"),
+    ] {
+        let rehearsal = Rehearsal::new(&format!("[[fault]]\npath_regex = \"new-record\"\n{fault}\n"));
+        let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv", "--since", "last"]);
+        stopped(&output, 3, &[words]);
+    }
+}
+
+#[test]
 fn wrong_credentials_end_with_five() {
     let rehearsal = people(1).set("FERRY_NIMBLE_TOKEN", "wrong-token").set("FERRY_NETHUNT_KEY", "wrong-key");
     stopped(&import(&rehearsal), 5, &["NetHunt refuses the credentials", "FERRY_NETHUNT_KEY"]);

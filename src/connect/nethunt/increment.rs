@@ -30,6 +30,8 @@ const TOLD: &str = "told";
 pub(super) struct Increment<'a> {
     api: &'a Api,
     folder: &'a str,
+    /// The stream as people write it.
+    name: &'a str,
     staging: &'a mut Staging,
     /// Since when, in Unix milliseconds.
     from: i64,
@@ -106,15 +108,15 @@ impl<K: Ord> Tail<K> {
 }
 
 impl<'a> Increment<'a> {
-    /// The reading since `from`, in Unix milliseconds.
+    /// The reading of a folder, by its id and its stream's name, since `from`, in Unix milliseconds.
     pub(super) fn new(
         api: &'a Api,
-        folder: &'a str,
+        (folder, name): (&'a str, &'a str),
         staging: &'a mut Staging,
         from: i64,
         fields: Vec<String>,
     ) -> Self {
-        Self { api, folder, staging, from, fields, changed: HashMap::new() }
+        Self { api, folder, name, staging, from, fields, changed: HashMap::new() }
     }
 
     fn old_before(&self) -> Result<i64> {
@@ -160,7 +162,8 @@ impl<'a> Increment<'a> {
 impl Changing for Increment<'_> {
     fn updated(&mut self, from: i64) -> Result<Option<Found>> {
         let only = Only { since: Some(self.from), ..Only::default() };
-        let mut reading = Reading::of(Stream::Updates, only, self.api, self.folder, self.staging);
+        let mut reading =
+            Reading::of(Stream::Updates, only, self.api, self.folder, self.staging).called(self.name);
         for field in &self.fields {
             reading.ask("fieldName", field);
         }
@@ -173,7 +176,8 @@ impl Changing for Increment<'_> {
     fn created(&mut self, from: i64) -> Result<Found> {
         let filled = self.fields.iter().map(|field| escape_name(field)).collect();
         let only = Only { since: Some(self.from), filled, ..Only::default() };
-        let mut reading = Reading::of(Stream::Records, only, self.api, self.folder, self.staging);
+        let mut reading =
+            Reading::of(Stream::Records, only, self.api, self.folder, self.staging).called(self.name);
         read_since(&mut reading, &Sizes::REAL, from)
     }
 

@@ -49,6 +49,8 @@ pub(super) struct CaughtUp {
 pub(super) struct Reading<'a> {
     api: &'a Api,
     folder: &'a str,
+    /// The folder, for people.
+    called: String,
     stream: Stream,
     only: Only,
     staging: &'a mut Staging,
@@ -77,9 +79,17 @@ impl<'a> Reading<'a> {
         folder: &'a str,
         staging: &'a mut Staging,
     ) -> Self {
-        let (also, unanswered) = (Vec::new(), String::new());
+        let (also, unanswered, called) = (Vec::new(), String::new(), folder.to_owned());
         let (lacking, tells_updates) = (false, false);
-        Self { api, folder, stream, only, staging, also, unanswered, lacking, tells_updates }
+        Self { api, folder, called, stream, only, staging, also, unanswered, lacking, tells_updates }
+    }
+
+    /// Calls the folder in messages by the name in `stream`, as people write it: `nethunt:Deals/comments`.
+    pub(super) fn called(mut self, stream: &str) -> Self {
+        let name = stream.split_once(':').map_or(stream, |(_, name)| name);
+        let child = format!("/{}", self.stream.suffix());
+        self.called = name.strip_suffix(&child).unwrap_or(name).to_owned();
+        self
     }
 
     /// Adds a parameter to the requests to the stream; it may be given several times.
@@ -364,7 +374,7 @@ impl Feed for Reading<'_> {
     }
 
     fn unable(&self) -> Error {
-        let (what, folder, why) = (self.stream.plural(), self.folder, &self.unanswered);
+        let (what, folder, why) = (self.stream.plural(), &self.called, &self.unanswered);
         let told = format!("cannot read the {what} of the NetHunt folder `{folder}`: {why}");
         // Nobody waits for an answer that will be the same again.
         match self.lacking {
