@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::accounts::contact_value;
 use crate::bad_input::PEOPLE;
+use crate::stand_in::{NETHUNT, NIMBLE, Rule, StandIn};
 use crate::support::{Output, Rehearsal};
 
 const TOKEN: &str = "sim-token";
@@ -169,11 +170,23 @@ fn nobody_listening_is_a_stop_too() {
 
 #[test]
 fn html_in_place_of_json_is_a_stop() {
-    for status in [200, 502] {
+    for status in [200, 404, 502] {
         let rehearsal = Rehearsal::new(&format!("[[fault]]\nkind = \"html\"\nstatus = {status}\n"));
         let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv"]);
-        stopped(&output, 3, &["NetHunt"]);
+        stopped(&output, 3, &["NetHunt", "a web page"]);
         assert!(!output.stderr.contains("<html"), "{}", output.transcript());
+    }
+}
+
+#[test]
+fn an_empty_answer_or_a_page_where_records_should_be_is_a_stop_that_names_the_folder() {
+    for (fault, words) in [
+        ("kind = \"empty_body\"", "NetHunt folder `Contacts`: the answer is empty"),
+        ("kind = \"html\"\nstatus = 200", "NetHunt folder `Contacts`: the service answers with a web page"),
+    ] {
+        let rehearsal = Rehearsal::new(&format!("[[fault]]\npath_regex = \"new-record\"\n{fault}\n"));
+        let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv", "--since", "last"]);
+        stopped(&output, 3, &[words]);
     }
 }
 
@@ -352,4 +365,46 @@ fn no_secret_is_told_in_outputs_run_folders_and_errors() {
     let mut found = Vec::new();
     telling(&rehearsal.path(""), &secrets, &mut found);
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn what_a_service_repeats_of_the_credentials_is_told_nobody() {
+    const BASIC: &str = "c2ltQGV4YW1wbGUub3JnOnNpbS1rZXk";
+    let nimble: [Rule; 1] = [(
+        "POST",
+        "^/contact([?]|$)",
+        409,
+        r#"{"message":"bad: Authorization: Bearer sim-token","code":245}"#,
+    )];
+    let nethunt: [Rule; 1] = [(
+        "POST",
+        "^/actions/create-record/",
+        500,
+        "Authorization: Basic c2ltQGV4YW1wbGUub3JnOnNpbS1rZXk= of sim@example.org:sim-key",
+    )];
+    let cases = [
+        (StandIn::start(&[&nimble, &NIMBLE]), "NIMBLE", "nimble:contacts", "first name\nZed\n"),
+        (StandIn::start(&[&nethunt, &NETHUNT]), "NETHUNT", "nethunt:People", "Name\nZed\n"),
+    ];
+    for (service, name, stream, rows) in cases {
+        let rehearsal = service.rehearsal(name);
+        rehearsal.file("new.csv", rows);
+        let output = rehearsal.ferry(["-vv", "import", "new.csv", stream, "--mode", "create", "--yes"]);
+        assert_eq!(output.code, 1, "{}", output.transcript());
+        let mut found = Vec::new();
+        telling(&rehearsal.path(""), &[TOKEN, KEY, BASIC], &mut found);
+        assert!(found.is_empty(), "{found:#?}");
+        let mut shown = Vec::new();
+        telling(&rehearsal.path(".ferry/runs"), &["[secret]"], &mut shown);
+        assert!(!shown.is_empty(), "{name}: what the service said is kept");
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_sent_ends_with_two_at_once() {
+    let rehearsal = Rehearsal::new("").set("FERRY_NIMBLE_TOKEN", "tokén-hunter2");
+    let output = rehearsal.json(["export", "nimble:contacts", "-o", "x.csv"]).expect(2);
+    assert!(output.stderr.contains("its character 4 is none of ASCII"), "{}", output.transcript());
+    assert!(!output.stderr.contains("hunter2"), "{}", output.transcript());
+    assert_eq!(rehearsal.requests(), 0);
 }
