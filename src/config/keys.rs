@@ -60,7 +60,8 @@ impl Key {
             "rate" => text.parse::<RateLimit>().map(|_| ()),
             "concurrency" => concurrency(text).map(|_| ()),
             "settle" => duration(text).map(|_| ()),
-            "url" | "redirect_uri" | "oauth_authorize_url" | "oauth_token_url" => address(text),
+            "url" => address(text).and_then(|()| root(text)),
+            "redirect_uri" | "oauth_authorize_url" | "oauth_token_url" => address(text),
             "time_zone" => jiff::tz::TimeZone::get(text)
                 .map(|_| ())
                 .map_err(|_| format!("`{text}` is no time zone: write it like `Europe/Berlin`")),
@@ -100,7 +101,16 @@ fn address(text: &str) -> Result<(), String> {
     match parsed {
         Some(parsed) if parsed.password().is_none() && parsed.username().is_empty() => Ok(()),
         Some(_) => Err("it must not hold a password".to_owned()),
+        None if text.contains(['@', '?']) => Err("it is no http(s) address".to_owned()),
         None => Err(format!("`{text}` is no http(s) address")),
+    }
+}
+
+/// What is wrong with an address that paths are put behind; what it holds too much may be secret and is not repeated.
+fn root(text: &str) -> Result<(), String> {
+    match text.contains(['?', '#']) {
+        true => Err("it must end with the path: no `?` and no `#` belongs there, and no secret".to_owned()),
+        false => Ok(()),
     }
 }
 
@@ -134,6 +144,10 @@ mod tests {
             ("url", "app.nimble.com"),
             ("url", "ftp://x"),
             ("url", "https://me:hunter2@x.example"),
+            ("url", "https://me:hunter2@x.example:99999"),
+            ("url", "https://x.example/api?access_token=hunter2"),
+            ("url", "https://x.example/api#hunter2"),
+            ("oauth_token_url", "x.example/token?secret=hunter2"),
             ("time_zone", "Mars/Olympus"),
         ] {
             let key = KEYS.iter().find(|key| key.name == name).unwrap();

@@ -196,6 +196,7 @@ fn authorize(connection: &Connection, stop: &Stop) -> Result<Authorized> {
     }
     if connection.has("token") || !connection.has("client_id") {
         let token = connection.required("token", stop)?;
+        sendable(connection, &token)?;
         let header = nimble::authorization(&token);
         let hint = format!(
             "put a valid API token into {}; an administrator makes one in Nimble under Settings > API Token",
@@ -214,6 +215,20 @@ fn authorize(connection: &Connection, stop: &Stop) -> Result<Authorized> {
     let (name, url) = (connection.name.clone(), connection.url.clone());
     let login = file.path().display().to_string();
     Ok(Authorized { authorize: Arc::new(Session::new(name, url, application, file, seed)), login })
+}
+
+/// Refuses a token that no request can carry, without repeating any of it.
+fn sendable(connection: &Connection, token: &SecretString) -> Result<()> {
+    let unsent = token.expose_secret().chars().position(|c| !matches!(c, ' '..='~'));
+    match unsent {
+        None => Ok(()),
+        Some(at) => Err(Error::input(format!(
+            "the token of the connection `{}` cannot be sent: its character {} is none of ASCII",
+            connection.name,
+            at + 1
+        ))
+        .hint(format!("put the token into {} once more, as Nimble shows it", connection.whence("token")))),
+    }
 }
 
 fn login_name(connection: &Connection, client: &Client) -> Result<String> {

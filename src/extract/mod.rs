@@ -22,6 +22,9 @@ pub const FIRST_REPLY: &str = "first_reply";
 /// It comes from the service's data or clock, never from ours, and the overlap that is needed is taken off already.
 pub const WATERMARK: &str = "watermark";
 
+/// The note under which a source that reads changes keeps whether the service told what was deleted: `yes` or `no`.
+pub const DELETIONS: &str = "deletions";
+
 /// A stream of a service that can be read whole.
 pub trait Source: Send + Sync {
     /// Whose records these are.

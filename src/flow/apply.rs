@@ -89,7 +89,8 @@ pub(super) fn note_confirmed(journal: &Journal) -> Result<()> {
 
 /// Notes which runs of the account had left something unsettled when a plan was made.
 pub(super) fn note_unsettled(journal: &Journal, others: &OtherRuns) -> Result<()> {
-    journal.set_fact(UNSETTLED, &others.open()?.join("\n"))
+    let open: Vec<String> = others.open()?.into_iter().map(|run| run.name).collect();
+    journal.set_fact(UNSETTLED, &open.join("\n"))
 }
 
 /// A kept plan waits until what other runs have sent since it was made is settled: a record that one of them made
@@ -102,10 +103,11 @@ pub(super) fn refuse_unsettled(job: &Job, journal: &Journal, others: &OtherRuns)
         return Ok(());
     }
     let then = journal.fact(UNSETTLED)?.unwrap_or_default();
-    let since = others.open()?.into_iter().find(|run| !then.lines().any(|known| known == run));
+    let since = others.open()?.into_iter().find(|run| !then.lines().any(|known| known == run.name));
     since.map_or(Ok(()), |run| {
-        let why = format!("run `{run}` has sent something since the plan was made that is not settled yet");
-        Err(Error::stopped(why).hint(format!("go on with `ferry resume {run}` first")))
+        let name = &run.name;
+        let why = format!("run `{name}` has sent something since the plan was made that is not settled yet");
+        Err(Error::stopped(why).hint(format!("go on with `{}` first", run.way_on())))
     })
 }
 

@@ -23,8 +23,8 @@ use crate::report::summary::Status;
 use crate::report::{Budget, Rejects, Summary};
 use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
-use crate::run::lock::lock_writer;
 use crate::run::parts::StagedRow;
+use crate::run::writers::Writer;
 use serde_json::json;
 use std::collections::HashMap;
 use std::path::Path;
@@ -54,8 +54,8 @@ pub(super) fn run(
         return Err(Error::input(format!("the service deletes no records of `{name}`")));
     }
     let patience = Duration::from_secs(job.load.lock_wait);
-    let writer = || lock_writer(target.account(), folder.name(), patience, &context.stop);
-    let _writer = (!job.load.dry_run).then(writer).transpose()?;
+    let lock = || Writer::lock(target.account(), folder, patience, &context.stop);
+    let writer = (!job.load.dry_run).then(lock).transpose()?;
     read_input(context, folder, job, &mut input, &mut rejects, summary)?;
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let plan = Plan { context, folder, job, input: &input, stream: &stream };
@@ -77,7 +77,7 @@ pub(super) fn run(
         summary.status = Status::Planned;
         return Ok(());
     }
-    let sent = send(context, &stream, &mut journal);
+    let sent = send(context, &stream, writer.as_ref(), &mut journal);
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     sent?;
@@ -85,13 +85,14 @@ pub(super) fn run(
     Ok(())
 }
 
-fn send(context: &Context, stream: &Stream, journal: &mut Journal) -> Result<()> {
+fn send(context: &Context, stream: &Stream, writer: Option<&Writer>, journal: &mut Journal) -> Result<()> {
     if journal.open_operations()? == 0 {
         return Ok(());
     }
     if !context.yes && !context.reporter.confirm("Delete these records?")? {
         return Err(Error::stopped("nothing was deleted: the plan was not confirmed"));
     }
+    writer.map_or(Ok(()), Writer::begin)?;
     let pace = stream.client.pace();
     let records = journal.to_do()?.rows();
     let progress = context.reporter.progress("delete", Some(records), Some(Budget::from(pace.rate())));

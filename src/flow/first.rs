@@ -17,6 +17,7 @@ use crate::load::target::ReadMark;
 use crate::report::links::{link_table, missing_line, write_links};
 use crate::report::{Budget, Summary};
 use crate::run::folder::RunFolder;
+use crate::run::writers::Writer;
 use serde::de::DeserializeOwned;
 use std::time::Instant;
 
@@ -103,8 +104,9 @@ impl LinkedTo {
             return Ok(());
         }
         let keys: Vec<Vec<KeyField>> = fact(made, KEYS)?;
-        let mark: ReadMark = fact(made, MARK)?;
+        let mark = fact::<ReadMark>(made, MARK)?.settling(self.stream.settle);
         let completeness: Completeness = fact(made, COMPLETENESS)?;
+        self.writer.as_ref().map_or(Ok(()), Writer::begin)?;
         let stream = &self.stream;
         let decode = stream.source.decoder();
         let look = |pending: &Pending| look_first(stream, &keys, pending);

@@ -86,7 +86,7 @@ impl Linking {
             let decode = other.stream.source.decoder();
             let index = folder.path().join(format!("{}.sqlite", other.stage));
             let current = Current::build(&index, read.0.read()?, &*decode, &other.keys())?;
-            let mark = planning::mark(&mut read, &other.stream)?;
+            let mark = planning::mark(&mut read, &other.stream, true)?;
             others.push(Other { current, census: read.1, completeness, mark });
         }
         let mut fields = linked.fields.clone();

@@ -17,7 +17,7 @@ use crate::load::target::NamedLink;
 use crate::record::schema::{FieldRef, Modifier, Side};
 use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
-use crate::run::lock::{Held, lock_writer};
+use crate::run::writers::Writer;
 use crate::transform::draft::TargetField;
 use crate::transform::mapping::{Bound, Link, MissingLink};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,8 @@ pub(super) struct LinkedTo {
     pub(super) others: OtherRuns,
     /// When the writer's lock was taken.
     pub(super) locked: Instant,
-    _lock: Option<Held>,
+    /// Its lock, where records may be made in it; the load's own target has one already.
+    pub(super) writer: Option<Writer>,
 }
 
 /// A way to look records up.
@@ -103,8 +104,9 @@ impl Linked {
         if !job.load.dry_run || job.keeps_plan() {
             let patience = Duration::from_secs(job.load.lock_wait);
             for other in linked.streams.iter_mut().skip(1).filter(|other| other.makes) {
-                other._lock = Some(lock_writer(&other.account, folder.name(), patience, &context.stop)?);
+                other.writer = Some(Writer::lock(&other.account, folder, patience, &context.stop)?);
                 other.locked = Instant::now();
+                other.others = OtherRuns::of(context, &other.account, folder.name())?;
             }
         }
         Ok(linked)
@@ -272,7 +274,7 @@ impl LinkedTo {
             makes: false,
             others: OtherRuns::of(context, &account, folder.name())?,
             locked: Instant::now(),
-            _lock: None,
+            writer: None,
             stream,
             account,
         })

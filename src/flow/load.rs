@@ -24,7 +24,7 @@ use crate::report::summary::Status;
 use crate::report::{Budget, Rejects, Summary};
 use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
-use crate::run::lock::lock_writer;
+use crate::run::writers::Writer;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -38,11 +38,11 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let Some(target) = &job.target else { return Err(Error::input("this run has no target")) };
     let stream = context.reopen(target)?;
     let account = stream.target()?.account().clone();
-    let _writer = match job.load.dry_run && !job.keeps_plan() {
+    let writer = match job.load.dry_run && !job.keeps_plan() {
         true => None,
         false => {
             let patience = Duration::from_secs(job.load.lock_wait);
-            Some(lock_writer(&account, folder.name(), patience, &context.stop)?)
+            Some(Writer::lock(&account, folder, patience, &context.stop)?)
         }
     };
     let locked = Instant::now();
@@ -50,18 +50,27 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let others = OtherRuns::of(context, &account, folder.name())?;
     let mut linked = Linked::open(context, folder, job, &stream, bound.as_ref())?;
     read_input(context, folder, job, &mut input, &mut rejects, summary)?;
-    let mut prepared =
-        Prepared { input: &input, stream: &stream, bound, others: &others, linked: &mut linked, locked };
+    let mut prepared = Prepared {
+        input: &input,
+        stream: &stream,
+        bound,
+        others: &others,
+        linked: &mut linked,
+        writer: writer.as_ref(),
+        locked,
+    };
     let mut journal = Journal::new(checkpoint::open(&folder.path().join(checkpoint::FILE))?)?;
     let made = match planning::saved(&journal)? {
-        Some(saved) => Ok(saved),
+        Some(saved) => {
+            let mark = saved.mark.clone().settling(stream.settle);
+            wait_again(context, job, &prepared, &journal).map(|()| Saved { mark, ..saved })
+        }
         None => making::make(context, folder, job, &mut prepared, &mut journal, &mut rejects),
     };
     let saved = made.inspect_err(|_| {
         summary.rejected = rejects.count().unwrap_or(0);
         summary.rest_is_pending();
     })?;
-    apply::refuse_unsettled(job, &journal, &others)?;
     planning::note_target(summary, &saved);
     summary.take_load(&planned_counts(&journal, &mut rejects)?);
     let rate = stream.client.pace().rate();
@@ -114,6 +123,21 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     Ok(())
 }
 
+/// A plan that was saved is gone on with when what other runs have sent since it was made is listed: keys that they have
+/// taken are then found (design 9.4).
+fn wait_again(context: &Context, job: &Job, prepared: &Prepared<'_>, journal: &Journal) -> Result<()> {
+    apply::refuse_unsettled(job, journal, prepared.others)?;
+    if journal.open_operations()? == 0 {
+        return Ok(());
+    }
+    let keyed = !planning::saved_keys(journal)?.is_empty();
+    planning::wait_for_target(context, prepared, keyed, job)?;
+    prepared.linked.streams.iter().skip(1).filter(|other| other.makes).try_for_each(|other| {
+        let since = (other.locked, other.stream.settle);
+        planning::wait_for_other_runs(context, &other.others, since, true, job)
+    })
+}
+
 /// How many records were made for links, or `planned` would be.
 fn linked_created(made: &[Further], planned: bool) -> Result<u64> {
     made.iter().try_fold(0, |sum, made| {
@@ -140,6 +164,7 @@ fn send(
         return Err(Error::stopped("nothing was sent: the plan was not confirmed"));
     }
     apply::note_confirmed(journal)?;
+    prepared.writer.map_or(Ok(()), Writer::begin)?;
     let stream = prepared.stream;
     let others = prepared.others;
     let fresh_until = saved.made.map_or_else(Instant::now, |made| made + FRESH);

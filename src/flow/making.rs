@@ -73,14 +73,7 @@ pub(super) fn make(
     let making = Making { context, folder, job };
     let mut keys = planning::keys(prepared, job)?;
     let matching = matching(prepared, job, keys.clone())?;
-    let since = (prepared.locked, prepared.stream.settle);
-    planning::wait_for_other_runs(
-        context,
-        prepared.others,
-        since,
-        is_matched(prepared, &matching, job)?,
-        job,
-    )?;
+    planning::wait_for_target(context, prepared, is_matched(prepared, &matching, job)?, job)?;
     let mut sides = making.read(prepared, &matching, rejects)?;
     let mut fields = sides.transform.targets().to_vec();
     prepared.linked.add_implied(&fields)?;
@@ -90,7 +83,8 @@ pub(super) fn make(
     let with =
         With { fields: &fields, keys: &keys, matching: &matching, linking: &linking, time_zone: &time_zone };
     let tally = making.plan_rows(prepared, &mut sides, with, journal, rejects)?;
-    let mark = planning::mark(&mut sides.target, prepared.stream)?;
+    let whole = !sides.searched && prepared.stream.target()?.lists();
+    let mark = planning::mark(&mut sides.target, prepared.stream, whole)?;
     let own = Own {
         census: &sides.target.1,
         mark: &mark,
@@ -201,9 +195,9 @@ impl Making<'_> {
     ) -> Result<Option<Merging>> {
         let &Self { context, folder, job } = self;
         let (completeness, rejected) = (&sides.completeness, rejects.count()?);
-        merge::prepare(context, folder, job, stream, &sides.transform, |bases, exports, unversioned| {
+        merge::prepare(context, folder, job, stream, &sides.transform, |bases, exports, unmatched| {
             let found =
-                missing::Found { context, folder, job, bases, exports, unversioned, rejected, completeness };
+                missing::Found { context, folder, job, bases, exports, unmatched, rejected, completeness };
             missing::note(&found, journal)
         })
     }

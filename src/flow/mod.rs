@@ -4,6 +4,7 @@
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
 pub mod apply;
+pub mod as_exported;
 mod bases;
 mod canary;
 pub mod checking;
@@ -155,7 +156,8 @@ fn conclude(
     result: Result<()>,
 ) -> Ended {
     // Exit 2 promises that nothing was written.
-    let mut error = result.err().map(|error| if context.has_written() { error.on_the_way() } else { error });
+    let written = || context.has_written() || planning::has_begun(folder);
+    let mut error = result.err().map(|error| if written() { error.on_the_way() } else { error });
     summary.status = error.as_ref().map_or(summary.status, Status::after);
     if error.is_some() {
         summary.rest_is_pending();

@@ -24,6 +24,7 @@ use crate::record::schema::{FieldRef, Side};
 use crate::report::Summary;
 use crate::run::checkpoint;
 use crate::run::folder::RunFolder;
+use crate::run::writers::Writer;
 use crate::transform::mapping::{Bound, Mapping};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -44,7 +45,8 @@ pub(super) struct Prepared<'a> {
     pub(super) bound: Option<Bound>,
     pub(super) others: &'a OtherRuns,
     pub(super) linked: &'a mut Linked,
-    /// When the writer's lock was taken.
+    /// The writer's lock, and when it was taken; none where nothing is to be written.
+    pub(super) writer: Option<&'a Writer>,
     pub(super) locked: Instant,
 }
 
@@ -94,6 +96,13 @@ pub(super) fn forget(folder: &RunFolder) -> Result<()> {
         return Err(Error::input(why).hint(way));
     }
     journal.transaction(|journal| journal.clear())
+}
+
+/// Whether any life of a run has sent something, or was about to, as far as its checkpoint can be read.
+pub(super) fn has_begun(folder: &RunFolder) -> bool {
+    let path = folder.path().join(checkpoint::FILE);
+    let own = || checkpoint::open(&path).and_then(Journal::new).and_then(|journal| journal.has_begun());
+    path.is_file() && own().unwrap_or(false) || links::has_begun(folder.path()).unwrap_or(false)
 }
 
 /// The key alternatives of a load: the command line's over the mapping's.
@@ -161,7 +170,8 @@ pub(super) fn save(
     Ok(Saved { mark, completeness, filtered, made: Some(Instant::now()) })
 }
 
-/// Nothing that another run has sent may become visible after a stream was read: that is certain once the settle
+/// Nothing that another run has sent may become visible after a stream was read, or looked at again for what has been
+/// created since: that is certain once the settle
 /// time has passed since the lock was taken, or, where every answer is known, since the last of them wrote. Rows that
 /// are not `matched` with what is there need to wait only for what is in doubt.
 pub(super) fn wait_for_other_runs(
@@ -171,9 +181,16 @@ pub(super) fn wait_for_other_runs(
     matched: bool,
     job: &Job,
 ) -> Result<()> {
-    let open = others.open()?;
-    let rest = if !open.is_empty() {
+    let open = others.open()?.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let lost = others.lost();
+    for folder in &lost {
+        let folder = folder.display();
+        context.reporter.warn(format!("a run died while it wrote to this account: what was in `{folder}`"));
+    }
+    if !open.is_empty() {
         context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
+    }
+    let rest = if !open.is_empty() || !lost.is_empty() {
         (locked + settle).saturating_duration_since(Instant::now())
     } else if matched {
         others.quiet_for().map_or(Duration::ZERO, |quiet| settle.saturating_sub(quiet))
@@ -186,9 +203,21 @@ pub(super) fn wait_for_other_runs(
     }
     context.reporter.note("waiting until everything that the last run wrote is listed");
     if context.stop.wait(rest) {
-        return Err(Error::stopped("stopped before the plan was made"));
+        return Err(Error::stopped("stopped while waiting for what the last run wrote"));
     }
     Ok(())
+}
+
+/// The same for the target, whose lock is held where it is written to: nobody has to wait again for runs that died.
+pub(super) fn wait_for_target(
+    context: &Context,
+    prepared: &Prepared<'_>,
+    matched: bool,
+    job: &Job,
+) -> Result<()> {
+    let since = (prepared.locked, prepared.stream.settle);
+    wait_for_other_runs(context, prepared.others, since, matched, job)?;
+    prepared.writer.map_or(Ok(()), |_| prepared.others.note_waited(prepared.locked))
 }
 
 pub(super) type TargetRead = (Staging, Census, Option<Timestamp>);
@@ -214,13 +243,14 @@ pub(super) fn read_stream(
     Ok(((staging, census, Some(began)), completeness))
 }
 
-/// Where a read began and ended.
-pub(super) fn mark(read: &mut TargetRead, stream: &Stream) -> Result<ReadMark> {
+/// Where a read began and ended; `whole`: whether it was of all records.
+pub(super) fn mark(read: &mut TargetRead, stream: &Stream, whole: bool) -> Result<ReadMark> {
     let noted = read.0.note("first_reply")?.as_deref().and_then(instant::parse);
     let newest = read.0.newest_created()?.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     Ok(ReadMark {
         first_reply: noted.or(read.2),
         newest_created: newest,
+        whole,
         settle_ms: u64::try_from(stream.settle.as_millis()).unwrap_or(u64::MAX),
     })
 }

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::job::{Job, Place};
 use super::undo::refuse_undone;
 use super::{Ended, execute};
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::report::Summary;
 use crate::report::summary::Status;
 use crate::run::folder::RunEntry;
@@ -33,9 +33,14 @@ pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
     if let Some(summary) = Summary::stored(&entry.path)?
         && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
     {
-        context.reporter.say(match job.keeps_plan() {
-            true => format!("run `{0}` is a plan: carry it out with `ferry apply {0}`", entry.name),
-            false => format!("run `{}` has nothing left to do", entry.name),
+        let name = &entry.name;
+        context.reporter.say(match &job.undo {
+            _ if job.keeps_plan() => format!("run `{name}` is a plan: carry it out with `ferry apply {name}`"),
+            Some(undo) if summary.status == Status::Partial => format!(
+                "run `{name}` has nothing left to do: what it has left is taken back by `ferry undo {}` once more",
+                undo.run
+            ),
+            _ => format!("run `{name}` has nothing left to do"),
         });
         return Ok(Ended { summary, error: None });
     }
@@ -69,15 +74,21 @@ fn last(context: &Context) -> Result<RunEntry> {
     let mut finished = None;
     for entry in context.runs.list()?.into_iter().rev() {
         let Ok(job) = entry.job::<Job>() else { continue };
-        if job.load.dry_run || refuse_undone(&entry).is_err() {
+        if job.load.dry_run {
             continue;
         }
+        let undone = refuse_undone(&entry);
         match Summary::stored(&entry.path)?.map(|summary| summary.status) {
-            None | Some(Status::Stopped) => return Ok(entry),
-            Some(Status::Done | Status::Partial) => {
+            None | Some(Status::Stopped) => match undone {
+                Ok(()) => return Ok(entry),
+                Err(error) if error.class() == Class::Input => {}
+                // That nothing is left to do would not be true.
+                Err(error) => return Err(error),
+            },
+            Some(Status::Done | Status::Partial) if undone.is_ok() => {
                 finished.get_or_insert(entry);
             }
-            Some(Status::Failed | Status::Planned) => {}
+            Some(_) => {}
         }
     }
     finished.ok_or_else(|| Error::input("there is no run to resume").hint("list the runs with `ferry runs`"))

@@ -80,6 +80,10 @@ fn wanted(
         for staged in batch {
             let draft: Draft = serde_json::from_str(&staged.record.raw)
                 .map_err(|cause| Error::stopped("the run's transform parts are damaged").because(cause))?;
+            if draft.became.is_some() {
+                // Such a row is matched by an id, which a search for keys need not find.
+                return Ok(None);
+            }
             for (alternative, places) in matching.keys.iter().enumerate() {
                 let keys = keys::of_draft(&draft, fields, places);
                 wanted.extend(keys.into_iter().map(|key| (alternative, key)));
@@ -131,7 +135,7 @@ impl Search {
             progress.add(1);
         }
         let now: Timestamp = stream.client.server_now();
-        let since = ReadMark { first_reply: Some(now - LAG), newest_created: None, settle_ms: 0 };
+        let since = ReadMark { first_reply: Some(now - LAG), ..ReadMark::default() };
         let lately = target.created_since(&since)?.into_iter().map(|candidate| candidate.record);
         keep(staging, "created lately", lately.collect())?;
         progress.finish();

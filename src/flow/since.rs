@@ -4,13 +4,14 @@
 //! everything. The watermark is what the source noted (`extract::WATERMARK`), so it comes from the service's data
 //! or clock. It moves only when the run is done, its output in place and nothing left behind; so a run that
 //! failed, or that rejected rows, is made good by the next `--since last`, which begins where the last good one
-//! ended. What is read twice is the price.
+//! ended. What is read twice is the price. Nor does it move where the service, which told what was deleted before,
+//! does not tell: nobody would ever learn of those records.
 
 use super::context::Context;
 use super::job::{Job, Place};
 use crate::error::{Error, IoContext, Result};
 use crate::extract::staging::Staging;
-use crate::extract::{Selection, WATERMARK};
+use crate::extract::{DELETIONS, Selection, WATERMARK};
 use crate::record::instant;
 use crate::report::Summary;
 use crate::report::figures::counted;
@@ -49,6 +50,7 @@ pub(super) fn note(context: &Context, folder: &RunFolder, job: &Job, summary: &S
     let Some(account) = job.source.account().filter(|_| reads_changes(job)) else { return Ok(()) };
     let staging = Staging::open(folder.path(), super::input::STAGE)?;
     let told = staging.note(WATERMARK)?.as_deref().and_then(instant::parse);
+    let deletions = staging.note(DELETIONS)?;
     let marks = Watermarks::below(context.runs.state());
     let selection = wanted(&job.selection);
     let known = marks.find(account, &job.command, &selection)?;
@@ -58,6 +60,10 @@ pub(super) fn note(context: &Context, folder: &RunFolder, job: &Job, summary: &S
         _ if job.selection.limit.is_some() => Some("`--limit` reads a sample"),
         (None, ..) => Some("the stream does not tell where a read ended"),
         (_, Some(known), Some(since)) if since > known.watermark => Some("it would leave a gap"),
+        // A read of everything would miss them, a read of what changed never learns of them.
+        (_, Some(known), Some(_)) if known.deletions && deletions.as_deref() == Some("no") => {
+            Some("the service did not tell what was deleted, as it did before")
+        }
         _ => None,
     };
     match (told, why_not) {
@@ -68,6 +74,7 @@ pub(super) fn note(context: &Context, folder: &RunFolder, job: &Job, summary: &S
                 command: job.command.clone(),
                 selection,
                 watermark,
+                deletions: deletions.as_deref() == Some("yes"),
                 run: folder.name().to_owned(),
                 when: Timestamp::now(),
             };

@@ -2,6 +2,7 @@
 //! service asks to wait, and whether anything can have been sent when there is no answer.
 
 use super::retry::Observed;
+use super::secrets::Secrets;
 use super::{Answer, Failure, Head};
 use jiff::Timestamp;
 use std::io::Read;
@@ -11,17 +12,34 @@ use std::time::Duration;
 const TEXT_KEPT: usize = 2_000;
 /// The longest that is shown of it, in characters.
 const WORDS: usize = 200;
+/// The longest answer that is read into memory as one: a whole page of records is a hundredth of it.
+const LONGEST: u64 = 64 << 20;
 
 pub(super) type Response = ureq::http::Response<ureq::Body>;
 
-/// A 2xx answer with its body; what is no success is refused.
-pub(super) fn whole((head, mut response): (Head, Response)) -> Result<Result<Answer, Refusal>, Observed> {
+/// A 2xx answer with its body; what is no success is refused, in words without the request's secrets.
+pub(super) fn whole(
+    (head, mut response): (Head, Response),
+    secrets: &Secrets,
+) -> Result<Result<Answer, Refusal>, Observed> {
     if !(200..300).contains(&head.status) {
-        return Ok(Err(refused(&head, &mut response)?));
+        return Ok(Err(refused(&head, &mut response, secrets)?));
     }
-    let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
-    let body = body.map_err(|error| Observed::Lost(format!("the answer broke off: {error}")))?;
+    let body = ordinary(&mut response.body_mut().as_reader()).map_err(Observed::Lost)?;
     Ok(Ok(Answer { status: head.status, date: head.date, content_type: head.content_type, body }))
+}
+
+/// An answer's whole body, or why there is none: only a stream has no end.
+pub(super) fn ordinary(body: &mut dyn Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = body.take(LONGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("the answer broke off: {error}"))?;
+    match bytes.len() as u64 > LONGEST {
+        true => {
+            Err(format!("the answer is longer than {} MiB, so it is no answer of this API", LONGEST >> 20))
+        }
+        false => Ok(bytes),
+    }
 }
 
 /// A status that is no success, with what the service said.
@@ -31,20 +49,56 @@ pub(super) struct Refusal {
     pub(super) retry_after: Option<Duration>,
 }
 
-pub(super) fn refused(head: &Head, response: &mut Response) -> Result<Refusal, Observed> {
+pub(super) fn refused(head: &Head, response: &mut Response, secrets: &Secrets) -> Result<Refusal, Observed> {
     let retry_after = response
         .headers()
         .get("retry-after")
         .and_then(|value| value.to_str().ok())
         .and_then(|text| wait_asked(text, head.date));
+    if let Some(target) = redirect(head, response) {
+        let text = secrets.hide(format!("it redirects to {target}"));
+        return Ok(Refusal { status: head.status, text, retry_after });
+    }
     let mut text = Vec::new();
     let reader = response.body_mut().as_reader();
     let read = reader.take(TEXT_KEPT as u64).read_to_end(&mut text);
     let text = match read {
-        Ok(_) => String::from_utf8_lossy(&text).trim().to_owned(),
+        Ok(_) => secrets.hide(String::from_utf8_lossy(&text).trim().to_owned()),
         Err(_) => String::new(),
     };
     Ok(Refusal { status: head.status, text, retry_after })
+}
+
+/// What stands in place of a refusal, if that is a web page: said by a proxy or the like, not by the service.
+pub(super) fn page(head: &Head, refusal: &Refusal) -> Option<String> {
+    let Refusal { status, text, .. } = refusal;
+    // These have a meaning of their own whoever says them.
+    let own = matches!(status, 401 | 408 | 429) || !(400..500).contains(status);
+    let is_page = text.starts_with('<') || head.content_type.contains("html");
+    let said = words(text).filter(|_| text.starts_with('<')).unwrap_or_else(|| "a web page".to_owned());
+    (is_page && !own).then(|| format!("the service answers {status} with {said}"))
+}
+
+/// Where a redirect leads to, if that is the service itself: the same scheme, host and port. Nobody else is shown
+/// its credentials.
+pub(super) fn next_address(from: &str, head: &Head, response: &Response) -> Option<String> {
+    let from = url::Url::parse(from).ok()?;
+    let mut next = from.join(location(head, response)?).ok()?;
+    next.set_fragment(None);
+    let bare = next.username().is_empty() && next.password().is_none();
+    (bare && next.origin() == from.origin()).then(|| next.into())
+}
+
+/// Where a redirect that is not followed leads to, for people.
+fn redirect(head: &Head, response: &Response) -> Option<String> {
+    let origin = url::Url::parse(location(head, response)?).ok().map(|url| url.origin());
+    let origin = origin.filter(url::Origin::is_tuple).map(|origin| origin.ascii_serialization());
+    Some(origin.unwrap_or_else(|| "another address".to_owned()))
+}
+
+fn location<'a>(head: &Head, response: &'a Response) -> Option<&'a str> {
+    let redirects = matches!(head.status, 301 | 302 | 303 | 307 | 308);
+    response.headers().get("location").filter(|_| redirects)?.to_str().ok()
 }
 
 pub(super) fn standing(refusal: Option<Refusal>) -> Failure {
@@ -63,7 +117,7 @@ pub(super) fn words(text: &str) -> Option<String> {
             .find_map(|key| body.get(*key)?.as_str())
             .unwrap_or(text)
             .to_owned(),
-        Err(_) if text.trim_start().starts_with('<') => match title(text) {
+        Err(_) if is_page(text.as_bytes()) => match title(text) {
             Some(title) => format!("a web page, {title}"),
             None => "a web page".to_owned(),
         },
@@ -75,6 +129,17 @@ pub(super) fn words(text: &str) -> Option<String> {
         short.push('…');
     }
     Some(short).filter(|short| !short.is_empty())
+}
+
+/// Whether a body is a web page, which comes from something between us and the service.
+pub(super) fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
+}
+
+/// What a page means in place of the answer to a write: nobody knows whether that was carried out.
+pub(super) fn not_the_service(status: u16, page: &[u8]) -> Failure {
+    let page = words(&String::from_utf8_lossy(page)).unwrap_or_default();
+    Failure::MaybeApplied { why: format!("the service answered {status}: {page}"), status: Some(status) }
 }
 
 fn title(page: &str) -> Option<&str> {
@@ -111,10 +176,14 @@ pub(super) fn is_loopback(address: &str) -> bool {
 /// Whether anything can have been sent before this error.
 pub(super) fn observe(error: &ureq::Error) -> Observed {
     use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    if let Some(certificate) = certificate_refused(error) {
+        return Observed::Hopeless(certificate);
+    }
     match error {
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => {
-            Observed::NotSent(error.to_string())
+        ureq::Error::HostNotFound => {
+            Observed::NotSent("the name of the service's host cannot be looked up".to_owned())
         }
+        ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => Observed::NotSent(error.to_string()),
         ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
             Observed::NotSent(error.to_string())
         }
@@ -134,9 +203,35 @@ pub(super) fn observe(error: &ureq::Error) -> Observed {
     }
 }
 
+/// What is wrong with the certificate that the service has shown, if that is what went wrong: told before anything
+/// is sent. The engine passes it on as a failed read whose text alone tells.
+fn certificate_refused(error: &ureq::Error) -> Option<String> {
+    let (ureq::Error::Io(_) | ureq::Error::Rustls(_)) = error else { return None };
+    let text = error.to_string();
+    let why = text.split_once("invalid peer certificate: ")?.1;
+    Some(format!(
+        "the certificate that the service shows is not trusted ({why}); check the connection's `url`, this machine's \
+         clock and certificates, and whether a proxy in between shows one of its own"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nothing_was_sent_nothing_is_in_doubt() {
+        let io = |kind, text: &str| ureq::Error::Io(std::io::Error::new(kind, text));
+        let invalid = std::io::ErrorKind::InvalidData;
+        let certificate = observe(&io(invalid, "invalid peer certificate: UnknownIssuer"));
+        assert!(
+            matches!(&certificate, Observed::Hopeless(why) if why.contains("not trusted (UnknownIssuer)"))
+        );
+        assert!(matches!(observe(&ureq::Error::HostNotFound), Observed::NotSent(_)));
+        assert!(matches!(observe(&io(invalid, "received corrupt message")), Observed::Lost(_)));
+        let reset = io(std::io::ErrorKind::ConnectionReset, "reset");
+        assert!(matches!(observe(&reset), Observed::Lost(_)));
+    }
 
     #[test]
     fn the_words_of_an_error_are_its_message_its_title_or_its_first_line() {
@@ -152,6 +247,13 @@ mod tests {
             assert_eq!(words(text).as_deref(), expected, "{text}");
         }
         assert_eq!(words(&"x".repeat(500)).map(|words| words.chars().count()), Some(WORDS + 1));
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_not_read_into_memory() {
+        assert_eq!(ordinary(&mut &b"whole"[..]), Ok(b"whole".to_vec()));
+        let why = ordinary(&mut std::io::repeat(b' ')).unwrap_err();
+        assert_eq!(why, "the answer is longer than 64 MiB, so it is no answer of this API");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! of the contract. That a refused request is sent again with the new credential, and how often, is the client's
 //! doing: the service refused it, so it was not carried out, be it a read or a write.
 
+use super::secrets::Secrets;
 use super::{Client, Failure};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub struct Credential {
     header: SecretString,
+    secrets: Secrets,
     accepted: AtomicBool,
 }
 
@@ -47,7 +49,8 @@ impl Credential {
     /// A credential that was never shown yet.
     #[must_use]
     pub fn new(header: SecretString) -> Arc<Self> {
-        Arc::new(Self { header, accepted: AtomicBool::new(false) })
+        let secrets = Secrets::of_header(header.expose_secret());
+        Arc::new(Self { header, secrets, accepted: AtomicBool::new(false) })
     }
 
     /// Whether the service has let it in before: if it refuses it now, it has expired.
@@ -62,6 +65,11 @@ impl Credential {
 
     pub(super) fn header(&self) -> &str {
         self.header.expose_secret()
+    }
+
+    /// What must not be shown of it.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 }
 

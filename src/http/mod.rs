@@ -17,16 +17,23 @@ pub mod oauth;
 pub mod pace;
 pub mod redirect;
 pub mod retry;
+mod secrets;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use crate::stop::Stop;
-use answer::{Refusal, Response, http_date, is_loopback, observe, refused, standing, whole, words};
+use answer::{
+    Refusal, Response, http_date, is_loopback, is_page, next_address, not_the_service, observe, ordinary,
+    page, refused, standing, whole, words,
+};
 use authorize::{Authorize, Credential, Fixed};
 use jiff::Timestamp;
 use names::Remembering;
 use pace::Pace;
 use retry::{Decision, Nature, Observed, Patience, decide};
 use secrecy::{ExposeSecret, SecretString};
+use secrets::Secrets;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -45,6 +52,8 @@ pub struct Client {
     counters: Arc<Counters>,
     stop: Stop,
     patience: Patience,
+    /// Whether a refusal that is a web page is taken for none.
+    doubts_pages: bool,
 }
 
 /// What was sent so far.
@@ -134,6 +143,9 @@ pub struct Unreadable(pub String);
 /// The longest wait for an ordinary answer.
 pub const ORDINARY: Duration = Duration::from_secs(60);
 
+/// How often a read is sent on to another address of the service.
+const REDIRECTS: u32 = 4;
+
 /// How often one request is sent again because its token had expired.
 const RENEWALS: u32 = 6;
 
@@ -150,9 +162,9 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(10)))
-            .max_redirects(4)
+            // Followed by hand, to the same origin alone: the engine compares hosts and leaves out the port.
+            .max_redirects(0)
             .max_redirects_will_error(false)
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
             .user_agent(concat!("crm-ferry/", env!("CARGO_PKG_VERSION")))
             .max_idle_connections_per_host(pace.concurrency())
             .max_idle_connections(pace.concurrency())
@@ -169,7 +181,15 @@ impl Client {
             counters: Arc::default(),
             stop,
             patience: Patience::default(),
+            doubts_pages: false,
         }
+    }
+
+    /// The same for a service whose own refusals are never web pages: a page in place of one comes from something
+    /// in between, so a read is repeated.
+    #[must_use]
+    pub fn doubting_pages(self) -> Self {
+        Self { doubts_pages: true, ..self }
     }
 
     /// What was sent so far.
@@ -209,11 +229,9 @@ impl Client {
         parse: impl Fn(&Answer) -> Result<T, Unreadable>,
     ) -> Result<T, Failure> {
         self.stream(call, |head, body| {
-            let mut bytes = Vec::new();
-            body.read_to_end(&mut bytes)
-                .map_err(|error| Unreadable(format!("the body broke off: {error}")))?;
+            let body = ordinary(body).map_err(Unreadable)?;
             let Head { status, date, content_type } = head.clone();
-            parse(&Answer { status, date, content_type, body: bytes })
+            parse(&Answer { status, date, content_type, body })
         })
     }
 
@@ -233,7 +251,13 @@ impl Client {
                 let mut body = response.body_mut().as_reader();
                 take(&head, &mut body).map(Ok).map_err(|Unreadable(why)| Observed::Unreadable(why))
             }
-            Ok((head, mut response)) => Ok(Err(refused(&head, &mut response)?)),
+            Ok((head, mut response)) => {
+                let refusal = refused(&head, &mut response, credential.secrets())?;
+                match page(&head, &refusal).filter(|_| self.doubts_pages) {
+                    Some(why) => Err(Observed::Unreadable(why)),
+                    None => Ok(Err(refusal)),
+                }
+            }
         })
     }
 
@@ -241,12 +265,22 @@ impl Client {
     /// expired token.
     ///
     /// # Errors
-    /// [`Failure::MaybeApplied`] when the answer was lost, a 5xx, or a 2xx body that broke off.
+    /// [`Failure::MaybeApplied`] when the answer was lost, a 5xx, a 2xx body that broke off, or a web page of any
+    /// status, which is not the service's word; a 401 refuses the credentials in whatever form.
     pub fn write(&self, call: &Call) -> Result<Answer, Failure> {
-        self.admitted(Nature::Write, |credential| {
+        let answer = self.admitted(Nature::Write, |credential| {
             self.counters.writes.fetch_add(1, Ordering::Relaxed);
-            self.send(call, credential).and_then(whole)
-        })
+            let secrets = credential.secrets();
+            let answer = self.send(call, credential).and_then(|answer| whole(answer, secrets))?;
+            Ok(answer.map(|answer| Answer { body: secrets.hide_in(answer.body), ..answer }))
+        });
+        match answer {
+            Ok(answer) if is_page(&answer.body) => Err(not_the_service(answer.status, &answer.body)),
+            Err(Failure::Refused { status, text }) if status != 401 && is_page(text.as_bytes()) => {
+                Err(not_the_service(status, text.as_bytes()))
+            }
+            other => other,
+        }
     }
 
     /// Sends a form to a token endpoint, without a credential. It keeps to the pace within the slot that its
@@ -255,6 +289,7 @@ impl Client {
     /// # Errors
     /// As [`Client::write`].
     pub fn exchange(&self, url: &str, form: &SecretString) -> Result<Answer, Failure> {
+        let secrets = Secrets::of_form(form.expose_secret());
         self.attempts(Nature::Write, || {
             self.pace.turn(&self.stop).ok_or(Failure::Stopped)?;
             let body = form.expose_secret().as_bytes().to_vec();
@@ -265,7 +300,7 @@ impl Client {
                 .header("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
                 .header("Content-Length", length)
                 .body(ureq::SendBody::from_owned_reader(std::io::Cursor::new(body)));
-            Ok(self.transmit(request, url, ORDINARY, 0).and_then(whole))
+            Ok(self.transmit(request, url, ORDINARY).and_then(|answer| whole(answer, &secrets)))
         })
     }
 
@@ -284,7 +319,8 @@ impl Client {
                 if renewals > 0 {
                     self.counters.retries.fetch_add(1, Ordering::Relaxed);
                 }
-                let ended = attempt_once(&credential);
+                let hide = |why| credential.secrets().hide(why);
+                let ended = attempt_once(&credential).map_err(|observed| observed.in_words(hide));
                 match &ended {
                     Ok(Err(Refusal { status, text, .. })) if renewals < RENEWALS => {
                         if !self.authorize.renew(&credential, *status, text, self)? {
@@ -350,42 +386,38 @@ impl Client {
         Err(Failure::Stopped)
     }
 
+    /// Sends a request; a read goes where the service sends it on to, as long as that is the service itself.
     fn send(&self, call: &Call, credential: &Credential) -> Result<(Head, Response), Observed> {
-        let body = match &call.body {
-            Some(body) => ureq::SendBody::from_owned_reader(std::io::Cursor::new(body.clone())),
-            None => ureq::SendBody::none(),
-        };
-        let mut request = ureq::http::Request::builder()
-            .method(call.method)
-            .uri(&call.url)
-            .header("Authorization", credential.header())
-            .header("Accept", "application/json")
-            .header("Content-Type", "application/json");
-        if let Some(body) = &call.body {
-            request = request.header("Content-Length", body.len());
+        let mut url = call.url.clone();
+        let mut left = if call.method == "GET" { REDIRECTS } else { 0 };
+        loop {
+            let (head, response) = self.transmit(request(call, &url, credential), &url, call.timeout)?;
+            match next_address(&url, &head, &response).filter(|_| left > 0) {
+                Some(next) => url = next,
+                None => return Ok((head, response)),
+            }
+            left -= 1;
+            let stopped = || Observed::NotSent("stopped on request".to_owned());
+            self.pace.turn(&self.stop).ok_or_else(stopped)?;
         }
-        let redirects = if call.method == "GET" { 4 } else { 0 };
-        self.transmit(request.body(body), &call.url, call.timeout, redirects)
     }
 
     fn transmit(
         &self,
-        request: Result<ureq::http::Request<ureq::SendBody<'static>>, ureq::http::Error>,
+        request: Result<Request, ureq::http::Error>,
         url: &str,
         timeout: Duration,
-        redirects: u32,
     ) -> Result<(Head, Response), Observed> {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let request =
-            request.map_err(|error| Observed::NotSent(format!("the request cannot be built: {error}")))?;
+            request.map_err(|error| Observed::Hopeless(format!("the request cannot be built: {error}")))?;
         let request = self
             .agent
             .configure_request(request)
             .timeout_recv_response(Some(timeout))
             .timeout_per_read(Some(timeout))
             .timeout_per_write(Some(timeout))
-            .timeout_global(Some(timeout * 10))
-            .max_redirects(redirects);
+            .timeout_global(Some(timeout * 10));
         // A proxy for the way out, as `HTTP_PROXY` names it, cannot reach a service on this machine.
         let request = if is_loopback(url) { request.proxy(None) } else { request };
         let answer = self.agent.run(request.build()).map_err(|error| observe(&error))?;
@@ -401,36 +433,25 @@ impl Client {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+type Request = ureq::http::Request<ureq::SendBody<'static>>;
+
+fn request(call: &Call, url: &str, credential: &Credential) -> Result<Request, ureq::http::Error> {
+    let mut request = ureq::http::Request::builder()
+        .method(call.method)
+        .uri(url)
+        .header("Authorization", credential.header())
+        .header("Accept", "application/json")
+        .header("Content-Type", "application/json");
+    let body = match &call.body {
+        Some(body) => {
+            request = request.header("Content-Length", body.len());
+            ureq::SendBody::from_owned_reader(std::io::Cursor::new(body.clone()))
+        }
+        None => ureq::SendBody::none(),
+    };
+    request.body(body)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_service_on_this_machine_is_never_looked_for_behind_a_proxy() {
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 1024];
-            let read = stream.read(&mut request).unwrap();
-            std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                .unwrap();
-            String::from_utf8_lossy(&request[..read]).into_owned()
-        });
-        let pace = Arc::new(Pace::new("none".parse().unwrap(), 1));
-        let mut client = Client::new("secret".into(), pace, Stop::default());
-        let proxy = ureq::Proxy::new(&format!("http://{closed}")).unwrap();
-        client.agent = ureq::Agent::config_builder().proxy(Some(proxy)).build().new_agent();
-        let call = Call { method: "GET", url, body: None, timeout: ORDINARY };
-        let body = client.read(&call, |answer| Ok(answer.body.clone())).unwrap();
-        assert_eq!(body, b"ok");
-        assert!(server.join().unwrap().starts_with("GET / HTTP/1.1"));
-        assert!(is_loopback("http://[::1]:80/") && is_loopback("http://localhost/"));
-        assert!(!is_loopback("https://app.nimble.com/api/v1"));
-    }
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

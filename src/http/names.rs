@@ -59,7 +59,11 @@ impl<R: Resolver> Resolver for Remembering<R> {
             addresses.into_iter().for_each(|address| found.push(address));
             return Ok(found);
         }
-        let found = self.system.resolve(uri, config, timeout)?;
+        // What fails here failed before there was a connection, and the engine does not tell.
+        let found = self.system.resolve(uri, config, timeout).map_err(|error| match error {
+            ureq::Error::Io(_) => ureq::Error::HostNotFound,
+            other => other,
+        })?;
         let known = Known { addresses: found.to_vec(), asked: Instant::now() };
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name, known);
         Ok(found)

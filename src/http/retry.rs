@@ -25,8 +25,24 @@ pub enum Observed {
     Unreadable(String),
     /// No connection was made, so nothing was sent.
     NotSent(String),
+    /// Nothing was sent, and nothing will be: another attempt ends as this one did.
+    Hopeless(String),
     /// The connection broke or timed out after something may have been sent.
     Lost(String),
+}
+
+impl Observed {
+    /// The same, with what was seen put into other words.
+    #[must_use]
+    pub(super) fn in_words(self, other: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Status(status, retry_after) => Self::Status(status, retry_after),
+            Self::Unreadable(why) => Self::Unreadable(other(why)),
+            Self::NotSent(why) => Self::NotSent(other(why)),
+            Self::Hopeless(why) => Self::Hopeless(other(why)),
+            Self::Lost(why) => Self::Lost(other(why)),
+        }
+    }
 }
 
 /// What to do now.
@@ -97,6 +113,7 @@ pub fn decide(
     match (observed, nature) {
         (Observed::Status(429, retry_after), _) => slow_down(*retry_after, slowdowns, patience, jitter),
         (Observed::NotSent(why), _) => again(why.clone()),
+        (Observed::Hopeless(why), _) => Decision::GiveUp(why.clone()),
         (Observed::Status(status, retry_after), Nature::Read) if *status == 408 || *status >= 500 => {
             match (again(format!("the service answers {status}")), retry_after) {
                 (Decision::Wait { time, .. }, Some(asked)) if *asked <= patience.longest_retry_after => {
@@ -124,8 +141,9 @@ fn slow_down(retry_after: Option<Duration>, slowdowns: u32, patience: &Patience,
         Some(asked) if asked > patience.longest_retry_after => {
             Decision::GiveUp(format!("the service asks to wait {} s (429)", asked.as_secs()))
         }
-        Some(asked) => Decision::Wait { time: asked, everybody: true },
-        None => Decision::Wait { time: backoff(slowdowns.max(2), patience, jitter), everybody: true },
+        // Who says twice not to wait at all does not mean it.
+        Some(asked) if !asked.is_zero() || slowdowns < 2 => Decision::Wait { time: asked, everybody: true },
+        _ => Decision::Wait { time: backoff(slowdowns.max(2), patience, jitter), everybody: true },
     }
 }
 
@@ -157,6 +175,7 @@ mod tests {
         let asked = |status, seconds| Observed::Status(status, Some(Duration::from_secs(seconds)));
         let lost = Observed::Lost("reset".into());
         let refused = Observed::NotSent("refused".into());
+        let hopeless = Observed::Hopeless("no certificate".into());
         let unreadable = Observed::Unreadable("cut short".into());
         let cases = [
             (Read, status(200), 1, 0, "done"),
@@ -169,12 +188,17 @@ mod tests {
             (Read, status(408), 1, 0, "wait 250"),
             (Read, status(429), 1, 1, "wait 500 all"),
             (Read, asked(429, 3), 9, 9, "wait 3000 all"),
+            (Read, asked(429, 0), 1, 1, "wait 0 all"),
+            (Read, asked(429, 0), 2, 2, "wait 500 all"),
+            (Write, asked(429, 0), 4, 4, "wait 2000 all"),
             (Read, asked(429, 3600), 1, 1, "give up"),
             (Read, status(429), 61, 61, "give up"),
             (Read, lost.clone(), 1, 0, "wait 250"),
             (Read, lost.clone(), 6, 0, "give up"),
             (Read, unreadable.clone(), 2, 0, "wait 500"),
             (Read, refused.clone(), 5, 0, "wait 4000"),
+            (Read, hopeless.clone(), 1, 0, "give up"),
+            (Write, hopeless, 1, 0, "give up"),
             (Write, status(201), 1, 0, "done"),
             (Write, status(409), 1, 0, "done"),
             (Write, status(429), 1, 1, "wait 500 all"),

@@ -54,7 +54,7 @@ pub enum Verdict {
 }
 
 /// Sweeps without a find after which a row that never got a 5xx stays in doubt instead of being sent again.
-const MOST_MISSES: u32 = 6;
+pub(super) const MOST_MISSES: u32 = 6;
 
 /// Decides for every row. `around_ms` is how far from its sending a record that matches no row casts doubt.
 #[must_use]

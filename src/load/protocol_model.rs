@@ -8,8 +8,9 @@
 
 use super::in_doubt::{self, DoubtRow, NewRecord, Verdict};
 use super::journal::{Doubtful, Journal, Outcome, Pending, PlannedRow};
-use super::target::{Operation, OperationKind, Planned};
+use super::target::{Operation, OperationKind, Planned, ReadMark};
 use fastrand::Rng;
+use jiff::Timestamp;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -28,6 +29,10 @@ struct Conditions {
     settle: i64,
     /// Chance of a death between two steps.
     death: f64,
+    /// How far the clock of `Date` is ahead of the one that stamps records, and whether the plan's read was of all
+    /// records: sweeps go as far back as that tells.
+    ahead: i64,
+    whole: bool,
     /// Other records that appear with each request: `Known` to be another user's, `Stray` ones that nobody can tell.
     others: Others,
 }
@@ -77,6 +82,8 @@ struct World {
     conditions: Conditions,
     /// How far the clock that intents are noted by is off.
     skew: i64,
+    /// What the plan's read told.
+    mark: ReadMark,
     sent: BTreeMap<u64, u32>,
 }
 
@@ -286,7 +293,9 @@ fn sweep(world: &mut World, journal: &mut Journal, doubts: &[Doubtful]) -> Life<
     let (creates, updates): (Vec<&Doubtful>, Vec<&Doubtful>) =
         doubts.iter().partition(|doubt| doubt.pending.operation.kind == OperationKind::Create);
     let classes: BTreeSet<_> = creates.iter().map(|doubt| class_of(&doubt.pending)).collect();
+    let horizon = world.mark.horizon();
     let seen = world.held.iter().filter(|held| held.listed <= world.now && !held.by_other);
+    let seen = seen.filter(|held| held.committed >= horizon);
     let unknown: Vec<NewRecord> = seen
         .filter(|held| !journal.made(&held.id).unwrap())
         .map(|held| NewRecord {
@@ -368,9 +377,15 @@ fn schedule(seed: u64, conditions: Conditions) -> Tally {
     for (row, class) in &classes {
         journal.add(&planned(*row, class, rng.bool())).unwrap();
     }
-    let skew = rng.i64(-4_000..=4_000);
+    let now = 1_000_000;
+    let skew = rng.i64(-4_000..=4_000) + conditions.ahead;
+    let at = |ms| Timestamp::from_millisecond(ms).ok();
+    // The newest record that was there, if any was, is as old as it likes.
+    let newest_created = if rng.bool() { at(now - rng.i64(0..500_000)) } else { None };
+    let settle_ms = u64::try_from(conditions.settle).unwrap();
+    let mark = ReadMark { first_reply: at(now + skew), newest_created, whole: conditions.whole, settle_ms };
     let (held, flights, sent) = (Vec::new(), Vec::new(), BTreeMap::new());
-    let mut world = World { rng, now: 1_000_000, held, named: 0, flights, conditions, skew, sent };
+    let mut world = World { rng, now, held, named: 0, flights, conditions, skew, mark, sent };
     let mut tally = Tally::default();
     while live(&mut world, &mut journal).is_err() {
         tally.deaths += 1;
@@ -424,11 +439,15 @@ fn judge(world: &World, journal: &Journal, classes: &BTreeMap<u64, String>, tall
 }
 
 fn many(schedules: u64, others: Others, settle: i64) -> Tally {
+    many_where(schedules, others, settle, (0, true))
+}
+
+fn many_where(schedules: u64, others: Others, settle: i64, (ahead, whole): (i64, bool)) -> Tally {
     let mut all = Tally::default();
     for seed in 0..schedules {
         let death = [0.0, 0.01, 0.04][usize::try_from(seed % 3).unwrap()];
-        let tally = schedule(seed, Conditions { settle, death, others });
-        if settle > LATE + LAG {
+        let tally = schedule(seed, Conditions { settle, death, ahead, whole, others });
+        if settle > LATE + LAG && (whole || ahead == 0) {
             assert_eq!((tally.doubled, tally.lost), (0, 0), "seed {seed}, others {others:?}");
         }
         all.doubled += tally.doubled;
@@ -458,4 +477,14 @@ fn records_that_match_no_row_leave_rows_in_doubt_and_double_none() {
 fn a_settle_time_that_is_too_short_is_found_out() {
     let tally = many(40, Others::None, LATE / 10);
     assert!(tally.doubled > 0, "the model does not see what it is for: {tally:?}");
+}
+
+#[test]
+fn a_date_that_is_ahead_of_the_stamps_doubles_nothing_where_the_newest_stamp_is_known() {
+    for others in [Others::None, Others::Known] {
+        let tally = many_where(60, others, LATE + LAG + 1, (60_000, true));
+        assert_eq!(tally.in_doubt, 0, "nothing speaks against any row: {tally:?}");
+    }
+    let tally = many_where(40, Others::None, LATE + LAG + 1, (60_000, false));
+    assert!(tally.doubled > 0, "by `Date` alone a sweep ends before what it looks for: {tally:?}");
 }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// A stream of a service that can be written to.
 pub trait Target: Send + Sync {
@@ -183,12 +184,17 @@ pub trait Target: Send + Sync {
     }
 
     /// What was attached to records since `since`, or hangs on them now where the service does not tell when:
-    /// whoever deletes them would lose it.
+    /// whoever deletes them would lose it. At most [`Target::reads_at_once`] are asked for.
     ///
     /// # Errors
     /// As reads in general.
-    fn attached(&self, _records: &[Record], _since: Timestamp) -> Result<Vec<Attached>> {
+    fn attached(&self, _ids: &[String], _since: Timestamp) -> Result<Vec<Attached>> {
         Ok(Vec::new())
+    }
+
+    /// How many requests it takes to ask once what is attached to so many records, about.
+    fn attached_takes(&self, _records: u64) -> u64 {
+        0
     }
 
     /// The ids of those records that are known to have been created by this login.
@@ -310,15 +316,45 @@ pub enum Sent {
     Blocked(Error),
 }
 
-/// Where the plan's read began and ended, by the server's clock.
+/// Where the plan's read began and ended, by the server's clock. The clock of `Date` need not be the one that records
+/// are stamped by: where everything was read, the newest record tells how far that one was.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadMark {
     /// `Date` of the read's first reply.
     pub first_reply: Option<Timestamp>,
     /// The newest creation time among the records read.
     pub newest_created: Option<Timestamp>,
+    /// Whether all records were read: what was created later is then newer than the newest of them.
+    #[serde(default)]
+    pub whole: bool,
     /// The settle time in milliseconds: how long a request may take to become visible after its answer was lost.
     pub settle_ms: u64,
+}
+
+/// The least that a look at what was created since goes back, for times in whole seconds.
+const OVERLAP_MS: i64 = 2_000;
+
+impl ReadMark {
+    /// From when on records may have been created since the read, in Unix milliseconds as they are stamped: the settle
+    /// time before the first reply, and before the newest record where all were read; ever where there were none.
+    #[must_use]
+    pub fn horizon(&self) -> i64 {
+        let settle = i64::try_from(self.settle_ms).unwrap_or(i64::MAX).max(OVERLAP_MS);
+        let before = |at: Timestamp| at.as_millisecond().saturating_sub(settle);
+        let by_date = self.first_reply.map_or(i64::MIN, before);
+        match self.newest_created {
+            Some(newest) if self.whole => by_date.min(before(newest)),
+            None if self.whole => i64::MIN,
+            _ => by_date,
+        }
+    }
+
+    /// The same mark with a settle time that is at least this.
+    #[must_use]
+    pub fn settling(mut self, settle: Duration) -> Self {
+        self.settle_ms = self.settle_ms.max(u64::try_from(settle.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
 }
 
 /// A record that may be the outcome of a create in doubt.

@@ -52,7 +52,7 @@ pub fn lock_file(path: &Path, what: &str) -> Result<Held> {
 /// # Errors
 /// Class `Stopped` when another process still holds it, naming its run and process.
 pub fn lock_writer(account: &Account, run: &str, patience: Duration, stop: &Stop) -> Result<Held> {
-    let folder = user_state().join("locks");
+    let folder = lock_folder();
     std::fs::create_dir_all(&folder).during(|| format!("cannot create `{}`", folder.display()))?;
     let path = folder.join(format!("{}.lock", account.file_name()));
     let what = format!("writing to the {account}");
@@ -76,11 +76,11 @@ pub fn lock_writer(account: &Account, run: &str, patience: Duration, stop: &Stop
     }
 }
 
-/// The user's state folder for Ferry.
-fn user_state() -> PathBuf {
+/// Where the locks of accounts lie: in the user's state folder for Ferry.
+pub(super) fn lock_folder() -> PathBuf {
     let strategy = etcetera::choose_base_strategy().ok();
     let base = strategy.and_then(|strategy| strategy.state_dir().or_else(|| Some(strategy.data_dir())));
-    base.unwrap_or_else(std::env::temp_dir).join("ferry")
+    base.unwrap_or_else(std::env::temp_dir).join("ferry").join("locks")
 }
 
 #[cfg(test)]

@@ -5,3 +5,4 @@ pub mod folder;
 pub mod lock;
 pub mod parts;
 pub mod watermark;
+pub mod writers;

@@ -27,6 +27,9 @@ pub struct Watermark {
     pub selection: Value,
     /// Where the next read of changes begins: a time of the service's own, with the overlap taken off.
     pub watermark: Timestamp,
+    /// Whether the service told what was deleted until then.
+    #[serde(default)]
+    pub deletions: bool,
     /// The run that ended there.
     pub run: String,
     /// When it ended, by this machine's clock; for people.
@@ -145,6 +148,7 @@ mod tests {
             command: "export".into(),
             selection,
             watermark: at.parse().unwrap(),
+            deletions: false,
             run: format!("run-{at}"),
             when: "2026-11-25T10:00:00Z".parse().unwrap(),
         }

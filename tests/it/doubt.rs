@@ -49,12 +49,12 @@ from = "email"
 
 /// A place to import to.
 #[derive(Clone, Copy)]
-struct Target<'a> {
-    stream: &'static str,
+pub(crate) struct Target<'a> {
+    pub(crate) stream: &'static str,
     mapping: &'a str,
 }
 
-const TARGETS: [Target<'static>; 2] = [
+pub(crate) const TARGETS: [Target<'static>; 2] = [
     Target { stream: "nethunt:Contacts", mapping: NETHUNT },
     Target { stream: "nimble:contacts", mapping: NIMBLE },
 ];
@@ -218,9 +218,80 @@ fn interrupt_at_the_first_create(rehearsal: &Rehearsal, target: Target<'_>) {
     let life = rehearsal.spawn(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"]);
     rehearsal.wait_until("the create is lost", |now| {
         let entries = now.ledger();
-        entries.iter().any(|entry| entry.is_write() && entry.fault.starts_with("lost_"))
+        entries.iter().any(|entry| entry.is_write() && !entry.fault.is_empty())
     });
     assert!(life.kill_9(), "it ended before it could be killed");
+}
+
+#[test]
+fn a_run_that_is_resumed_with_a_longer_settle_time_keeps_to_it() {
+    let target = TARGETS[1];
+    let late = "[[fault]]\nkind = \"late_commit\"\nmethod = \"POST\"\nlate_commit_ms = 3500\nfirst = 1\n";
+    let rehearsal = Rehearsal::new(late).set("FERRY_SETTLE", "2s");
+    interrupt_at_the_first_create(&rehearsal, target);
+    let out = rehearsal.json(["resume", "--last", "--yes", "--settle", "7s"]).expect(0);
+    assert_eq!(out.count("created"), 1, "{}", out.transcript());
+    assert_eq!(emails(&rehearsal, target), addresses(1));
+}
+
+#[test]
+fn an_update_that_is_never_answered_nor_carried_out_stays_in_doubt() {
+    for target in TARGETS {
+        let rehearsal = Rehearsal::new("").set("FERRY_SETTLE", "100ms");
+        import(&rehearsal, target, 1).expect(0);
+        rehearsal.file("rows.csv", "name,email\nAnother,row000@doubt.example\n");
+        rehearsal.faults("[[fault]]\nkind = \"lost_request\"\nmethod = \"write\"\n");
+        let seen = rehearsal.requests();
+        let again = ["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"];
+        let out = rehearsal.json(again).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("in_doubt"), out.count("updated")), (1, 0), "{}", out.transcript());
+        assert_eq!(rehearsal.writes_since(seen).len(), 6);
+        let left = result_rows(&run_of(&rehearsal, &out), "indoubt.csv");
+        assert!(left[0]["_ferry_reason"].contains("never carried out"), "{left:?}");
+    }
+}
+
+#[test]
+fn a_date_that_is_ahead_of_the_stamps_of_records_doubles_none() {
+    for target in TARGETS {
+        for there in [0, 3] {
+            let scenario = "date_ahead_ms = 60000\n\
+                            [[fault]]\nmethod = \"POST\"\nkind = \"lost_answer\"\nat = [2, 4]\n";
+            let rehearsal = Rehearsal::generated(scenario, there);
+            let out = import(&rehearsal, target, 5).expect(0);
+            assert_eq!((out.count("created"), out.count("verified")), (5, 5), "{}", out.transcript());
+            assert_eq!(ours(&rehearsal, target), addresses(5), "{}", out.transcript());
+        }
+    }
+}
+
+#[test]
+fn a_lost_create_is_found_where_the_service_does_not_show_its_list_to_the_end() {
+    let target = TARGETS[1];
+    let scenario = "[nimble]\ndeep_window = 100\n\
+                    [[fault]]\nmethod = \"POST\"\nkind = \"lost_answer\"\nat = [5]\n";
+    let rehearsal = Rehearsal::generated(scenario, 150);
+    let out = import(&rehearsal, target, ROWS).expect(0);
+    assert_balanced(&out);
+    assert_eq!(out.count("created"), ROWS as u64, "{}", out.transcript());
+    assert_eq!(ours(&rehearsal, target), addresses(ROWS));
+}
+
+#[test]
+fn a_lost_create_stays_in_doubt_where_what_is_there_cannot_be_listed() {
+    let target = TARGETS[1];
+    let rehearsal = Rehearsal::new(FIRST_ANSWER_LOST).set("FERRY_SETTLE", "4s");
+    interrupt_at_the_first_create(&rehearsal, target);
+    let refused =
+        "kind = \"error_before_commit\"\nstatus = 409\nmethod = \"GET\"\npath_regex = \"contacts$\"";
+    rehearsal.faults(&format!("[[fault]]\n{refused}\n"));
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(1);
+    assert_balanced(&out);
+    assert_eq!((out.count("in_doubt"), out.count("created")), (1, 0), "{}", out.transcript());
+    let left = result_rows(&run_of(&rehearsal, &out), "indoubt.csv");
+    assert!(left[0]["_ferry_reason"].contains("cannot be listed"), "{left:?}");
+    assert_eq!(emails(&rehearsal, target), addresses(1));
 }
 
 #[test]
@@ -318,7 +389,7 @@ fn import(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) -> Output {
     rehearsal.json(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"])
 }
 
-fn prepare(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) {
+pub(crate) fn prepare(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) {
     let mut text = "name,email\n".to_owned();
     for (row, address) in addresses(rows).iter().enumerate() {
         writeln!(text, "Row {row:03},{address}").unwrap();
@@ -327,7 +398,7 @@ fn prepare(rehearsal: &Rehearsal, target: Target<'_>, rows: usize) {
     rehearsal.file("map.toml", target.mapping);
 }
 
-fn addresses(rows: usize) -> Vec<String> {
+pub(crate) fn addresses(rows: usize) -> Vec<String> {
     (0..rows).map(|row| format!("row{row:03}@doubt.example")).collect()
 }
 
@@ -347,7 +418,7 @@ fn create(rehearsal: &Rehearsal, target: Target<'_>, name: &str, email: &str) {
 }
 
 /// The addresses of all records at the target, sorted.
-fn emails(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
+pub(crate) fn emails(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
     let mut found: Vec<String> = if target.stream.starts_with("nimble") {
         rehearsal.contacts().iter().map(|contact| contact_value(contact, "email")).collect()
     } else {
@@ -359,4 +430,9 @@ fn emails(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
     };
     found.sort();
     found
+}
+
+/// Those of them that rows of these tests have.
+fn ours(rehearsal: &Rehearsal, target: Target<'_>) -> Vec<String> {
+    emails(rehearsal, target).into_iter().filter(|email| email.ends_with("@doubt.example")).collect()
 }

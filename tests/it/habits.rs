@@ -26,7 +26,7 @@ fn a_read_is_the_same_whatever_the_service_is_like() {
         ("ids_embed_created = false", DRIFT),
         ("date_times = \"epoch-ms\"", DRIFT),
         ("no_change = \"quiet\"", DRIFT),
-        ("error_body = \"html\"\ndisabled_triggers = [\"record-change\"]", NO_EDITS),
+        ("error_body = \"text\"\ndisabled_triggers = [\"record-change\"]", NO_EDITS),
         ("error_body = \"json\"\ndisabled_triggers = [\"record-change\"]", NO_EDITS),
         (
             "order = { new-record = \"asc\", updated-record = \"mixed\", find-record = \"asc\", \
@@ -46,7 +46,7 @@ fn a_read_is_the_same_whatever_the_service_is_like() {
 fn a_read_is_unproven_where_the_service_does_not_tell_of_edits() {
     for knobs in [
         "disabled_triggers = [\"updated-record\"]",
-        "error_body = \"html\"\ndisabled_triggers = [\"updated-record\", \"record-change\"]",
+        "error_body = \"json\"\ndisabled_triggers = [\"updated-record\", \"record-change\"]",
     ] {
         let rehearsal = Rehearsal::generated(&format!("[nethunt]\n{knobs}\n{NO_EDITS}"), 150);
         let compared = Watched::start(&rehearsal, Service::NetHunt).export(Expected::Unproven, knobs);

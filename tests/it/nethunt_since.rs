@@ -101,6 +101,31 @@ fn all_reads_together_are_what_the_folder_holds() {
 }
 
 #[test]
+fn what_was_deleted_is_asked_for_until_it_is_told() {
+    for (fault, moved) in [
+        ("kind = \"empty_body\"\ntimes = 1", true),
+        ("kind = \"html\"\nstatus = 404\ntimes = 1", true),
+        // The service says itself that it does not tell, though it did before.
+        ("kind = \"error_before_commit\"\nstatus = 404", false),
+    ] {
+        let rehearsal = Rehearsal::generated("", 6);
+        let mut copy = Copy::of(&rehearsal);
+        copy.read().expect(0);
+        let known: Vec<String> = copy.held.keys().cloned().collect();
+        copy.delete(&known[0]);
+        copy.edit(&known[1], "edited");
+        rehearsal.faults(&format!("[[fault]]\npath_regex = \"record-change\"\n{fault}\n"));
+        let out = copy.read().expect(0);
+        let told = "the service did not tell what was deleted, as it did before";
+        assert_eq!(out.stderr.contains(told), !moved, "{fault}: {}", out.transcript());
+        assert_eq!(copy.held == copy.truth(), moved, "{fault}: {}", out.transcript());
+        rehearsal.faults("");
+        copy.read().expect(0);
+        assert_eq!(copy.held, copy.truth(), "{fault}");
+    }
+}
+
+#[test]
 fn a_read_of_what_changed_says_how_sure_it_is() {
     for (habit, code, complete) in [
         ("", 0, json!(true)),

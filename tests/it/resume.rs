@@ -226,3 +226,27 @@ fn begin_import(rehearsal: &Rehearsal, rows: usize) -> Running {
     let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes", "--json"];
     rehearsal.spawn(import)
 }
+
+#[test]
+fn a_checkpoint_that_is_damaged_is_named_with_what_to_do() {
+    let quota = "[[fault]]\nkind = \"quota\"\nmethod = \"POST\"\nafter = 1\n";
+    let rehearsal = Rehearsal::new(quota);
+    rehearsal.file("map.toml", MAPPING);
+    rehearsal.file("rows.csv", "name,email\nAda,a@x.example\nBob,b@x.example\nCid,c@x.example\n");
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"];
+    rehearsal.ferry(import).expect(3);
+    rehearsal.faults("");
+    let run = rehearsal.runs().remove(0);
+    std::fs::write(run.join("checkpoint.sqlite"), "no database ".repeat(1000)).unwrap();
+    for command in [&["resume", "--last", "--yes"][..], &import] {
+        let out = rehearsal.ferry(command).expect(3);
+        for words in
+            ["checkpoint.sqlite`", "cannot be read", "put it back from a copy", "remove the run's folder"]
+        {
+            assert!(out.stderr.contains(words), "no `{words}` in {}", out.transcript());
+        }
+    }
+    std::fs::remove_dir_all(&run).unwrap();
+    rehearsal.ferry(import).expect(0);
+    assert_eq!(rehearsal.records("Contacts").len(), 3);
+}

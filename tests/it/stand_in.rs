@@ -13,9 +13,9 @@ use crate::support::{Output, Rehearsal};
 use crate::witness::fixture;
 
 /// What is answered to whom: a method and a pattern of path and query, a status, and a fixture or a text.
-type Rule = (&'static str, &'static str, u16, &'static str);
+pub(crate) type Rule = (&'static str, &'static str, u16, &'static str);
 
-const NIMBLE: [Rule; 12] = [
+pub(crate) const NIMBLE: [Rule; 12] = [
     ("GET", "^/myself", 200, "nimble/myself.json"),
     ("GET", "^/company/users", 200, "nimble/users.json"),
     ("GET", "^/contacts/metadata", 200, "nimble/metadata.json"),
@@ -30,7 +30,7 @@ const NIMBLE: [Rule; 12] = [
     ("DELETE", "^/contacts/notes/", 200, "nimble/note-deleted.json"),
 ];
 
-const NETHUNT: [Rule; 13] = [
+pub(crate) const NETHUNT: [Rule; 13] = [
     ("GET", "^/triggers/auth-test", 200, "nethunt/auth-test.json"),
     ("GET", "^/triggers/readable-folder", 200, "nethunt/readable-folder.json"),
     ("GET", "^/triggers/writable-folder", 200, "nethunt/writable-folder.json"),
@@ -48,14 +48,14 @@ const NETHUNT: [Rule; 13] = [
 ];
 
 /// A service that only knows its rules. It ends with the test's process.
-struct StandIn {
+pub(crate) struct StandIn {
     root: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl StandIn {
     /// Serves the first rule that fits; the earlier rules come first.
-    fn start(rules: &[&[Rule]]) -> Self {
+    pub(crate) fn start(rules: &[&[Rule]]) -> Self {
         let compile = |rule: &Rule| (rule.0, Regex::new(rule.1).unwrap(), rule.2, body(rule.3));
         let rules: Arc<Vec<_>> = Arc::new(rules.iter().flat_map(|rules| rules.iter().map(compile)).collect());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -80,7 +80,7 @@ impl StandIn {
     }
 
     /// The command's environment with this in the service's place.
-    fn rehearsal(&self, service: &str) -> Rehearsal {
+    pub(crate) fn rehearsal(&self, service: &str) -> Rehearsal {
         Rehearsal::new("").set(&format!("FERRY_{service}_URL"), &self.root)
     }
 

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
+use crate::accounts::contact_value;
 use crate::bad_input::PEOPLE;
+use crate::stand_in::{NETHUNT, NIMBLE, Rule, StandIn};
 use crate::support::{Output, Rehearsal};
 
 const TOKEN: &str = "sim-token";
@@ -61,9 +63,24 @@ fn a_service_that_is_down_stops_the_run_after_the_retries() {
 fn a_read_that_the_service_refuses_ends_with_two_since_it_would_be_refused_again() {
     let rehearsal = Rehearsal::generated("", 3);
     for (stream, path, status, words) in [
-        ("nethunt:Contacts", "/triggers/new-record", 400, "NetHunt answers 400: Internal server error"),
-        ("nethunt:Contacts", "/triggers/new-record", 404, "NetHunt answers 404: Internal server error"),
-        ("nethunt:Contacts", "/triggers/new-record", 422, "NetHunt answers 422: Internal server error"),
+        (
+            "nethunt:Contacts",
+            "/triggers/new-record",
+            400,
+            "NetHunt answers 400: x-simulated: the request is refused",
+        ),
+        (
+            "nethunt:Contacts",
+            "/triggers/new-record",
+            404,
+            "NetHunt answers 404: x-simulated: the request is refused",
+        ),
+        (
+            "nethunt:Contacts",
+            "/triggers/new-record",
+            422,
+            "NetHunt answers 422: x-simulated: the request is refused",
+        ),
         ("nimble:contacts", "/contacts?", 400, "Nimble refuses the request: Internal error handling request"),
         ("nimble:contacts", "/contacts?", 422, "Nimble refuses the request: Internal error handling request"),
     ] {
@@ -100,6 +117,51 @@ fn a_read_that_is_refused_after_something_was_written_stops_the_run() {
 }
 
 #[test]
+fn a_resumed_run_that_had_written_before_is_stopped_and_can_be_resumed() {
+    let rehearsal = Rehearsal::new("[[fault]]\nkind = \"unauthorized\"\nmethod = \"POST\"\nafter = 1\n");
+    rehearsal.file("rows.csv", "first name,email[work]\nAda,ada@x.example\nBob,bob@x.example\n");
+    let import = ["import", "rows.csv", "nimble:contacts", "--key", "email[work]", "--concurrency", "1"];
+    rehearsal.json([&import[..], &["--yes"]].concat()).expect(5);
+    rehearsal.faults(
+        "[[fault]]\nkind = \"error_before_commit\"\nstatus = 400\nmethod = \"GET\"\npath_regex = \"contacts$\"\n",
+    );
+    let output = rehearsal.json(["resume", "--last", "--yes"]);
+    stopped(&output, 3, &["Nimble refuses the request"]);
+    rehearsal.faults("");
+    let output = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!(output.count("created"), 2, "{}", output.transcript());
+}
+
+#[test]
+fn a_web_page_in_place_of_the_answers_to_writes_stops_the_run_and_fails_no_row() {
+    let rehearsal = people(40);
+    rehearsal.faults("[[fault]]\nkind = \"html\"\nstatus = 404\nmethod = \"POST\"\n");
+    let output = import(&rehearsal);
+    stopped(&output, 3, &["the service answered 404: a web page"]);
+    assert_eq!(output.count("failed"), 0, "{}", output.transcript());
+    rehearsal.faults("");
+    let output = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!((output.count("created"), rehearsal.records("Contacts").len()), (40, 40));
+}
+
+#[test]
+fn an_update_that_is_answered_with_a_web_page_is_not_taken_for_done() {
+    let rehearsal = Rehearsal::new("");
+    let import = ["import", "rows.csv", "nimble:contacts", "--key", "email[work]", "--yes"];
+    rehearsal.file("rows.csv", "first name,email[work]\nAda,ada@x.example\n");
+    rehearsal.json(import).expect(0);
+    for status in [200, 404] {
+        let page = format!("kind = \"html\"\nstatus = {status}");
+        rehearsal.faults(&format!("[[fault]]\n{page}\nmethod = \"PUT\"\nfirst = 1\n"));
+        let name = format!("Ada {status}");
+        rehearsal.file("rows.csv", format!("first name,email[work]\n{name},ada@x.example\n"));
+        let output = rehearsal.json(import).expect(0);
+        assert_eq!(output.count("updated"), 1, "{}", output.transcript());
+        assert_eq!(contact_value(&rehearsal.contacts()[0], "first name"), name);
+    }
+}
+
+#[test]
 fn nobody_listening_is_a_stop_too() {
     let rehearsal = Rehearsal::new("").set("FERRY_NETHUNT_URL", "http://127.0.0.1:9/api/v1/zapier");
     let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv"]);
@@ -108,11 +170,23 @@ fn nobody_listening_is_a_stop_too() {
 
 #[test]
 fn html_in_place_of_json_is_a_stop() {
-    for status in [200, 502] {
+    for status in [200, 404, 502] {
         let rehearsal = Rehearsal::new(&format!("[[fault]]\nkind = \"html\"\nstatus = {status}\n"));
         let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv"]);
-        stopped(&output, 3, &["NetHunt"]);
+        stopped(&output, 3, &["NetHunt", "a web page"]);
         assert!(!output.stderr.contains("<html"), "{}", output.transcript());
+    }
+}
+
+#[test]
+fn an_empty_answer_or_a_page_where_records_should_be_is_a_stop_that_names_the_folder() {
+    for (fault, words) in [
+        ("kind = \"empty_body\"", "NetHunt folder `Contacts`: the answer is empty"),
+        ("kind = \"html\"\nstatus = 200", "NetHunt folder `Contacts`: the service answers with a web page"),
+    ] {
+        let rehearsal = Rehearsal::new(&format!("[[fault]]\npath_regex = \"new-record\"\n{fault}\n"));
+        let output = rehearsal.json(["export", "nethunt:Contacts", "-o", "x.csv", "--since", "last"]);
+        stopped(&output, 3, &[words]);
     }
 }
 
@@ -291,4 +365,46 @@ fn no_secret_is_told_in_outputs_run_folders_and_errors() {
     let mut found = Vec::new();
     telling(&rehearsal.path(""), &secrets, &mut found);
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn what_a_service_repeats_of_the_credentials_is_told_nobody() {
+    const BASIC: &str = "c2ltQGV4YW1wbGUub3JnOnNpbS1rZXk";
+    let nimble: [Rule; 1] = [(
+        "POST",
+        "^/contact([?]|$)",
+        409,
+        r#"{"message":"bad: Authorization: Bearer sim-token","code":245}"#,
+    )];
+    let nethunt: [Rule; 1] = [(
+        "POST",
+        "^/actions/create-record/",
+        500,
+        "Authorization: Basic c2ltQGV4YW1wbGUub3JnOnNpbS1rZXk= of sim@example.org:sim-key",
+    )];
+    let cases = [
+        (StandIn::start(&[&nimble, &NIMBLE]), "NIMBLE", "nimble:contacts", "first name\nZed\n"),
+        (StandIn::start(&[&nethunt, &NETHUNT]), "NETHUNT", "nethunt:People", "Name\nZed\n"),
+    ];
+    for (service, name, stream, rows) in cases {
+        let rehearsal = service.rehearsal(name);
+        rehearsal.file("new.csv", rows);
+        let output = rehearsal.ferry(["-vv", "import", "new.csv", stream, "--mode", "create", "--yes"]);
+        assert_eq!(output.code, 1, "{}", output.transcript());
+        let mut found = Vec::new();
+        telling(&rehearsal.path(""), &[TOKEN, KEY, BASIC], &mut found);
+        assert!(found.is_empty(), "{found:#?}");
+        let mut shown = Vec::new();
+        telling(&rehearsal.path(".ferry/runs"), &["[secret]"], &mut shown);
+        assert!(!shown.is_empty(), "{name}: what the service said is kept");
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_sent_ends_with_two_at_once() {
+    let rehearsal = Rehearsal::new("").set("FERRY_NIMBLE_TOKEN", "tokén-hunter2");
+    let output = rehearsal.json(["export", "nimble:contacts", "-o", "x.csv"]).expect(2);
+    assert!(output.stderr.contains("its character 4 is none of ASCII"), "{}", output.transcript());
+    assert!(!output.stderr.contains("hunter2"), "{}", output.transcript());
+    assert_eq!(rehearsal.requests(), 0);
 }

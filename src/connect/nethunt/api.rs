@@ -4,7 +4,7 @@
 //! only shown, shortened. Paths and query values are always percent-encoded.
 
 use super::pipeline::through;
-use super::split::{Batch, Ended};
+use super::split::{Batch, Ended, PAGE};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Call, Client, Failure, Head, ORDINARY, Unreadable};
 use jiff::Timestamp;
@@ -28,27 +28,18 @@ pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
 /// Why a request for an array had no answer, with what was seen.
 #[derive(Debug)]
 pub(super) enum NoAnswer {
-    /// There is nothing of the kind: 404, or no body at all.
-    Nothing(Seen),
+    /// There is nothing of the kind: 404.
+    Nothing(String),
     /// The service does not take the request: 400, 405, 410.
-    Refused(Seen),
-    /// The service stayed unable to answer.
+    Refused(String),
+    /// The service stayed unable to answer, or something in between answered in its place.
     ForNow(String),
-}
-
-/// What was seen of an answer.
-#[derive(Debug)]
-pub(super) struct Seen {
-    /// For people.
-    pub(super) why: String,
-    /// It was a page of HTML: it comes from something in between, and may be gone by the next try.
-    pub(super) is_passing: bool,
 }
 
 impl Api {
     pub(super) fn new(client: Client, base: String) -> Self {
         let base = base.trim_end_matches('/').to_owned();
-        Self { client, base }
+        Self { client: client.doubting_pages(), base }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -90,18 +81,17 @@ impl Api {
             if let Err(error) = begin(head.date) {
                 return Ok(Err(error));
             }
-            through(body, self.client.stop(), &work, &mut take)
+            match through(body, self.client.stop(), &work, &mut take)? {
+                // Where there is nothing to tell, the service says `[]`.
+                Ok(Ended::Empty) => Err(Unreadable("the answer is empty".to_owned())),
+                read => Ok(read.map(drop)),
+            }
         });
         match read {
-            Ok(Ok(Ended::Empty)) => {
-                let why = "the answer is empty".to_owned();
-                Ok(Err(NoAnswer::Nothing(Seen { why, is_passing: false })))
-            }
-            Ok(read) => read.map(|_| Ok(())),
+            Ok(read) => read.map(Ok),
             Err(Failure::Refused { status: status @ (400 | 404 | 405 | 410), text }) => {
                 let why = format!("NetHunt answers {status}{}", said(&text));
-                let seen = Seen { why, is_passing: is_html(&text) };
-                Ok(Err(if status == 404 { NoAnswer::Nothing(seen) } else { NoAnswer::Refused(seen) }))
+                Ok(Err(if status == 404 { NoAnswer::Nothing(why) } else { NoAnswer::Refused(why) }))
             }
             Err(Failure::GaveUp(why)) => Ok(Err(NoAnswer::ForNow(why))),
             Err(failure) => Err(failed(&format!("read `{}`", path.join("/")), failure)),
@@ -145,16 +135,7 @@ impl NoAnswer {
     /// What was seen.
     pub(super) fn why(self) -> String {
         match self {
-            Self::Nothing(seen) | Self::Refused(seen) => seen.why,
-            Self::ForNow(why) => why,
-        }
-    }
-
-    /// Whether the service says so itself, and will say so again.
-    pub(super) fn is_final(&self) -> bool {
-        match self {
-            Self::Nothing(seen) | Self::Refused(seen) => !seen.is_passing,
-            Self::ForNow(_) => false,
+            Self::Nothing(why) | Self::Refused(why) | Self::ForNow(why) => why,
         }
     }
 
@@ -164,7 +145,7 @@ impl NoAnswer {
     /// When the service is only unable to answer for now: what it would have told must not be missed.
     pub(super) fn optional(self, what: &str) -> Result<String> {
         match self {
-            Self::Nothing(seen) | Self::Refused(seen) => Ok(seen.why),
+            Self::Nothing(why) | Self::Refused(why) => Ok(why),
             Self::ForNow(why) => Err(failed(what, Failure::GaveUp(why))),
         }
     }
@@ -204,7 +185,8 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
     }
 }
 
-fn is_html(text: &str) -> bool {
+/// Whether a refusal is a page of HTML: said by something in between.
+pub(super) fn is_html(text: &str) -> bool {
     text.trim_start().starts_with('<')
 }
 
@@ -220,7 +202,7 @@ pub(super) fn said(text: &str) -> String {
 
 fn not_as_documented(answer: &Answer, error: &serde_json::Error) -> String {
     if answer.content_type.contains("html") || answer.body.trim_ascii_start().starts_with(b"<") {
-        return "the service answers with a page of HTML".to_owned();
+        return PAGE.to_owned();
     }
     format!("the answer is not the documented JSON: {error}")
 }

@@ -77,7 +77,7 @@ impl Source for Children {
         let from = only.since.map_or(EPOCH, |since| since - OVERLAP_MS);
         let selected = only != select::Only::default();
         let asked = only.clone();
-        let mut reading = Reading::of(self.stream, only, &self.api, &self.folder, staging);
+        let mut reading = Reading::of(self.stream, only, &self.api, &self.folder, staging).called(&self.name);
         if self.stream == Stream::Changes {
             // The service filters, too: less to read.
             asked.record.iter().for_each(|id| reading.ask("recordId", id));

@@ -17,6 +17,8 @@ pub(super) struct Sizes {
     pub largest_limit: u64,
     /// Counts divisible by this look like a cap.
     pub round: u64,
+    /// Counts divisible by this look like a cap that a machine's author chose.
+    pub binary: u64,
     /// How much more than expected the second witness is asked for.
     pub margin: u64,
     /// The most records that are looked up one by one.
@@ -25,8 +27,19 @@ pub(super) struct Sizes {
 
 impl Sizes {
     /// As the NetHunt facts, section 6.4, have them.
-    pub(super) const REAL: Self =
-        Self { first_limit: 1_000, largest_limit: 200_000, round: 100, margin: 1_000, look_ups: 200 };
+    pub(super) const REAL: Self = Self {
+        first_limit: 1_000,
+        largest_limit: 200_000,
+        round: 100,
+        binary: 64,
+        margin: 1_000,
+        look_ups: 200,
+    };
+
+    /// Whether so many records are as many as a cap would let through.
+    pub(super) fn looks_capped(&self, count: u64) -> bool {
+        count.is_multiple_of(self.round) || count.is_multiple_of(self.binary)
+    }
 }
 
 /// What an answer to `new-record` held. All of its rows are kept by whoever gave it.

@@ -1,7 +1,8 @@
 //! What changed in a folder since a time, into staging: the requests behind [`Changing`].
 //!
 //! The latest state of every record that changed is staged, and what was deleted is noted; a record that was
-//! deleted and made again is there. Only ids and times of the changes are held in memory.
+//! deleted and made again is there. Only ids and times of the changes are held in memory, and of the last moments'
+//! what tells them apart.
 
 use super::api::Api;
 use super::drain::Sizes;
@@ -11,15 +12,16 @@ use super::proof::{Found, read_since};
 use super::reading::{DATE, Reading};
 use super::rows::Parsed;
 use super::select::Only;
-use super::since::{Changing, Told, Unseen};
+use super::since::{Changing, OVERLAP_MS, Told, Unseen};
 use super::stream::Stream;
 use super::sweep;
 use super::wire::Change;
 use crate::error::Result;
+use crate::extract::DELETIONS;
 use crate::extract::staging::{IdAndTime, Staging};
 use crate::record::{escape_name, instant};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The set of records that changes name.
 const TOLD: &str = "told";
@@ -28,6 +30,8 @@ const TOLD: &str = "told";
 pub(super) struct Increment<'a> {
     api: &'a Api,
     folder: &'a str,
+    /// The stream as people write it.
+    name: &'a str,
     staging: &'a mut Staging,
     /// Since when, in Unix milliseconds.
     from: i64,
@@ -66,16 +70,53 @@ impl Last {
     }
 }
 
+/// The changes of an answer's last moments. The look past its end meets them again, from the newest one on where
+/// `since` is taken at its word, from the begin of its second where it is cut to seconds.
+#[derive(Debug)]
+pub(super) struct Tail<K> {
+    newest: Option<i64>,
+    last: BTreeSet<(i64, K)>,
+}
+
+impl<K: Ord> Tail<K> {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self { newest: None, last: BTreeSet::new() }
+    }
+
+    /// Takes a change of that moment in; the latest one there is tells no time.
+    pub(super) fn take(&mut self, at: i64, key: K) {
+        if at < i64::MAX {
+            self.newest = self.newest.max(Some(at));
+        }
+        self.last.insert((at, key));
+        let from = self.newest.map(|newest| newest - OVERLAP_MS);
+        while self.last.first().is_some_and(|(first, _)| Some(*first) < from) {
+            self.last.pop_first();
+        }
+    }
+
+    /// The newest moment.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.newest
+    }
+
+    /// Whether that change was among them.
+    pub(super) fn holds(&self, at: i64, key: K) -> bool {
+        self.last.contains(&(at, key))
+    }
+}
+
 impl<'a> Increment<'a> {
-    /// The reading since `from`, in Unix milliseconds.
+    /// The reading of a folder, by its id and its stream's name, since `from`, in Unix milliseconds.
     pub(super) fn new(
         api: &'a Api,
-        folder: &'a str,
+        (folder, name): (&'a str, &'a str),
         staging: &'a mut Staging,
         from: i64,
         fields: Vec<String>,
     ) -> Self {
-        Self { api, folder, staging, from, fields, changed: HashMap::new() }
+        Self { api, folder, name, staging, from, fields, changed: HashMap::new() }
     }
 
     fn old_before(&self) -> Result<i64> {
@@ -121,7 +162,8 @@ impl<'a> Increment<'a> {
 impl Changing for Increment<'_> {
     fn updated(&mut self, from: i64) -> Result<Option<Found>> {
         let only = Only { since: Some(self.from), ..Only::default() };
-        let mut reading = Reading::of(Stream::Updates, only, self.api, self.folder, self.staging);
+        let mut reading =
+            Reading::of(Stream::Updates, only, self.api, self.folder, self.staging).called(self.name);
         for field in &self.fields {
             reading.ask("fieldName", field);
         }
@@ -134,7 +176,8 @@ impl Changing for Increment<'_> {
     fn created(&mut self, from: i64) -> Result<Found> {
         let filled = self.fields.iter().map(|field| escape_name(field)).collect();
         let only = Only { since: Some(self.from), filled, ..Only::default() };
-        let mut reading = Reading::of(Stream::Records, only, self.api, self.folder, self.staging);
+        let mut reading =
+            Reading::of(Stream::Records, only, self.api, self.folder, self.staging).called(self.name);
         read_since(&mut reading, &Sizes::REAL, from)
     }
 
@@ -142,28 +185,21 @@ impl Changing for Increment<'_> {
         let (wanted, old_before) = (self.from, self.old_before()?);
         let mut changed: HashMap<String, Last> = HashMap::new();
         let mut told = Told { end_seen: true, ..Told::default() };
-        let mut newest = i64::MIN;
-        // The changes of the last millisecond, which the look past the end meets again.
-        let mut last_ones: HashMap<String, i64> = HashMap::new();
+        let mut tail = Tail::new();
         let answered = self.each_change(from, |change, at| {
             told.rows += 1;
-            if at < i64::MAX && at > newest {
-                newest = at;
-                last_ones.retain(|_, at| *at >= newest - 1);
-            }
-            if at >= newest - 1 {
-                last_ones.insert(key(&change), at);
-            }
+            tail.take(at, key(&change));
             if at >= wanted {
                 changed.entry(change.record_id).or_default().take(&change.record_action, at);
             }
         })?;
+        self.staging.set_note(DELETIONS, if answered.is_some() { "yes" } else { "no" });
         if answered.is_none() {
             return Ok(None);
         }
-        if newest > i64::MIN {
+        if let Some(newest) = tail.newest() {
             let beyond = self.each_change(newest - 1, |change, at| {
-                told.cut |= at < old_before && !last_ones.contains_key(&key(&change));
+                told.cut |= at < old_before && !tail.holds(at, key(&change));
                 if at >= wanted {
                     changed.entry(change.record_id).or_default().take(&change.record_action, at);
                 }
@@ -236,5 +272,17 @@ mod tests {
             changes.iter().for_each(|(action, at)| last.take(action, *at));
             assert_eq!(last.deleted(), expected, "{changes:?}");
         }
+    }
+
+    #[test]
+    fn the_last_moments_are_met_again_by_a_look_that_begins_with_their_second() {
+        let mut tail = Tail::new();
+        for at in [7_990, 10_200, 10_000, i64::MAX, 10_400, 8_000, 12_000, 10_100] {
+            tail.take(at, "x");
+        }
+        assert_eq!(tail.newest(), Some(12_000));
+        let held: Vec<_> = [8_000, 10_000, 10_400, 12_000, i64::MAX].map(|at| tail.holds(at, "x")).into();
+        assert_eq!(held, [false, true, true, true, true]);
+        assert!(!tail.holds(12_000, "y") && Tail::<&str>::new().newest().is_none());
     }
 }

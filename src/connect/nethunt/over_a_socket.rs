@@ -27,7 +27,7 @@ fn ok(body: impl Into<String>) -> Answer {
 }
 
 fn not_found() -> Answer {
-    Answer { status: 404, body: "<html>404</html>".into(), sent: 16 }
+    Answer { status: 404, body: "not found".into(), sent: 9 }
 }
 
 type Script = dyn Fn(&str, usize) -> Answer + Send + Sync;
@@ -210,12 +210,54 @@ fn a_witness_that_knows_more_is_evidence_and_its_records_are_kept() {
         folder_or(path, || match path {
             _ if path.starts_with("/triggers/new-record/") && epoch(path) => ok(records(40)),
             _ if path.starts_with("/searches/") => ok(records(41)),
-            _ => ok(""),
+            _ => ok("[]"),
         })
     });
     let (completeness, ids, _) = extract(&nethunt.records("f1").unwrap(), &Selection::default()).unwrap();
     assert!(matches!(completeness, Completeness::Incomplete(_)), "{completeness:?}");
     assert_eq!(ids.len(), 41);
+}
+
+#[test]
+fn records_that_only_their_changes_tell_of_are_evidence() {
+    let part = |range: std::ops::Range<usize>| {
+        let all: Vec<serde_json::Value> = serde_json::from_str(&records(250)).unwrap();
+        serde_json::to_string(&all[range]).unwrap()
+    };
+    let (nethunt, _) = serve(move |path, _| {
+        folder_or(path, || match path {
+            _ if path.starts_with("/triggers/new-record/") && !epoch(path) => ok("[]"),
+            // Cut alike, and by a number like any other.
+            _ if path.starts_with("/triggers/new-record/") || path.starts_with("/searches/") => {
+                ok(part(153..250))
+            }
+            _ if path.starts_with("/triggers/updated-record/") => ok(part(0..97)),
+            _ => ok("[]"),
+        })
+    });
+    let (completeness, ids, _) = extract(&nethunt.records("f1").unwrap(), &Selection::default()).unwrap();
+    assert!(matches!(completeness, Completeness::Incomplete(_)), "{completeness:?}");
+    assert_eq!(ids.len(), 194);
+}
+
+#[test]
+fn a_number_of_records_that_a_cap_may_have_made_is_asked_about() {
+    let (nethunt, asked) = serve(|path, _| {
+        folder_or(path, || match path {
+            _ if path.starts_with("/triggers/new-record/") && !epoch(path) => ok("[]"),
+            _ if path.starts_with("/triggers/new-record/") || path.starts_with("/searches/") => {
+                ok(records(192))
+            }
+            _ => ok("[]"),
+        })
+    });
+    let (completeness, ids, _) = extract(&nethunt.records("f1").unwrap(), &Selection::default()).unwrap();
+    assert_eq!((completeness, ids.len()), (Completeness::Complete, 192));
+    let asked = asked.lock().unwrap();
+    assert!(
+        asked.iter().any(|path| path.starts_with("/triggers/record-change/") && epoch(path)),
+        "{asked:?}"
+    );
 }
 
 #[test]

@@ -21,6 +21,10 @@ pub(super) enum Verdict {
     Cut(&'static str),
 }
 
+/// There are records that only their changes tell of.
+pub(super) const LEFT_OUT: Verdict =
+    Verdict::Cut("the folder's changes name records that its stream had left out");
+
 /// The beginning of time, as far as NetHunt is concerned.
 pub(super) const EPOCH: i64 = 0;
 
@@ -102,15 +106,13 @@ fn second_count(feed: &mut impl Feed, sizes: &Sizes, found: Found) -> Result<Ver
         None => false,
         Some(_) => !is_capped(feed, sizes)?,
     };
-    let round = |count: u64| count > 0 && count.is_multiple_of(sizes.round);
+    let round = |count: u64| count > 0 && sizes.looks_capped(count);
     let mut history_seen = true;
     if found.cut || round(found.records) || witness.is_some_and(|witness| round(witness.records)) {
         match feed.history(sizes.look_ups)? {
             None => history_seen = false,
             Some(0) => {}
-            Some(_) => {
-                return Ok(Verdict::Cut("the folder's changes name records that its stream had left out"));
-            }
+            Some(_) => return Ok(LEFT_OUT),
         }
     }
     Ok(match (usable, found.cut) {

@@ -14,11 +14,11 @@ use super::proof::EPOCH;
 use super::rows::{self, Parsed};
 use super::select::Only;
 use super::since::watermark;
-use super::stream::{CHILDREN, Stream};
+use super::stream::Stream;
 use super::wire::Change;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
-use crate::extract::{FIRST_REPLY, WATERMARK};
+use crate::extract::{DELETIONS, FIRST_REPLY, WATERMARK};
 use crate::record::instant;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -41,12 +41,16 @@ pub(super) struct CaughtUp {
     pub(super) deleted: u64,
     /// Why nobody can tell what was edited meanwhile.
     pub(super) edits_hidden: Option<String>,
+    /// Old records turned up that had not been seen, which can only be if the read was cut.
+    pub(super) missed: bool,
 }
 
 /// The reading of one stream of a folder into one staging area.
 pub(super) struct Reading<'a> {
     api: &'a Api,
     folder: &'a str,
+    /// The folder, for people.
+    called: String,
     stream: Stream,
     only: Only,
     staging: &'a mut Staging,
@@ -54,10 +58,8 @@ pub(super) struct Reading<'a> {
     also: Vec<(&'static str, String)>,
     /// Why the last request without an answer had none.
     unanswered: String,
-    /// Whether that was because there is no such stream, and not for now alone.
+    /// Whether that was because the service has no such stream or refused the request, and will do so again.
     lacking: bool,
-    /// Whether the service refused that request itself, so that there is no use in asking again.
-    refused: bool,
     /// Whether some answer told when its records were last changed: `new-record` may leave that out (NetHunt
     /// facts, section 4, row 6).
     tells_updates: bool,
@@ -77,9 +79,17 @@ impl<'a> Reading<'a> {
         folder: &'a str,
         staging: &'a mut Staging,
     ) -> Self {
-        let (also, unanswered) = (Vec::new(), String::new());
-        let (lacking, refused, tells_updates) = (false, false, false);
-        Self { api, folder, stream, only, staging, also, unanswered, lacking, refused, tells_updates }
+        let (also, unanswered, called) = (Vec::new(), String::new(), folder.to_owned());
+        let (lacking, tells_updates) = (false, false);
+        Self { api, folder, called, stream, only, staging, also, unanswered, lacking, tells_updates }
+    }
+
+    /// Calls the folder in messages by the name in `stream`, as people write it: `nethunt:Deals/comments`.
+    pub(super) fn called(mut self, stream: &str) -> Self {
+        let name = stream.split_once(':').map_or(stream, |(_, name)| name);
+        let child = format!("/{}", self.stream.suffix());
+        self.called = name.strip_suffix(&child).unwrap_or(name).to_owned();
+        self
     }
 
     /// Adds a parameter to the requests to the stream; it may be given several times.
@@ -129,16 +139,17 @@ impl<'a> Reading<'a> {
     /// as the service has streams that tell.
     pub(super) fn catch_up(&mut self) -> Result<CaughtUp> {
         let Some(from) = first_reply(self.staging)? else { return Ok(CaughtUp::default()) };
-        let mut edits_hidden = None;
+        let (mut edits_hidden, mut missed) = (None, false);
         let from = from - OLD_MS;
         let (since, ever) = (since(from), since(EPOCH));
         let query = [("since", since.as_str())];
         // Where nothing told when records were last changed, this stream does, for all of them.
         let versions = !self.tells_updates;
         let updated = if versions { [("since", ever.as_str())] } else { query };
-        let keep = Keep { versions, ..Keep::default() };
-        if let Err(no) = self.rows(&["triggers", "updated-record"], &updated, keep)? {
-            edits_hidden = Some(no.optional("read what was edited meanwhile")?);
+        let keep = Keep { versions, ..Keep::evidence(MISSED) };
+        match self.rows(&["triggers", "updated-record"], &updated, keep)? {
+            Ok(seen) => missed = seen.unseen_old > 0,
+            Err(no) => edits_hidden = Some(no.optional("read what was edited meanwhile")?),
         }
         let mut last: HashMap<String, Last> = HashMap::new();
         let told = self.changes(&query, |_, changes| {
@@ -150,13 +161,14 @@ impl<'a> Reading<'a> {
             }
             Ok(())
         })?;
+        self.staging.set_note(DELETIONS, if told.is_ok() { "yes" } else { "no" });
         if let Err(no) = told {
             no.optional("read what was deleted meanwhile")?;
         }
         let gone: Vec<_> =
             last.into_iter().filter(|(_, last)| last.deleted().is_some()).map(|(id, _)| id).collect();
         self.staging.gone(&gone)?;
-        Ok(CaughtUp { deleted: gone.len() as u64, edits_hidden })
+        Ok(CaughtUp { deleted: gone.len() as u64, edits_hidden, missed })
     }
 
     /// Distinct records that are old, and all of them.
@@ -280,7 +292,6 @@ impl<'a> Reading<'a> {
 
     fn note_unanswered(&mut self, no: NoAnswer) {
         self.lacking = !matches!(no, NoAnswer::ForNow(_));
-        self.refused = no.is_final();
         self.unanswered = no.why();
     }
 }
@@ -363,10 +374,10 @@ impl Feed for Reading<'_> {
     }
 
     fn unable(&self) -> Error {
-        let (what, folder, why) = (self.stream.plural(), self.folder, &self.unanswered);
+        let (what, folder, why) = (self.stream.plural(), &self.called, &self.unanswered);
         let told = format!("cannot read the {what} of the NetHunt folder `{folder}`: {why}");
-        // Nobody waits for a stream that a service need not have, nor for an answer that will be the same again.
-        match self.refused || (CHILDREN.contains(&self.stream) && self.lacking) {
+        // Nobody waits for an answer that will be the same again.
+        match self.lacking {
             true => Error::input(told),
             false => Error::stopped(told),
         }

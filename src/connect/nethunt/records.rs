@@ -53,7 +53,7 @@ impl Records {
     }
 
     fn read_whole(&self, selection: &Selection, staging: &mut Staging) -> Result<Completeness> {
-        let mut reading = Reading::new(&self.api, self.folder(), staging);
+        let mut reading = Reading::new(&self.api, self.folder(), staging).called(&self.name);
         let verdict = proof::read_whole(&mut reading, &Sizes::REAL, selection.expect)?;
         let caught_up = reading.catch_up()?;
         reading.note_watermark()?;
@@ -66,6 +66,9 @@ impl Records {
                     "the folder should hold {expected} records, but {all} were read"
                 )),
             });
+        }
+        if caught_up.missed {
+            return Ok(completeness(proof::LEFT_OUT));
         }
         Ok(match (completeness(verdict), caught_up.edits_hidden) {
             (Completeness::Complete, Some(seen)) => Completeness::Unproven(format!(
@@ -81,7 +84,8 @@ impl Records {
         let term = Term::of(query, &*self.schema()?);
         let verified = term.is_some();
         let only = Only { term, ..Only::default() };
-        let mut reading = Reading::of(Stream::Records, only, &self.api, self.folder(), staging);
+        let mut reading =
+            Reading::of(Stream::Records, only, &self.api, self.folder(), staging).called(&self.name);
         let left = reading.search(query, limit.unwrap_or(ALL_HITS))?;
         Ok(Completeness::Unproven(match (verified, left) {
             (false, _) => "the hits of a search, as the service gives them: none was verified".to_owned(),
@@ -96,7 +100,7 @@ impl Records {
     fn since(&self, from: i64, fields: &[String], staging: &mut Staging) -> Result<Completeness> {
         let fields = select::known_fields(&*self.schema()?, fields)?;
         let partial = !fields.is_empty();
-        let mut increment = Increment::new(&self.api, self.folder(), staging, from, fields);
+        let mut increment = Increment::new(&self.api, (self.folder(), &self.name), staging, from, fields);
         let polled = since::poll(&mut increment, &Sizes::REAL, from, partial)?;
         if let Some(at) = polled.watermark.and_then(|at| Timestamp::from_millisecond(at).ok()) {
             staging.set_note(WATERMARK, instant::print(at));
@@ -155,7 +159,7 @@ impl Source for Records {
             Way::One(id) => self.one(&id, staging),
             Way::Since(from) => self.since(from, &selection.changed_fields, staging),
             Way::Sample(limit) => {
-                Reading::new(&self.api, self.folder(), staging).sample(limit)?;
+                Reading::new(&self.api, self.folder(), staging).called(&self.name).sample(limit)?;
                 Ok(Completeness::Unproven(format!("a sample of at most {limit} records")))
             }
         }
@@ -239,9 +243,13 @@ impl Target for Records {
         back::inverse(operation, record)
     }
 
-    fn attached(&self, records: &[Record], since: Timestamp) -> Result<Vec<Attached>> {
-        let ids = records.iter().filter_map(|record| record.id.as_deref()).collect();
+    fn attached(&self, ids: &[String], since: Timestamp) -> Result<Vec<Attached>> {
+        let ids = ids.iter().map(String::as_str).collect();
         attached::attached(&self.api, self.folder(), &ids, begin(since))
+    }
+
+    fn attached_takes(&self, records: u64) -> u64 {
+        records.div_ceil(AT_ONCE as u64) * attached::REQUESTS
     }
 
     fn own(&self, records: &[RawRecord], since: Timestamp) -> Result<HashSet<String>> {

@@ -4,7 +4,7 @@
 //! the operation is in doubt, and the load stage looks before it sends again. The same holds for a 2xx without
 //! the documented JSON, which a proxy may have made up.
 
-use super::api::{Api, failed, said};
+use super::api::{Api, failed, is_html, said};
 use super::look_up;
 use super::wire::Created;
 use crate::error::Error;
@@ -51,7 +51,7 @@ pub(super) fn request_line(folder: &str, kind: OperationKind, id: Option<&str>) 
 pub(super) fn note(api: &Api, action: &str, record: &str, body: &Value) -> Sent {
     match api.write(&["actions", action, record], &[], Some(body)) {
         Ok(answer) => created(&answer.body),
-        Err(Failure::Refused { status: 404 | 410, .. }) => {
+        Err(Failure::Refused { status: 404 | 410, text }) if !is_html(&text) => {
             Sent::Refused(format!("there is no record `{record}`"))
         }
         Err(failure) => create_failed(failure),
@@ -59,19 +59,21 @@ pub(super) fn note(api: &Api, action: &str, record: &str, body: &Value) -> Sent 
 }
 
 /// Deletes a record of a folder. One that is gone already is as it should be (NetHunt facts, section 11, row 8);
-/// a plain 400 may mean the same, so the folder is asked.
+/// a plain 400 may mean the same, and a proxy's page means nothing, so the folder is asked.
 pub(super) fn delete(api: &Api, folder: &str, id: &str) -> Sent {
     let done = || Sent::Done { id: id.to_owned(), also: Vec::new() };
     match api.write(&["actions", "delete-record", id], &[], None) {
         // Documented is `{}`, and an empty body is tolerated.
         Ok(answer) if !answer.body.trim_ascii_start().starts_with(b"<") => done(),
         Ok(_) => unclear("the answer to the delete is a page of HTML"),
-        Err(Failure::Refused { status: 404 | 410, .. }) => done(),
-        Err(Failure::Refused { status: 400, text }) => match look_up::may_exist(api, folder, id) {
-            Ok(false) => done(),
-            Ok(true) => Sent::Refused(format!("NetHunt answers 400{}", said(&text))),
-            Err(error) => Sent::Blocked(error),
-        },
+        Err(Failure::Refused { status: 404 | 410, text }) if !is_html(&text) => done(),
+        Err(Failure::Refused { status: status @ (400 | 404 | 410), text }) => {
+            match look_up::may_exist(api, folder, id) {
+                Ok(false) => done(),
+                Ok(true) => Sent::Refused(format!("NetHunt answers {status}{}", said(&text))),
+                Err(error) => Sent::Blocked(error),
+            }
+        }
         Err(failure) => create_failed(failure),
     }
 }
@@ -115,7 +117,7 @@ fn create_failed(failure: Failure) -> Sent {
 
 fn update_failed(failure: Failure) -> Sent {
     match failure {
-        Failure::Refused { status: 404 | 410, .. } => Sent::Refused("gone".to_owned()),
+        Failure::Refused { status: 404 | 410, text } if !is_html(&text) => Sent::Refused("gone".to_owned()),
         other => create_failed(other),
     }
 }
@@ -166,6 +168,8 @@ mod tests {
             (Failure::Stopped, "blocked 3", "blocked 3"),
             (Failure::GaveUp("down".into()), "blocked 3", "blocked 3"),
         ];
+        let page = Failure::Refused { status: 404, text: "<html>".into() };
+        assert_eq!(short(&update_failed(page)), "refused NetHunt answers 404 with a page of HTML");
         for (failure, create, update) in cases {
             assert_eq!(short(&create_failed(failure.clone())), create, "{failure:?}");
             assert_eq!(short(&update_failed(failure.clone())), update, "{failure:?}");

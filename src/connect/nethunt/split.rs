@@ -13,6 +13,9 @@ const BYTES: usize = 1 << 20;
 /// No record is that long: what looks like one is a body that lost its way.
 const LONGEST: usize = 256 << 20;
 
+/// What is said of a body that is a web page.
+pub(super) const PAGE: &str = "the service answers with a web page, as a proxy or a login does";
+
 /// Some objects of the array, in order.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -121,6 +124,7 @@ impl Cutter {
                 self.place = Place::Inside;
                 return Ok(chunk);
             }
+            (Place::Start, b'<') => return Err(Unreadable(PAGE.to_owned())),
             _ => return Err(Unreadable("the body is not a JSON array of objects".to_owned())),
         };
         Ok(rest)

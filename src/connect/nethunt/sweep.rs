@@ -74,7 +74,8 @@ fn begin(mark: &ReadMark) -> i64 {
     let first_reply = ms(mark.first_reply);
     match (ms(mark.newest_created), first_reply) {
         (Some(newest), first_reply) => newest.min(first_reply.unwrap_or(newest)) - OVERLAP_MS,
-        // An empty folder has no newest record.
+        // Everything in a folder that was empty is new.
+        (None, _) if mark.whole => EPOCH,
         (None, Some(first_reply)) => first_reply.saturating_sub(settle) - OVERLAP_MS,
         (None, None) => EPOCH,
     }
@@ -117,10 +118,16 @@ mod tests {
     #[test]
     fn a_sweep_begins_before_anything_of_ours_can_have_been_made() {
         let at = |ms| jiff::Timestamp::from_millisecond(ms).ok();
-        let mark = |first_reply, newest_created| ReadMark { first_reply, newest_created, settle_ms: 15_000 };
+        let mark = |first_reply, newest_created| ReadMark {
+            first_reply,
+            newest_created,
+            settle_ms: 15_000,
+            whole: false,
+        };
         assert_eq!(begin(&mark(at(100_000), at(50_000))), 48_000);
         assert_eq!(begin(&mark(at(100_000), at(120_000))), 98_000);
         assert_eq!(begin(&mark(at(100_000), None)), 83_000);
+        assert_eq!(begin(&ReadMark { whole: true, ..mark(at(100_000), None) }), EPOCH);
         assert_eq!(begin(&ReadMark::default()), EPOCH);
     }
 }

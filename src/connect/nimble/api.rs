@@ -109,6 +109,10 @@ pub(super) fn failed(what: &str, failure: Failure) -> Error {
             Meaning::Missing => {
                 Error::input(format!("{what}: {} ({status})", sentence(status, &text))).hint(URL_HINT)
             }
+            Meaning::Invalid if (300..400).contains(&status) => {
+                Error::input(format!("{what}: Nimble answers {status}: {}", sentence(status, &text)))
+                    .hint(URL_HINT)
+            }
             Meaning::Invalid => {
                 Error::input(format!("{what}: Nimble refuses the request: {}", sentence(status, &text)))
             }

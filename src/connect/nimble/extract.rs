@@ -4,7 +4,7 @@
 
 mod pages;
 mod since;
-mod slices;
+pub(super) mod slices;
 
 use super::api::failed;
 use super::edits::{self, Edits};

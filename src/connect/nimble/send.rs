@@ -48,7 +48,7 @@ pub(super) fn request_line(kind: OperationKind, id: Option<&str>) -> Option<Stri
     }
 }
 
-/// A 2xx: its body may be anything for an update, but a create has to tell the new id.
+/// A 2xx: an update may be answered with any JSON or with nothing, but a create has to tell the new id.
 fn done(kind: OperationKind, answer: &Answer, id: Option<&str>) -> Sent {
     let contact = serde_json::from_slice::<Contact>(&answer.body);
     match (kind, contact, id) {
@@ -60,9 +60,18 @@ fn done(kind: OperationKind, answer: &Answer, id: Option<&str>) -> Sent {
             server_error: false,
         },
         (_, Ok(contact), Some(id)) => Sent::Done { id: id.to_owned(), also: companies(contact.fields) },
+        (_, Err(_), Some(_)) if !is_json(&answer.body) => Sent::Doubt {
+            why: format!("the service answered {} with something that is no JSON", answer.status),
+            server_error: false,
+        },
         (_, Err(_), Some(id)) => Sent::Done { id: id.to_owned(), also: Vec::new() },
         (_, _, None) => Sent::Refused("the contact to change has no id".to_owned()),
     }
+}
+
+/// Whether a body is JSON, or empty.
+fn is_json(body: &[u8]) -> bool {
+    body.trim_ascii().is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
 /// Companies that `parent company` values name: the service makes those that are missing (facts, section 8.2).
@@ -139,6 +148,12 @@ mod tests {
             (Update, answer(200, ""), Some("64"), "done 64 "),
             (Update, answer(200, made), Some("64"), "done 64 70"),
             (Tags, answer(200, "{}"), Some("64"), "done 64 "),
+            (
+                Update,
+                answer(200, "Please log in"),
+                Some("64"),
+                "doubt false the service answered 200 with something that is no JSON",
+            ),
         ];
         for (kind, answer, id, expected) in cases {
             assert_eq!(short(&done(kind, &answer, id)), expected);

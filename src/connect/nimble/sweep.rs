@@ -5,8 +5,9 @@ use super::Who;
 use super::api::Query;
 use super::decode::{Decoded, to_service};
 use super::extract::read_failed;
+use super::extract::slices::{Bounds, ZONE, created_between, end};
 use super::reader::{Batch, DETAILS, Order, PER_PAGE, Reader};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::Failure;
 use crate::load::target::{Candidate, ReadMark};
 use crate::record::schema::{FieldRef, FieldSpec, Modifier};
@@ -49,16 +50,14 @@ const UNSEARCHABLE: [&str; 12] = [
     "birthday",
 ];
 
-/// Contacts created since `mark`, from the newest page backwards until a whole page is older than the first
-/// reply of the plan's read, less the settle time (design section 9.3). The sweep never ends because records
+/// Contacts created since `mark`, from the newest page backwards until a whole page is older than anything that
+/// was created since the plan's read can be (design section 9.3). The sweep never ends because records
 /// are known. Where it takes more than one page, a second is laid over it: the order of records created in the
 /// same second need not be the same twice.
 pub(super) fn created_since(reader: &Reader<'_>, who: &Who, mark: &ReadMark) -> Result<Vec<Candidate>> {
-    let settle = i64::try_from(mark.settle_ms).unwrap_or(i64::MAX);
-    let since = mark.first_reply.map_or(i64::MIN, |first| first.as_millisecond().saturating_sub(settle));
-    let mut found = Found { since, ids: HashSet::new(), records: Vec::new() };
-    if sweep(reader, &mut found)? > 1 {
-        sweep(reader, &mut found)?;
+    let mut found = Found { since: mark.horizon(), ids: HashSet::new(), records: Vec::new() };
+    if let Err(refused) = sweep_twice(reader, &mut found).map_err(sweep_failed)? {
+        by_time(reader, &mut found, refused).map_err(sweep_failed)?;
     }
     Ok(found.records.into_iter().map(|record| candidate(reader, who, record)).collect())
 }
@@ -135,25 +134,77 @@ impl Found {
     }
 }
 
+/// What a failed sweep means for the command: only what the service refuses in its own words will be refused again.
+fn sweep_failed(failure: Failure) -> Error {
+    let lasting = matches!(&failure, Failure::Refused { status: 400 | 409, text } if !text.starts_with('<'));
+    let error = read_failed(failure);
+    if lasting { error } else { error.on_the_way() }
+}
+
+/// A page of a list that the service does not show to its end, as it refused it.
+type TooDeep = Failure;
+
+fn sweep_twice(reader: &Reader<'_>, found: &mut Found) -> Result<Result<(), TooDeep>, Failure> {
+    match sweep(reader, found)? {
+        Ok(1) => Ok(Ok(())),
+        Ok(_) => Ok(sweep(reader, found)?.map(|_| ())),
+        Err(too_deep) => Ok(Err(too_deep)),
+    }
+}
+
+/// Sweeps over what a search by time of creation lists, in pieces that are halved until each is shown to its end
+/// (facts, section 5, deep paging); `refused` is what the service says to the whole list.
+fn by_time(reader: &Reader<'_>, found: &mut Found, refused: TooDeep) -> Result<(), Failure> {
+    let now = reader.api.client.server_now().as_millisecond();
+    let begin = found.since.max(ZONE) - ZONE;
+    let whole = (begin - begin.rem_euclid(Bounds::Moments.unit()), end(now.max(begin)));
+    let mut bounds = Bounds::Moments;
+    let mut open = vec![whole];
+    while let Some((from, to)) = open.pop() {
+        let query = created_between((from, to), bounds).to_string();
+        let piece = Reader { filter: Query::default().with("query", query), ..reader.clone() };
+        match sweep_twice(&piece, found) {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) if to - from > bounds.unit() => {
+                let middle = from + (to - from) / bounds.unit() / 2 * bounds.unit();
+                open.extend([(from, middle), (middle, to)]);
+            }
+            Ok(Err(_)) => return Err(refused),
+            // Older versions of the service know days alone.
+            Err(Failure::Refused { status: 400 | 409, .. }) if bounds == Bounds::Moments => {
+                (bounds, open) = (Bounds::Days, vec![whole]);
+            }
+            Err(Failure::Refused { status: 400 | 409, .. }) => return Err(refused),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
+
 /// One sweep; returns how many pages it took.
-fn sweep(reader: &Reader<'_>, found: &mut Found) -> Result<u64> {
+fn sweep(reader: &Reader<'_>, found: &mut Found) -> Result<Result<u64, TooDeep>, Failure> {
     let mut order = Order::Created;
     let mut get = |page: u64| loop {
         match reader.page(page, PER_PAGE, order) {
             Err(Failure::Refused { status: 400 | 409, .. }) if order != Order::Any => order = Order::Any,
-            other => return other.map(|batch| (batch, order)).map_err(read_failed),
+            other => return other.map(|batch| (batch, order)),
         }
     };
     let (first, _) = get(1)?;
     let mut last = first.meta.pages().unwrap_or(1).max(1);
     if last == 1 {
         found.take(first);
-        return Ok(1);
+        return Ok(Ok(1));
     }
     let mut page = last;
     let mut taken = 0;
     loop {
-        let (batch, order) = get(page)?;
+        let (batch, order) = match get(page) {
+            Err(too_deep @ Failure::Refused { status: 400 | 409, .. }) if page > 1 => {
+                return Ok(Err(too_deep));
+            }
+            other => other?,
+        };
         taken += 1;
         let pages = batch.meta.pages().unwrap_or(last);
         let all_older = found.take(batch) && order == Order::Created;
@@ -161,7 +212,7 @@ fn sweep(reader: &Reader<'_>, found: &mut Found) -> Result<u64> {
             last += 1;
             page = last;
         } else if page == 1 || all_older {
-            return Ok(taken);
+            return Ok(Ok(taken));
         } else {
             page -= 1;
         }

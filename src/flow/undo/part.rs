@@ -17,7 +17,7 @@ use crate::flow::others::OtherRuns;
 use crate::flow::planning::{self, Saved};
 use crate::load::apply::Apply;
 use crate::load::delete::Removal;
-use crate::load::journal::Journal;
+use crate::load::journal::{Journal, Pending};
 use crate::load::keys::KeyField;
 use crate::load::limit::FailureLimit;
 use crate::load::marker::{self, Marker};
@@ -30,8 +30,8 @@ use crate::report::plan::{PlanView, plan_view};
 use crate::report::results::{Origin, write_results};
 use crate::report::{Budget, Rejects, Summary};
 use crate::run::checkpoint;
-use crate::run::lock::{Held, lock_writer};
 use crate::run::parts::StagedRow;
+use crate::run::writers::Writer;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ pub(super) struct Part {
     /// Where the copies and the result files go.
     folder: PathBuf,
     rejects: Rejects,
-    _writer: Option<Held>,
+    writer: Option<Writer>,
 }
 
 impl Made {
@@ -98,11 +98,11 @@ impl Part {
         let stream = work.context.reopen(place)?;
         let account = stream.target()?.account().clone();
         let patience = Duration::from_secs(work.job.load.lock_wait);
-        let writer = || lock_writer(&account, work.folder.name(), patience, &work.context.stop);
-        let _writer = (!work.job.load.dry_run).then(writer).transpose()?;
+        let lock = || Writer::lock(&account, work.folder, patience, &work.context.stop);
+        let writer = (!work.job.load.dry_run).then(lock).transpose()?;
         let others = OtherRuns::of(work.context, &account, &work.entry.name)?;
         let rejects = Rejects::open(&folder)?;
-        Ok(Self { beside: None, stream, others, undone, first, journal, folder, rejects, _writer })
+        Ok(Self { beside: None, stream, others, undone, first, journal, folder, rejects, writer })
     }
 
     pub(super) fn journal(&self) -> &Journal {
@@ -167,7 +167,7 @@ impl Part {
         staging.finish(&Completeness::Complete)?;
         write_copies(folder, stream, &staging, &|row| journal.is_delete(row))?;
         let settle_ms = u64::try_from(stream.settle.as_millis()).unwrap_or(u64::MAX);
-        Ok(ReadMark { first_reply: Some(began), newest_created: None, settle_ms })
+        Ok(ReadMark { first_reply: Some(began), settle_ms, ..ReadMark::default() })
     }
 
     /// Saves the plan.
@@ -182,7 +182,11 @@ impl Part {
         users: Option<&Self>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
-        let Self { stream, others, undone, first, journal, .. } = self;
+        let Self { stream, others, undone, first, journal, writer, .. } = self;
+        writer.as_ref().map_or(Ok(()), Writer::begin)?;
+        let planned = planning::saved(journal)?.and_then(|saved| saved.mark.first_reply);
+        let planned = planned.unwrap_or(Timestamp::UNIX_EPOCH);
+        let planned = planned.checked_sub(stream.settle).unwrap_or(planned);
         let decode = stream.source.decoder();
         let removal = Removal {
             target: &**stream.target()?,
@@ -193,12 +197,18 @@ impl Part {
             server_now: &|| stream.client.server_now(),
             progress,
         };
-        removal.run(journal)?;
         let of = of(undone, first.as_ref(), users);
+        let users = users.map(|users| &users.journal);
         take_back(work, stream, others, &undone.mark, &|_| {}, |back| {
-            back.release(of, journal, users.map(|users| &users.journal))
-        })?;
-        removal.run(journal)
+            let look = |may_hold| {
+                move |journal: &mut Journal, rows: &[Pending]| {
+                    back.look_again(journal, rows, planned, may_hold, users)
+                }
+            };
+            removal.run_looking(journal, Some(&look(true)))?;
+            back.release(of, journal, users)?;
+            removal.run_looking(journal, Some(&look(false)))
+        })
     }
 
     /// The account if all goes as planned.
@@ -218,11 +228,13 @@ impl Part {
         Ok(view.costing(self.requests()?, rate))
     }
 
-    /// The requests that the open part of the plan takes: each record is read once more before it is written.
+    /// The requests that the open part of the plan takes: each record is read once more before it is written, and
+    /// what hangs on it before it is deleted.
     fn requests(&self) -> Result<u64> {
         let to_do = self.journal.to_do()?;
-        let at_once = self.stream.target()?.deletes_at_once().max(1) as u64;
-        let reads = to_do.rows().div_ceil(at_once);
+        let target = self.stream.target()?;
+        let at_once = target.deletes_at_once().max(1) as u64;
+        let reads = to_do.rows().div_ceil(at_once) + target.attached_takes(to_do.deletes);
         Ok(reads + to_do.deletes.div_ceil(at_once) + to_do.updates)
     }
 
@@ -295,6 +307,7 @@ fn take_back(
 /// Finds out what became of a journal's rows in doubt. Marks that the run gave its own rows tell for certain.
 fn settle(work: &Work<'_>, stream: &Stream, others: &OtherRuns, made: &mut Made) -> Result<()> {
     let Made { journal, mark, keys } = made;
+    let mark = &mark.clone().settling(stream.settle);
     let marker = match journal.fact(marker::FACT)? {
         Some(name) => Some(Marker::new(&name, &work.entry.name, false, &[], &*stream.source.schema()?)?),
         None => None,

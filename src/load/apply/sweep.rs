@@ -2,7 +2,7 @@
 //! section 9.3). The decision for creates is [`in_doubt`]'s.
 
 use super::Apply;
-use crate::error::Result;
+use crate::error::{Class, Result};
 use crate::load::in_doubt::{self, DoubtRow, NewRecord, Verdict};
 use crate::load::journal::{Doubtful, Journal, Outcome};
 use crate::load::marker::Marker;
@@ -16,7 +16,8 @@ impl Apply<'_> {
         let (creates, updates): (Vec<_>, Vec<_>) =
             doubts.iter().partition(|doubtful| doubtful.pending.operation.kind == OperationKind::Create);
         if !creates.is_empty() && !self.target.lists() {
-            leave_in_doubt(journal, &creates)?;
+            let why = "the service does not list what is there: look for it by hand before it is sent again";
+            leave_in_doubt(journal, &creates, why)?;
         } else if !creates.is_empty() {
             self.settle_creates(journal, &creates)?;
         }
@@ -28,7 +29,15 @@ impl Apply<'_> {
 
     fn settle_creates(&self, journal: &mut Journal, doubts: &[&Doubtful]) -> Result<()> {
         let sent: Vec<_> = doubts.iter().map(|doubtful| &doubtful.pending.operation).collect();
-        let candidates = self.unknown_candidates(journal, self.target.created_for(self.mark, &sent)?)?;
+        let listed = match self.target.created_for(self.mark, &sent) {
+            // The next look would be refused, too.
+            Err(error) if error.class() == Class::Input => {
+                let why = format!("what was created since cannot be listed: {}", error.chain());
+                return leave_in_doubt(journal, doubts, &why);
+            }
+            listed => listed?,
+        };
+        let candidates = self.unknown_candidates(journal, listed)?;
         let also_of: HashMap<&str, &[String]> = candidates
             .iter()
             .filter_map(|candidate| Some((candidate.record.id.as_deref()?, candidate.also.as_slice())))
@@ -144,6 +153,11 @@ impl Apply<'_> {
                         journal.refuse(pending.row, pending.seq, &doubtful.answer)?;
                         self.failures.count();
                     }
+                    Some(UpdateState::AsBefore) if doubtful.misses + 1 >= in_doubt::MOST_MISSES => {
+                        let (answer, times) = (&doubtful.answer, doubtful.misses + 1);
+                        let why = format!("{answer}; sent {times} times, never answered, never carried out");
+                        journal.conclude(pending.row, Outcome::InDoubt, Some(&why))?;
+                    }
                     Some(UpdateState::AsBefore) => journal.missed(pending.row, pending.seq)?,
                     Some(UpdateState::Otherwise) => {
                         let why =
@@ -161,11 +175,10 @@ impl Apply<'_> {
     }
 }
 
-/// Creates in doubt of a stream that cannot be listed stay so: to send them again might make them twice.
-fn leave_in_doubt(journal: &mut Journal, creates: &[&Doubtful]) -> Result<()> {
+/// Creates in doubt stay so where what is there cannot be listed: to send them again might make them twice.
+fn leave_in_doubt(journal: &mut Journal, creates: &[&Doubtful], why: &str) -> Result<()> {
     journal.transaction(|journal| {
         creates.iter().try_for_each(|doubtful| {
-            let why = "the service does not list what is there: look for it by hand before it is sent again";
             let why = format!("{}; {why}", doubtful.answer);
             journal.conclude(doubtful.pending.row, Outcome::InDoubt, Some(&why))
         })

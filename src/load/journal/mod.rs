@@ -166,7 +166,9 @@ impl Journal {
     pub fn has_begun(&self) -> Result<bool> {
         Ok(self
             .db
-            .prepare_cached("SELECT 1 FROM load_op WHERE state NOT IN ('planned', 'later')")?
+            .prepare_cached(
+                "SELECT 1 FROM load_op WHERE state NOT IN ('planned', 'later', 'held') OR misses > 0",
+            )?
             .exists([])?)
     }
 

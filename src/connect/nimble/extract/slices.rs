@@ -25,7 +25,7 @@ const SLICES: &str = "nimble_slices";
 const SECOND: i64 = 1000;
 const DAY: i64 = 24 * 3_600_000;
 /// How far the user's day may lie from that of UTC, and an hour more.
-const ZONE: i64 = 15 * 3_600_000;
+pub(in crate::connect::nimble) const ZONE: i64 = 15 * 3_600_000;
 
 /// The slices of a list, as kept between lives of a run. Times are Unix milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,11 +48,21 @@ pub(super) struct Slices {
 
 /// How the bounds of a slice are written (facts, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Bounds {
+pub(in crate::connect::nimble) enum Bounds {
     /// Moments in UTC, whole seconds.
     Moments,
     /// Days in the user's time zone, which is not known.
     Days,
+}
+
+impl Bounds {
+    /// The shortest slice that can be written.
+    pub(in crate::connect::nimble) fn unit(self) -> i64 {
+        match self {
+            Self::Moments => SECOND,
+            Self::Days => DAY,
+        }
+    }
 }
 
 /// The slices that an earlier life of the run began with.
@@ -86,11 +96,10 @@ impl Slices {
         }
         if self.open.is_empty() {
             let now = selected.reader.api.client.server_now().as_millisecond();
-            // No contact was created in the future; a clock may be wrong by less than a day.
-            self.open.push((0, now - now.rem_euclid(DAY) + 2 * DAY));
+            self.open.push((0, end(now)));
         }
         while let Some(&(from, to)) = self.open.last() {
-            let Some(filter) = selected.filter.and(self.condition(from, to)) else {
+            let Some(filter) = selected.filter.and(created_between((from, to), self.bounds)) else {
                 return incomplete(format!(
                     "{}; by time of creation the rest cannot be asked for beside what was selected",
                     self.why
@@ -160,22 +169,9 @@ impl Slices {
         }
     }
 
-    fn condition(&self, from: i64, to: i64) -> Value {
-        let day = |ms| moment(ms)[..10].to_owned();
-        match self.bounds {
-            Bounds::Moments => {
-                json!({"created": {"range": {"start_datetime": moment(from), "end_datetime": moment(to)}}})
-            }
-            Bounds::Days => json!({"created": {"range": {"start_date": day(from), "end_date": day(to)}}}),
-        }
-    }
-
     /// Halves the slice at hand; false where it is too short.
     fn halve(&mut self) -> bool {
-        let unit = match self.bounds {
-            Bounds::Moments => SECOND,
-            Bounds::Days => DAY,
-        };
+        let unit = self.bounds.unit();
         let Some((from, to)) = self.open.pop() else { return false };
         let units = (to - from) / unit;
         if units <= 1 {
@@ -192,6 +188,22 @@ impl Slices {
         staging.set_note(SLICES, text);
         Ok(())
     }
+}
+
+/// The search for contacts created in a slice.
+pub(in crate::connect::nimble) fn created_between((from, to): (i64, i64), bounds: Bounds) -> Value {
+    let day = |ms| moment(ms)[..10].to_owned();
+    match bounds {
+        Bounds::Moments => {
+            json!({"created": {"range": {"start_datetime": moment(from), "end_datetime": moment(to)}}})
+        }
+        Bounds::Days => json!({"created": {"range": {"start_date": day(from), "end_date": day(to)}}}),
+    }
+}
+
+/// The end of the last slice: no contact was created in the future; a clock may be wrong by less than a day.
+pub(in crate::connect::nimble) fn end(now: i64) -> i64 {
+    now - now.rem_euclid(DAY) + 2 * DAY
 }
 
 /// Records on the pages before `page`, which the service is known to show.

@@ -1,0 +1,77 @@
+//! Runs that find what others have left: killed in another state folder, or between two lives of a run (design 9.3, 9.9).
+
+use crate::doubt::{TARGETS, Target, addresses, emails, prepare};
+use crate::support::Rehearsal;
+
+const ROWS: usize = 3;
+
+/// What was sent is carried out long after its process is gone.
+const LATE: &str = "[[fault]]\nmethod = \"POST\"\nkind = \"late_commit\"\nlate_commit_ms = 1500\nfirst = 3\n";
+
+/// An import of the rows in a state folder of its own.
+fn import<'a>(target: Target<'_>, state: &'a str) -> [&'a str; 8] {
+    ["import", "rows.csv", target.stream, "-m", "map.toml", "--yes", "--state-dir", state]
+}
+
+/// Starts an import and ends it when its first create is on its way.
+fn kill_at_the_first_create(rehearsal: &Rehearsal, target: Target<'_>, state: &str) {
+    let seen = rehearsal.requests();
+    let life = rehearsal.spawn(import(target, state));
+    rehearsal.wait_until("a create is on its way", |now| {
+        now.ledger_since(seen).iter().any(|entry| entry.is_write() && entry.fault == "late_commit")
+    });
+    assert!(life.kill_9(), "it ended before it could be killed");
+}
+
+#[test]
+fn what_a_run_in_another_state_folder_left_is_waited_for() {
+    for target in TARGETS {
+        let rehearsal = Rehearsal::new(LATE).set("FERRY_SETTLE", "4s");
+        prepare(&rehearsal, target, ROWS);
+        kill_at_the_first_create(&rehearsal, target, "one");
+        rehearsal.faults("");
+        let out = rehearsal.json(import(target, "other")).expect(0);
+        assert!(out.count("unchanged") > 0, "{}", out.transcript());
+        assert!(out.stderr.contains("not settled yet in this account"), "{}", out.transcript());
+        assert!(out.stderr.contains(&rehearsal.path("one").display().to_string()), "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
+        let out = rehearsal.json(["resume", "--last", "--yes", "--state-dir", "one"]);
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
+    }
+}
+
+#[test]
+fn what_a_removed_run_left_is_waited_for_once() {
+    for target in TARGETS {
+        let rehearsal = Rehearsal::new(LATE).set("FERRY_SETTLE", "4s");
+        prepare(&rehearsal, target, ROWS);
+        kill_at_the_first_create(&rehearsal, target, ".ferry");
+        rehearsal.faults("");
+        let run = rehearsal.runs().remove(0);
+        std::fs::remove_dir_all(&run).unwrap();
+        let out = rehearsal.json(import(target, ".ferry")).expect(0);
+        assert!(out.stderr.contains("a run died while it wrote to this account"), "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
+        let out = rehearsal.json(import(target, ".ferry")).expect(0);
+        assert_eq!(out.count("unchanged"), ROWS as u64, "{}", out.transcript());
+        assert!(!out.stderr.contains("died"), "{}", out.transcript());
+    }
+}
+
+#[test]
+fn a_run_that_is_resumed_waits_for_what_another_one_left_meanwhile() {
+    for target in TARGETS {
+        let refused = "[[fault]]\nmethod = \"POST\"\nkind = \"unauthorized\"\n";
+        let rehearsal = Rehearsal::new(refused).set("FERRY_SETTLE", "4s");
+        prepare(&rehearsal, target, ROWS);
+        rehearsal.json(import(target, ".ferry")).expect(5);
+        rehearsal.faults(LATE);
+        kill_at_the_first_create(&rehearsal, target, ".ferry");
+        rehearsal.faults("");
+        let first = rehearsal.runs().remove(0);
+        let first = first.file_name().unwrap().to_str().unwrap();
+        let out = rehearsal.json(["resume", first, "--yes"]).expect(1);
+        assert!(out.count("conflicts") > 0, "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
+    }
+}
