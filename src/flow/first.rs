@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
 use crate::load::journal::{Journal, Outcome, Pending};
+use crate::load::keys::KeyField;
 use crate::load::limit::FailureLimit;
 use crate::load::target::ReadMark;
-use crate::record::schema::FieldRef;
 use crate::report::links::{link_table, missing_line, write_links};
 use crate::report::{Budget, Summary};
 use crate::run::folder::RunFolder;
@@ -103,7 +103,7 @@ impl LinkedTo {
         if open == 0 {
             return Ok(());
         }
-        let keys: Vec<Vec<FieldRef>> = fact(made, KEYS)?;
+        let keys: Vec<Vec<KeyField>> = fact(made, KEYS)?;
         let mark = fact::<ReadMark>(made, MARK)?.settling(self.stream.settle);
         let completeness: Completeness = fact(made, COMPLETENESS)?;
         self.writer.as_ref().map_or(Ok(()), Writer::begin)?;

@@ -11,11 +11,11 @@ use crate::extract::{Completeness, Decode, Selection};
 use crate::load::book::{self, Book};
 use crate::load::current::Current;
 use crate::load::journal::Journal;
+use crate::load::keys::KeyField;
 use crate::load::links::{self, Earlier, FieldLink, Holds, LinkedStream, Links};
 use crate::load::side::Side;
 use crate::load::target::ReadMark;
 use crate::record::census::Census;
-use crate::record::schema::FieldRef;
 use crate::run::folder::RunFolder;
 use crate::transform::draft::{Draft, TargetField};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(super) struct Own<'a> {
     pub(super) mark: &'a ReadMark,
     pub(super) completeness: &'a Completeness,
     /// Everything that it is indexed by.
-    pub(super) keys: &'a [Vec<FieldRef>],
+    pub(super) keys: &'a [Vec<KeyField>],
     pub(super) time_zone: &'a str,
 }
 
@@ -67,7 +67,7 @@ impl Linking {
         job: &Job,
         linked: &Linked,
         targets: &mut [TargetField],
-        keys: &mut Vec<Vec<FieldRef>>,
+        keys: &mut Vec<Vec<KeyField>>,
     ) -> Result<Self> {
         let offset = keys.len();
         keys.extend(linked.streams[0].keys());

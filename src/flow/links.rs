@@ -10,6 +10,7 @@ use crate::connect::{Endpoint, Stream};
 use crate::error::{Error, Result};
 use crate::load::idmap::IdMap;
 use crate::load::journal::Journal;
+use crate::load::keys::KeyField;
 use crate::load::links::{FieldLink, Holds, Missing};
 use crate::load::side::Maker;
 use crate::load::target::NamedLink;
@@ -64,7 +65,7 @@ pub(super) struct LinkedTo {
 /// A way to look records up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Alternative {
-    pub(super) place: FieldRef,
+    pub(super) place: KeyField,
     pub(super) kind: Option<&'static str>,
     /// Where the value goes in a new record.
     pub(super) writes: Option<FieldRef>,
@@ -171,7 +172,7 @@ impl Linked {
         };
         let holds = match (named, &mut alternative) {
             (None, _) => Holds::Id,
-            (Some(named), Some(alternative)) if alternative.place.name == named.by => {
+            (Some(named), Some(alternative)) if alternative.place.place.name == named.by => {
                 *alternative = Alternative::named(named);
                 Holds::ThisName
             }
@@ -296,13 +297,14 @@ impl LinkedTo {
             unknown.hint.into_iter().fold(error, Error::hint)
         })?;
         let writes = schema.resolve(name, Side::To).ok().filter(|place| place.name != "_id");
+        let place = KeyField { by_digits: schema.holds_phones(&place), place };
         Ok(Alternative { place, kind: None, writes })
     }
 
     /// What the stream is indexed by, as keys.
-    pub(super) fn keys(&self) -> Vec<Vec<FieldRef>> {
+    pub(super) fn keys(&self) -> Vec<Vec<KeyField>> {
         let key = |alternative: &Alternative| {
-            let kind = alternative.kind.map(|_| plain("_type"));
+            let kind = alternative.kind.map(|_| KeyField { place: plain("_type"), by_digits: false });
             std::iter::once(alternative.place.clone()).chain(kind).collect()
         };
         self.alternatives.iter().map(key).collect()
@@ -330,7 +332,11 @@ impl LinkedTo {
 
 impl Alternative {
     fn named(named: NamedLink) -> Self {
-        Self { place: plain(named.by), kind: Some(named.kind), writes: Some(plain(named.by)) }
+        Self {
+            place: KeyField { place: plain(named.by), by_digits: false },
+            kind: Some(named.kind),
+            writes: Some(plain(named.by)),
+        }
     }
 }
 

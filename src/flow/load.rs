@@ -16,9 +16,8 @@ use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::load::apply::Apply;
 use crate::load::journal::{Journal, Outcome, Pending};
-use crate::load::keys;
+use crate::load::keys::{self, KeyField};
 use crate::load::limit::FailureLimit;
-use crate::record::schema::FieldRef;
 use crate::report::counts::{load_counts, planned_counts};
 use crate::report::plan::plan_view;
 use crate::report::summary::Status;
@@ -171,7 +170,10 @@ fn send(
     let fresh_until = saved.made.map_or_else(Instant::now, |made| made + FRESH);
     let canary = canary::until(job, journal)?;
     prepared.linked.send_missing(context, fresh_until, canary, journal)?;
-    let keys = planning::keys(prepared, job)?;
+    let keys = match planning::saved_keys(journal)? {
+        keys if keys.is_empty() => planning::keys(prepared, job)?,
+        keys => keys,
+    };
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
     let unproven = matches!(saved.completeness, Completeness::Unproven(_));
@@ -214,25 +216,31 @@ fn send(
     if failures.is_over() && journal.open_operations()? == 0 { Ok(()) } else { sent }
 }
 
-/// The record that already has a create's key, although the plan's read, which is not proven to be complete,
+/// The record that already has one of a create's keys, although the plan's read, which is not proven to be complete,
 /// did not show it.
 pub(super) fn look_first(
     stream: &Stream,
-    keys: &[Vec<FieldRef>],
+    keys: &[Vec<KeyField>],
     pending: &Pending,
 ) -> Result<Option<String>> {
-    let Some(class) = pending.class.as_deref().and_then(|class| class.strip_prefix("key ")) else {
-        return Ok(None);
-    };
-    let Some((alternative, key)) = class.split_once(' ') else { return Ok(None) };
-    let Some(places) = alternative.parse().ok().and_then(|index: usize| keys.get(index)) else {
-        return Ok(None);
-    };
-    let (Some(place), Some(first)) = (places.first(), key.split('\u{1f}').next()) else { return Ok(None) };
+    for class in pending.class.iter().chain(&pending.further) {
+        if let Some((alternative, key)) = keys::of_class(class)
+            && let Some(fields) = keys.get(alternative)
+            && let Some(id) = has_key(stream, fields, key)?
+        {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// A record that has a key.
+fn has_key(stream: &Stream, fields: &[KeyField], key: &str) -> Result<Option<String>> {
+    let (Some(field), Some(first)) = (fields.first(), key.split('\u{1f}').next()) else { return Ok(None) };
     let decode = stream.source.decoder();
-    for raw in stream.target()?.look_up(place, &Value::from(first))? {
+    for raw in stream.target()?.look_up(&field.place, &Value::from(first))? {
         let Ok(record) = decode.decode(&raw.raw) else { continue };
-        if keys::of_record(&record, places).iter().any(|found| found == key) {
+        if keys::of_record(&record, fields).iter().any(|found| found == key) {
             return Ok(raw.id);
         }
     }

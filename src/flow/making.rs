@@ -15,12 +15,13 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Selection};
 use crate::load::current::{self, Current};
 use crate::load::journal::Journal;
+use crate::load::keys::KeyField;
 use crate::load::look;
 use crate::load::marker::{self, Marker};
 use crate::load::merge::Merge;
 use crate::load::plan::{Known, Matching, Materials, Mode, Tally, plan};
 use crate::record::census::Census;
-use crate::record::schema::{FieldRef, Schema};
+use crate::record::schema::Schema;
 use crate::report::Rejects;
 use crate::report::figures::{count, counted};
 use crate::report::plan::{AMBIGUOUS, DOUBLED, LOOKS, MATCHED_WITH};
@@ -54,7 +55,7 @@ struct With<'a> {
     /// The load's fields; those that link hold ids.
     fields: &'a [TargetField],
     /// Everything that the target is indexed by.
-    keys: &'a [Vec<FieldRef>],
+    keys: &'a [Vec<KeyField>],
     matching: &'a Matching,
     linking: &'a Linking,
     time_zone: &'a str,
@@ -260,7 +261,7 @@ fn matched_with((records, requests): (u64, u64), rows: u64, matching: &Matching,
     }
 }
 
-fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Result<Matching> {
+fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<KeyField>>) -> Result<Matching> {
     let bound = prepared.bound.as_ref();
     let asked = match job.load.mode.as_deref() {
         Some("create") => Some(Mode::Create),
@@ -289,7 +290,7 @@ fn matching(prepared: &Prepared<'_>, job: &Job, keys: Vec<Vec<FieldRef>>) -> Res
 }
 
 /// What may be done with rows: as asked, as far as the stream can have it done.
-fn possible(stream: &Stream, asked: Option<Mode>, keys: &[Vec<FieldRef>], by_id: bool) -> Result<Mode> {
+fn possible(stream: &Stream, asked: Option<Mode>, keys: &[Vec<KeyField>], by_id: bool) -> Result<Mode> {
     let target = stream.target()?;
     let name = stream.source.name();
     let why = match (target.lists(), target.updates()) {

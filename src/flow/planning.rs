@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Selection};
 use crate::load::journal::Journal;
+use crate::load::keys::KeyField;
 use crate::load::marker::Marker;
 use crate::load::plan::Matching;
 use crate::load::target::ReadMark;
@@ -79,7 +80,7 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
 }
 
 /// The key alternatives that a saved plan was made with.
-pub(super) fn saved_keys(journal: &Journal) -> Result<Vec<Vec<FieldRef>>> {
+pub(super) fn saved_keys(journal: &Journal) -> Result<Vec<Vec<KeyField>>> {
     let Some(keys) = journal.fact(KEYS)? else { return Ok(Vec::new()) };
     serde_json::from_str(&keys)
         .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))
@@ -105,19 +106,24 @@ pub(super) fn has_begun(folder: &RunFolder) -> bool {
 }
 
 /// The key alternatives of a load: the command line's over the mapping's.
-pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<FieldRef>>> {
-    if let Some(bound) = &prepared.bound {
-        return Ok(bound.keys().to_vec());
-    }
+pub(super) fn keys(prepared: &Prepared<'_>, job: &Job) -> Result<Vec<Vec<KeyField>>> {
     let schema = prepared.stream.source.schema()?;
+    if let Some(bound) = &prepared.bound {
+        let field = |place: &FieldRef| {
+            let by_digits = schema.holds_phones(place) || bound.writes_phones(place);
+            KeyField { place: place.clone(), by_digits }
+        };
+        return Ok(bound.keys().iter().map(|key| key.iter().map(field).collect()).collect());
+    }
     let resolve = |name: &String| {
-        schema.resolve(name, Side::From).map_err(|unknown| {
+        let place = schema.resolve(name, Side::From).map_err(|unknown| {
             let error = Error::input(format!("--key: {}", unknown.what));
             match unknown.hint {
                 Some(hint) => error.hint(hint),
                 None => error,
             }
-        })
+        })?;
+        Ok(KeyField { by_digits: schema.holds_phones(&place), place })
     };
     let written = job.load.key.as_deref().unwrap_or_default();
     written

@@ -52,6 +52,12 @@ pub fn ask(context: &Context, part: &str, repaired: Option<Place>) -> Result<Job
     if known.load.dry_run {
         return Err(Error::input(format!("run `{name}` was only to plan")).hint("import without `-n` first"));
     }
+    if super::planning::saved(&journal_of(&entry)?)?.is_none() {
+        return Err(Error::input(format!(
+            "run `{name}` stopped before its plan was made, so that no row of it has failed yet"
+        ))
+        .hint(format!("go on with `ferry resume {name}`")));
+    }
     let first = known.retry.as_ref().map_or_else(|| name.clone(), |retry| retry.first.clone());
     let retry = Retry { first, of: name.clone(), repaired: repaired.is_some() };
     for entry in chain(context, &retry.first, "")? {

@@ -11,12 +11,11 @@ use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::extract::staging::Staging;
-use crate::load::keys;
+use crate::load::keys::{self, KeyField};
 use crate::load::plan::Matching;
 use crate::load::target::ReadMark;
 use crate::record::RawRecord;
 use crate::record::census::Census;
-use crate::record::schema::FieldRef;
 use crate::report::Budget;
 use crate::report::figures::counted;
 use crate::run::folder::RunFolder;
@@ -50,7 +49,7 @@ pub(super) fn instead(
     fields: &[TargetField],
 ) -> Result<Option<Search>> {
     let target = stream.target()?;
-    let searchable = |places: &Vec<FieldRef>| matches!(&places[..], [place] if target.finds(place));
+    let searchable = |key: &Vec<KeyField>| matches!(&key[..], [field] if target.finds(&field.place));
     let by_id = fields.iter().any(|field| field.place.name == "_id");
     let same = matches!(&job.source, Place::Stream { .. });
     if by_id
@@ -128,10 +127,10 @@ impl Search {
             if context.stop.is_requested() {
                 return Err(Error::stopped("stopped while searching for the keys"));
             }
-            let Some(place) = matching.keys.get(*alternative).and_then(|places| places.first()) else {
+            let Some(field) = matching.keys.get(*alternative).and_then(|key| key.first()) else {
                 continue;
             };
-            let found = target.look_up(place, &Value::from(key.as_str()))?;
+            let found = target.look_up(&field.place, &Value::from(key.as_str()))?;
             keep(staging, &format!("key {alternative} {key}"), found)?;
             progress.add(1);
         }

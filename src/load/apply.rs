@@ -11,14 +11,13 @@ mod sending;
 mod sweep;
 
 use super::journal::{Journal, Pending};
-use super::keys;
+use super::keys::{self, KeyField};
 use super::limit::FailureLimit;
 use super::marker::Marker;
 use super::target::{Candidate, OperationKind, ReadMark, Target};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
 use crate::record::Record;
-use crate::record::schema::FieldRef;
 use crate::stop::Stop;
 use jiff::Timestamp;
 use sending::Round;
@@ -35,7 +34,7 @@ pub struct Apply<'a> {
     /// Reads the target's records.
     pub decode: &'a dyn Decode,
     /// Key alternatives of the load.
-    pub keys: &'a [Vec<FieldRef>],
+    pub keys: &'a [Vec<KeyField>],
     /// Where the plan's read began and ended.
     pub mark: &'a ReadMark,
     /// Requests in flight at most.
@@ -56,13 +55,13 @@ pub struct Apply<'a> {
     pub failures: &'a FailureLimit,
     /// Rows after this one are left for later.
     pub until_row: u64,
-    /// Asked before each create of a plan made on an unproven read: the record that already has its key.
+    /// Asked before each create of a plan made on an unproven read: the record that already has one of its keys.
     pub look_first: Option<&'a LookFirst<'a>>,
     /// Told how many rows have their outcome, now and then.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// Looks for a record that already has a create's key.
+/// Looks for a record that already has one of a create's keys.
 pub type LookFirst<'a> = dyn Fn(&Pending) -> Result<Option<String>> + Sync + 'a;
 
 impl Apply<'_> {
@@ -110,7 +109,7 @@ impl Apply<'_> {
         }
         *due = None;
         // Keys that name what the records belong to are only taken there: nothing else needs to be listed.
-        let in_place = self.keys.iter().all(|key| key.iter().any(|place| self.target.lists_by(place)));
+        let in_place = self.keys.iter().all(|key| key.iter().any(|field| self.target.lists_by(&field.place)));
         let mut taken = Vec::new();
         if in_place {
             let mut after = 0;
@@ -160,7 +159,7 @@ impl Apply<'_> {
     /// The keyed classes that a record belongs to.
     fn classes_of(&self, record: &Record) -> HashSet<String> {
         let keys = self.keys.iter().enumerate().flat_map(|(alternative, places)| {
-            keys::of_record(record, places).into_iter().map(move |key| format!("key {alternative} {key}"))
+            keys::of_record(record, places).into_iter().map(move |key| keys::class(alternative, &key))
         });
         keys.collect()
     }

@@ -1,11 +1,10 @@
 //! What the target held when the plan's read ended: an index on disk, by id and by key.
 
-use super::keys;
+use super::keys::{self, KeyField};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
 use crate::extract::staging::StagedRows;
 use crate::record::Record;
-use crate::record::schema::FieldRef;
 use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -36,7 +35,7 @@ impl Current {
         path: &Path,
         mut rows: StagedRows,
         decode: &dyn Decode,
-        key: &[Vec<FieldRef>],
+        key: &[Vec<KeyField>],
     ) -> Result<Self> {
         let db = Connection::open(path)?;
         db.execute_batch(

@@ -17,6 +17,8 @@ pub struct DoubtRow {
     pub class: String,
     /// Sweeps that did not find it, before this one.
     pub misses: u32,
+    /// How many of them followed a 5xx.
+    pub failures: u32,
     /// Whether its last answer was a 5xx.
     pub server_error: bool,
     /// When it was sent, by the server's clock, Unix milliseconds.
@@ -98,8 +100,10 @@ fn not_found(member: &DoubtRow, strays: &[&NewRecord], around_ms: i64) -> Verdic
     if let Some(stray) = strays.iter().find(near) {
         return Verdict::Stay(format!("record {} is new, matches no row and may be this one", stray.id));
     }
+    if member.server_error && member.failures >= 1 {
+        return Verdict::Failed;
+    }
     match member.misses + 1 {
-        2.. if member.server_error => Verdict::Failed,
         misses if misses >= MOST_MISSES => {
             Verdict::Stay(format!("sent {misses} times, never answered, never found"))
         }
@@ -112,7 +116,7 @@ mod tests {
     use super::*;
 
     fn row(row: u64, class: &str) -> DoubtRow {
-        DoubtRow { row, class: class.into(), misses: 0, server_error: false, sent_ms: 1_000_000 }
+        DoubtRow { row, class: class.into(), misses: 0, failures: 0, server_error: false, sent_ms: 1_000_000 }
     }
 
     fn record(id: &str, class: Option<&str>) -> NewRecord {
@@ -153,9 +157,14 @@ mod tests {
     #[test]
     fn not_found_twice_after_a_server_error_has_failed() {
         let first = DoubtRow { server_error: true, ..row(1, "a") };
-        let second = DoubtRow { misses: 1, ..first.clone() };
+        let second = DoubtRow { misses: 1, failures: 1, ..first.clone() };
+        // Lost before, it has failed once now.
+        let lost_before = DoubtRow { misses: 3, ..first.clone() };
+        let lost_after = DoubtRow { server_error: false, ..second.clone() };
         assert_eq!(settle(&[first], &[], 60_000), [(1, Verdict::Send)]);
         assert_eq!(settle(&[second], &[], 60_000), [(1, Verdict::Failed)]);
+        assert_eq!(settle(&[lost_before], &[], 60_000), [(1, Verdict::Send)]);
+        assert_eq!(settle(&[lost_after], &[], 60_000), [(1, Verdict::Send)]);
         let silent = DoubtRow { misses: 4, ..row(1, "a") };
         assert_eq!(settle(&[silent], &[], 60_000), [(1, Verdict::Send)]);
     }

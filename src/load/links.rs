@@ -11,7 +11,7 @@
 
 use super::book::Book;
 use super::current::Current;
-use super::keys;
+use super::keys::{self, KeyField};
 use super::target::Target;
 use crate::error::Result;
 use crate::extract::Decode;
@@ -52,7 +52,7 @@ pub struct FieldLink {
     /// Under which alternative of the stream's index values are looked up; none by source id alone.
     pub by: Option<usize>,
     /// The field of it that holds the key.
-    pub place: Option<FieldRef>,
+    pub place: Option<KeyField>,
     /// The type that records must have, which is then part of their keys.
     pub kind: Option<&'static str>,
     /// What becomes of a value that no record has.
@@ -308,7 +308,11 @@ impl Links<'_> {
 
     /// The key that a value is in the linked stream's index.
     fn key(&self, link: &FieldLink, value: &Value) -> Option<String> {
-        Some(with_kind(canonical::key(value)?, link.kind))
+        let key = match &link.place {
+            Some(place) => place.fold(value)?,
+            None => canonical::key(value)?,
+        };
+        Some(with_kind(key, link.kind))
     }
 
     /// What the field holds once it links to a record that is there.

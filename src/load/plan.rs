@@ -104,8 +104,9 @@ pub fn plan(
         known.links.book.settle()?;
         let planned: Vec<_> = ways.into_par_iter().map(|way| plan_way(materials, way)).collect();
         journal.transaction(|journal| {
-            for (row, links, source_id, note) in &planned {
+            for PlannedWay { row, links, source_id, note, further } in &planned {
                 journal.add(row)?;
+                journal.note_further_keys(row.row, further)?;
                 note.iter().try_for_each(|note| journal.note_merge(row.row, note))?;
                 if row.outcome.is_none() || !links.rejects.is_empty() {
                     journal.note_links(row.row, &links.notes)?;
@@ -136,7 +137,7 @@ fn way(
         Some(Earlier::Settled(outcome, why)) => (Matched::Settled(outcome, None, why), None),
     };
     let record = match &matched {
-        Matched::Create(_) => None,
+        Matched::Create(..) => None,
         Matched::Existing(record) => Some(&**record),
         Matched::Settled(..) => {
             let links = Resolved::default();
@@ -156,12 +157,24 @@ fn way(
     Ok(Way { row, draft, matched, links, recalled: said, base, is_doubtful })
 }
 
-/// A planned row, its links, its source's id, and what merging it came to.
-type PlannedWay = (PlannedRow, Resolved, Option<String>, Option<Note>);
+/// A planned row, and what is noted beside it.
+struct PlannedWay {
+    row: PlannedRow,
+    links: Resolved,
+    source_id: Option<String>,
+    /// What merging it came to.
+    note: Option<Note>,
+    /// The classes of a create's keys after the first.
+    further: Vec<String>,
+}
 
 /// Plans a row, of which only the edits are left where its base is known (design 9.8).
 fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
     let source_id = way.draft.source_id.clone();
+    let further = match &mut way.matched {
+        Matched::Create(_, further) => std::mem::take(further),
+        _ => Vec::new(),
+    };
     let merged = match (&materials.merge, &way.matched, way.base.take()) {
         // Parts of unequal length belong to no value; merged one by one they would seem to.
         (Some(merge), Matched::Existing(record), Some(base)) if are_even(materials.fields, &way.draft) => {
@@ -190,7 +203,7 @@ fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
         planned.reason = note.as_ref().map(|note| merge::reason(&note.clashes));
         planned.planned.operations.clear();
     }
-    (planned, links, source_id, note)
+    PlannedWay { row: planned, links, source_id, note, further }
 }
 
 fn plan_row(materials: &Materials<'_>, way: Way) -> (PlannedRow, Resolved) {
@@ -211,7 +224,7 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> (PlannedRow, Resolved) {
             let planned = PlannedRow { outcome: Some(outcome), field, reason: Some(reason), ..planned };
             return (planned, links);
         }
-        Matched::Create(class) => {
+        Matched::Create(class, _) => {
             planned.class = class;
             None
         }

@@ -333,7 +333,7 @@ fn sweep(world: &mut World, journal: &mut Journal, doubts: &[Doubtful]) -> Life<
                 let (pending, id) = (&doubt.pending, doubt.pending.id.as_deref().unwrap_or_default());
                 match done {
                     true => journal.done(pending, id, &[], false)?,
-                    false if doubt.server_error && doubt.misses >= 1 => {
+                    false if doubt.server_error && doubt.failures >= 1 => {
                         journal.refuse(pending.row, pending.seq, &doubt.answer)?;
                     }
                     false => journal.missed(pending.row, pending.seq)?,
@@ -350,6 +350,7 @@ fn doubt_row(doubt: &Doubtful) -> DoubtRow {
         row: doubt.pending.row,
         class: class_of(&doubt.pending),
         misses: doubt.misses,
+        failures: doubt.failures,
         server_error: doubt.server_error,
         sent_ms: doubt.sent_ms,
     }

@@ -5,6 +5,7 @@
 
 use super::book::{Book, Wanted};
 use super::journal::{Journal, PlannedRow};
+use super::keys;
 use super::target::{Planned, RowToPlan, Target};
 use crate::error::Result;
 use crate::record::census::Census;
@@ -127,7 +128,7 @@ fn planned(wanted: &Wanted, planned: Planned) -> PlannedRow {
     PlannedRow {
         row: wanted.number,
         id: None,
-        class: Some(format!("key {} {}", wanted.alternative, wanted.key)),
+        class: Some(keys::class(wanted.alternative, &wanted.key)),
         outcome: None,
         field: None,
         value: Some(wanted.value.clone()),

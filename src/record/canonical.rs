@@ -1,8 +1,8 @@
 //! When two values are the same: the comparisons behind keys and behind "nothing to change".
 //!
-//! Keys (design section 7): text folded in case and blanks, e-mails by address, phones by digits. Values
-//! (canonical comparison of the NetHunt facts, section 7): numbers as decimals, times as instants, and
-//! everything empty alike.
+//! Keys (design section 7): text folded in case and blanks, e-mails by address, and in fields of phone numbers those
+//! by their digits. Values (canonical comparison of the NetHunt facts, section 7): numbers as decimals, times as
+//! instants, and everything empty alike.
 
 use super::{instant, is_empty, to_text};
 use serde_json::Value;
@@ -21,6 +21,13 @@ pub fn key(value: &Value) -> Option<String> {
     if let Some(address) = email_address(&folded) {
         return Some(address);
     }
+    Some(folded)
+}
+
+/// As [`key`] in a field of phone numbers: those by their digits. Elsewhere `12-345` and `1-2345` are two things.
+#[must_use]
+pub fn phone_key(value: &Value) -> Option<String> {
+    let folded = key(value)?;
     Some(phone_digits(&folded).unwrap_or(folded))
 }
 
@@ -133,8 +140,8 @@ mod tests {
             (json!("  Ada   BYRON "), Some("ada byron")),
             (json!("Ada <ADA@Example.org>"), Some("ada@example.org")),
             (json!("<ada@example.org>"), Some("ada@example.org")),
-            (json!("+44 (20) 7946-0018"), Some("+442079460018")),
-            (json!("030 123-456"), Some("030123456")),
+            (json!("12-345"), Some("12-345")),
+            (json!("1/11/2026"), Some("1/11/2026")),
             (json!("12"), Some("12")),
             (json!(17), Some("17")),
             (json!("  "), None),
@@ -142,6 +149,19 @@ mod tests {
         ];
         for (value, expected) in cases {
             assert_eq!(key(&value).as_deref(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn keys_of_phone_fields_are_numbers_by_their_digits() {
+        let cases = [
+            (json!("+44 (20) 7946-0018"), Some("+442079460018")),
+            (json!("030 123-456"), Some("030123456")),
+            (json!("ask  Ada"), Some("ask ada")),
+            (json!(" "), None),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(phone_key(&value).as_deref(), expected, "{value}");
         }
     }
 

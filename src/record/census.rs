@@ -1,7 +1,7 @@
 //! What the records of a stream were seen to hold: kept in the checkpoint while an extract runs, and asked
 //! afterwards which columns a file needs and what JSON type an unmapped import's cell takes (design section 6).
 
-use super::{Record, instant, is_empty};
+use super::{Record, canonical, instant, is_empty};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,21 @@ pub struct Tally {
     pub list: bool,
     /// Some value was text.
     pub text: bool,
+    /// How many values were.
+    #[serde(default)]
+    pub texts: u64,
+    /// How many of those were an e-mail address.
+    #[serde(default)]
+    pub addresses: u64,
+    /// How many of those stood in angle brackets, with a name before them or without.
+    #[serde(default)]
+    pub bracketed: u64,
+    /// How many of those had no name.
+    #[serde(default)]
+    pub nameless: u64,
+    /// How many were a time of the universal zone: `2023-07-13T13:46:24.113Z`.
+    #[serde(default)]
+    pub instants: u64,
     /// Some value was a number.
     pub number: bool,
     /// Some number's literal does not survive being a 64-bit float.
@@ -113,7 +128,7 @@ impl Tally {
     fn see(&mut self, value: &Value) {
         match value {
             Value::Null => {}
-            Value::String(_) => self.text = true,
+            Value::String(text) => self.see_text(text.trim()),
             Value::Bool(_) => self.boolean = true,
             Value::Number(number) => {
                 self.number = true;
@@ -137,7 +152,28 @@ impl Tally {
         }
     }
 
+    fn see_text(&mut self, text: &str) {
+        self.text = true;
+        if text.is_empty() {
+            return;
+        }
+        self.texts += 1;
+        if text.contains('@') && canonical::email_address(text).is_some() {
+            let bracketed = text.ends_with('>');
+            self.addresses += 1;
+            self.bracketed += u64::from(bracketed);
+            self.nameless += u64::from(bracketed && text.starts_with('<'));
+        }
+        let bytes = text.as_bytes();
+        self.instants += u64::from(bytes.len() >= 17 && bytes[10] == b'T' && text.ends_with('Z'));
+    }
+
     fn merge(&mut self, other: Tally) {
+        self.texts += other.texts;
+        self.addresses += other.addresses;
+        self.bracketed += other.bracketed;
+        self.nameless += other.nameless;
+        self.instants += other.instants;
         self.filled += other.filled;
         self.most = self.most.max(other.most);
         self.list |= other.list;
@@ -188,6 +224,21 @@ mod tests {
         for literal in ["1.0", "1e3", "12345678901234567890", "0.10", "-0.0"] {
             assert!(!survives_as_double(literal), "{literal}");
         }
+    }
+
+    #[test]
+    fn what_texts_look_like_is_counted() {
+        let mut tally = Tally::default();
+        for text in
+            ["<a@b.org>", "Ada <a@b.org> ", "a@b.org", "", "2023-07-13T13:46:24.113Z", "2023-07-13", "<x>"]
+        {
+            tally.see(&json!(text));
+        }
+        let mut twice = tally.clone();
+        twice.merge(tally.clone());
+        let counts =
+            |tally: &Tally| [tally.texts, tally.addresses, tally.bracketed, tally.nameless, tally.instants];
+        assert_eq!((counts(&tally), counts(&twice)), ([6, 3, 2, 1, 1], [12, 6, 4, 2, 2]));
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub struct FieldSpec {
     pub read_only: bool,
     /// What it holds, where the service says so.
     pub kind: Kind,
+    /// Whether its values are phone numbers: as keys those are compared by their digits (design section 7).
+    #[serde(default)]
+    pub phones: bool,
     /// Choices of a drop-down: id and label.
     pub choices: Vec<(String, String)>,
 }
@@ -120,6 +123,12 @@ impl std::fmt::Display for FieldRef {
 }
 
 impl Schema {
+    /// Whether a place holds phone numbers.
+    #[must_use]
+    pub fn holds_phones(&self, place: &FieldRef) -> bool {
+        place.part.is_none() && self.field(&place.name).is_some_and(|field| field.phones)
+    }
+
     /// The field of that name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&FieldSpec> {

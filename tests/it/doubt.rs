@@ -330,6 +330,19 @@ fn a_row_that_always_gets_a_500_fails_after_two_sweeps_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_request_that_was_lost_before_does_not_count_against_a_row_that_meets_a_500() {
+    for target in TARGETS {
+        let scenario = "[[fault]]\nkind = \"lost_request\"\nmethod = \"POST\"\nat = [1]\n\
+                        [[fault]]\nkind = \"error_before_commit\"\nmethod = \"POST\"\nat = [2]\n";
+        let rehearsal = Rehearsal::new(scenario).set("FERRY_SETTLE", "300ms");
+        let out = import(&rehearsal, target, 1).expect(0);
+        assert_balanced(&out);
+        assert_eq!((out.count("created"), out.count("failed")), (1, 0), "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(1));
+    }
+}
+
+#[test]
 fn a_row_that_nimble_refuses_fails_with_its_words_and_the_rest_goes_on() {
     let scenario = "[[fault]]\nkind = \"error_before_commit\"\nmethod = \"POST\"\nstatus = 409\nat = [3]\n";
     let rehearsal = Rehearsal::new(scenario);

@@ -317,3 +317,15 @@ fn a_reject_file_imported_as_it_is_completes_what_was_made() {
         assert_eq!(rehearsal.effects("create"), made + 2);
     }
 }
+
+#[test]
+fn a_run_that_stopped_before_its_plan_is_to_be_resumed() {
+    let rehearsal = Rehearsal::new("").set("FERRY_NETHUNT_KEY", "wrong");
+    let out = import(&rehearsal).expect(5);
+    let runs = || std::fs::read_dir(rehearsal.path(".ferry/runs")).unwrap().count();
+    let (run, known) = (run_name(&out), runs());
+    let out = rehearsal.json(["retry", &run, "--yes"]).expect(2);
+    assert!(out.stderr.contains("stopped before its plan was made"), "{}", out.transcript());
+    assert!(out.stderr.contains(&format!("ferry resume {run}")), "{}", out.transcript());
+    assert_eq!(runs(), known, "no run is left behind");
+}

@@ -68,6 +68,23 @@ impl Place {
         }
     }
 
+    /// Makes a record as somebody else, with an e-mail address or a phone number.
+    fn make(self, rehearsal: &Rehearsal, name: &str, field: &str, text: &str) {
+        if self.is_nimble() {
+            let value = |value: &str, modifier: &str| json!([{"value": value, "modifier": modifier}]);
+            let fields = json!({"first name": value(name, ""), field: value(text, "work")});
+            rehearsal.service("POST", "/contact", &json!({"record_type": "person", "fields": fields}));
+            return;
+        }
+        let folders = rehearsal.get("/nethunt/folders");
+        let of = |folder: &&Value| folder["name"] == "Contacts";
+        let folder = folders.as_array().unwrap().iter().find(of).unwrap()["id"].clone();
+        let path = format!("/zapier/actions/create-record/{}", folder.as_str().unwrap());
+        let field = if field == "email" { "Email" } else { "Phone" };
+        let fields = json!({"Name": name, field: [text]});
+        rehearsal.service("POST", &path, &json!({"timeZone": "Europe/London", "fields": fields}));
+    }
+
     /// Makes `rows` records, and plans to rename them all; the run of the plan.
     fn planned(self, rehearsal: &Rehearsal, rows: usize) -> String {
         let sheet = |word: &str| {
@@ -232,24 +249,51 @@ fn a_key_that_somebody_has_taken_since_is_a_conflict() {
         rehearsal.file("new.csv", "name,email\nAda,r000@stale.example\nBob,r001@stale.example\n");
         let out = rehearsal.json(["plan", "new.csv", place.stream, "-m", "map.toml"]).expect(0);
         let run = out.summary()["run"].as_str().unwrap().to_owned();
-        if place.is_nimble() {
-            let value = |value: &str, modifier: &str| json!([{"value": value, "modifier": modifier}]);
-            let fields =
-                json!({"first name": value("Mal", ""), "email": value("R001@stale.example", "work")});
-            rehearsal.service("POST", "/contact", &json!({"record_type": "person", "fields": fields}));
-        } else {
-            let folders = rehearsal.get("/nethunt/folders");
-            let of = |folder: &&Value| folder["name"] == "Contacts";
-            let folder = folders.as_array().unwrap().iter().find(of).unwrap()["id"].clone();
-            let path = format!("/zapier/actions/create-record/{}", folder.as_str().unwrap());
-            let fields = json!({"Name": "Mal", "Email": ["R001@stale.example"]});
-            rehearsal.service("POST", &path, &json!({"timeZone": "Europe/London", "fields": fields}));
-        }
+        place.make(&rehearsal, "Mal", "email", "R001@stale.example");
         let out = rehearsal.json(["apply", &run, "--yes"]).expect(1);
         assert_balanced(&out);
         assert_eq!((out.count("created"), out.count("conflicts")), (1, 1), "{}", out.transcript());
         assert_eq!(place.records(&rehearsal)[&1].1, "Mal");
         let left = &result_rows(&run_of(&rehearsal, &out), "conflicts.csv")[0];
         assert!(left["_ferry_reason"].contains("has got this key since the plan was made"), "{left:?}");
+    }
+}
+
+/// Rows with an address of two and a phone number, by either of which they may be known.
+const TWO_KEYS: &str = "name,email,phone\n\
+                        Ada,a@keys.example|z@keys.example,+44 20 7946 0001\n\
+                        Bob,b@keys.example,+44 20 7946 0002\n\
+                        Cy,c@keys.example,+44 20 7946 0003\n";
+
+fn two_keys(place: Place) -> String {
+    let (email, phone) = if place.is_nimble() { ("email[work]", "phone[work]") } else { ("Email", "Phone") };
+    let (head, fields) = place.mapping.split_once('\n').unwrap();
+    let (_, fields) = fields.split_once('\n').unwrap();
+    let fields = fields.replace(
+        "from = \"email\"\n",
+        "from = \"email\"\ndo = [{ split = { on = \"|\" } }]\ntake = \"all\"\n",
+    );
+    format!(
+        "{head}\nkey = [[\"{email}\"], [\"{phone}\"]]\n{fields}[[field]]\nto = \"{phone}\"\nfrom = \"phone\"\ntake = \"all\"\n"
+    )
+}
+
+#[test]
+fn any_key_of_a_new_row_that_somebody_has_taken_is_a_conflict() {
+    for place in PLACES {
+        let rehearsal = Rehearsal::new("");
+        rehearsal.file("map.toml", two_keys(place));
+        rehearsal.file("new.csv", TWO_KEYS);
+        let out = rehearsal.json(["plan", "new.csv", place.stream, "-m", "map.toml"]).expect(0);
+        assert_eq!(out.count("created"), 3, "{}", out.transcript());
+        let run = out.summary()["run"].as_str().unwrap().to_owned();
+        place.make(&rehearsal, "Mal", "email", "Z@keys.example");
+        place.make(&rehearsal, "Mel", "phone", "+44 (20) 7946-0002");
+        let out = rehearsal.json(["apply", &run, "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("created"), out.count("conflicts")), (1, 2), "{}", out.transcript());
+        let left = result_rows(&run_of(&rehearsal, &out), "conflicts.csv");
+        let names: Vec<_> = left.iter().map(|row| row["name"].as_str()).collect();
+        assert_eq!(names, ["Ada", "Bob"]);
     }
 }

@@ -129,6 +129,73 @@ fn alternative_keys_are_tried_in_order() {
 }
 
 #[test]
+fn only_keys_that_are_phone_numbers_are_compared_by_their_digits() {
+    for place in PLACES {
+        let rehearsal = Rehearsal::new("");
+        let mapping = place.mapping("key = [\"<third>\"]", [""; 4]);
+        let out = place.import(&rehearsal, &mapping, "Foreign,,12-345,\nAda,,+44 20 7946 0018,\n", 0);
+        assert_eq!(counts(&out), [2, 0, 0, 0], "{}", out.transcript());
+        let rows = "Mine,,1-2345,\nBob,,100.01,\nCy,,10-001,\nDan,,1/11/2026,\nEve,,11/1/2026,\n";
+        let out = place.import(&rehearsal, &mapping, rows, 0);
+        assert_eq!(counts(&out), [5, 0, 0, 0], "{}", out.transcript());
+        // Where the mapping writes numbers, they are compared as such.
+        let numbers = ["", "", "do = [{ phone = { region = \"GB\" } }]", ""];
+        let mapping = place.mapping("key = [\"<third>\"]", numbers);
+        let out = place.import(&rehearsal, &mapping, "Ada King,,020 7946 0018,\n", 0);
+        assert_eq!(counts(&out), [0, 1, 0, 0], "{}", out.transcript());
+        let names: Vec<_> = place.records(&rehearsal).into_iter().map(|[name, ..]| name).collect();
+        assert_eq!(names, ["Ada King", "Bob", "Cy", "Dan", "Eve", "Foreign", "Mine"]);
+    }
+}
+
+#[test]
+fn fields_of_phone_numbers_need_no_mapping_to_say_so() {
+    for (place, phone) in PLACES.iter().zip(["Phone", "phone[work]"]) {
+        let rehearsal = Rehearsal::new("");
+        let mapping = place.mapping("key = [\"<several>\"]", [""; 4]).replace(place.several, phone);
+        let out = place.import(&rehearsal, &mapping, "Ada,,,+44 20 7946 0018\n", 0);
+        assert_eq!(counts(&out), [1, 0, 0, 0], "{}", out.transcript());
+        let out = place.import(&rehearsal, &mapping, "Ada King,,,+44 (20) 7946-0018\n", 0);
+        assert_eq!(counts(&out), [0, 1, 0, 0], "{}", out.transcript());
+    }
+}
+
+#[test]
+fn an_edit_of_a_text_that_reads_like_an_address_or_a_time_is_written() {
+    for place in PLACES {
+        let rehearsal = Rehearsal::new("");
+        let mapping = place.mapping("key = [\"<third>\"]", [""; 4]);
+        let texts = |rehearsal: &Rehearsal| {
+            place.records(rehearsal).into_iter().map(|[_, other, ..]| other).collect::<Vec<_>>()
+        };
+        let before = "A,Ann <info@acme.example>,x1,d@x.example\nB,INFO@acme.example,x2,\n\
+                      C,2026-01-02T03:04:05+02:00,x3,\n";
+        let out = place.import(&rehearsal, &mapping, before, 0);
+        assert_eq!(counts(&out), [3, 0, 0, 0], "{}", out.transcript());
+        let was = texts(&rehearsal);
+        let after = "A,Bob <info@acme.example>,x1,d@x.example\nB,info@acme.example,x2,\n\
+                     C,2026-01-02T01:04:05Z,x3,\n";
+        let out = place.import(&rehearsal, &mapping, after, 0);
+        assert_eq!(counts(&out), [0, 3, 0, 0], "{}", out.transcript());
+        assert_eq!(out.count("verified"), 3, "{}", out.transcript());
+        let now = ["Bob info@acme.example", "info@acme.example", "2026-01-02T01:04:05Z"];
+        assert_eq!(texts(&rehearsal), now);
+        let again = place.import(&rehearsal, &mapping, after, 0);
+        assert_eq!(counts(&again), [0, 0, 3, 0], "{}", again.transcript());
+        let run = out.summary()["run"].as_str().unwrap().to_owned();
+        rehearsal.json(["undo", &run, "--yes"]).expect(0);
+        assert_eq!(texts(&rehearsal), was);
+
+        rehearsal.json(["export", place.stream, "-o", "sheet.csv"]).expect(0);
+        let sheet = rehearsal.read("sheet.csv").replace("Ann <info", "Cy <info");
+        rehearsal.file("sheet.csv", sheet);
+        let out = rehearsal.json(["import", "sheet.csv", place.stream, "--yes"]).expect(0);
+        assert_eq!(counts(&out), [0, 1, 2, 0], "{}", out.transcript());
+        assert_eq!(texts(&rehearsal)[0], "Cy info@acme.example");
+    }
+}
+
+#[test]
 fn each_way_to_write_leaves_what_it_says_and_nothing_to_do_the_second_time() {
     for place in PLACES {
         let several = |write: &str| {

@@ -5,7 +5,8 @@
 //! effect is not known for sure (an `add` onto a filled single field, a `remove` that does not match,
 //! `overwrite` together with `remove`) are never sent.
 
-use super::values::{is_blank, lacks, same, same_set};
+use super::likeness::Likeness;
+use super::values::is_blank;
 use crate::transform::draft::Write;
 use serde_json::{Value, json};
 
@@ -22,6 +23,8 @@ pub(super) struct Difference<'a> {
     pub listed: bool,
     /// How the two meet.
     pub write: Write,
+    /// How values are compared.
+    pub likeness: Likeness,
 }
 
 /// What has to be done to a field.
@@ -35,7 +38,7 @@ pub(super) struct Action {
 
 /// What has to be sent for one field; `None` where nothing differs.
 pub(super) fn action(field: Difference<'_>) -> Option<Action> {
-    let Difference { held, wanted, multi, listed, write } = field;
+    let Difference { held, wanted, multi, listed, write, likeness } = field;
     if wanted.is_empty() {
         // A row that clears a field means it, but one that only fills has nothing to fill in.
         let clear = write != Write::Fill && !held.is_empty();
@@ -48,21 +51,21 @@ pub(super) fn action(field: Difference<'_>) -> Option<Action> {
         // What came as one value may be a field for one: adding to it would be refused.
         (_, true) if !listed && !held.is_empty() => {
             let kept = if write == Write::Add { held } else { &[] };
-            let after: Vec<_> = kept.iter().cloned().chain(lacks(kept, wanted)).collect();
-            (!same_set(held, &after))
+            let after: Vec<_> = kept.iter().cloned().chain(likeness.lacks(kept, wanted)).collect();
+            (!likeness.same_set(held, &after))
                 .then(|| Action { body: json!({"overwrite": true, "add": after}), after })
         }
         (Write::Add, true) => {
-            let missing = lacks(held, wanted);
+            let missing = likeness.lacks(held, wanted);
             (!missing.is_empty()).then(|| Action {
                 body: json!({"overwrite": false, "add": missing}),
                 after: held.iter().chain(&missing).cloned().collect(),
             })
         }
-        (_, true) => replace_several(held, wanted),
+        (_, true) => replace_several(held, wanted, likeness),
         (_, false) => {
             let value = &wanted[0];
-            let differs = held.len() != 1 || !same(&held[0], value);
+            let differs = held.len() != 1 || !likeness.same(&held[0], value);
             differs.then(|| Action {
                 body: json!({"overwrite": true, "add": value}),
                 after: vec![value.clone()],
@@ -73,8 +76,8 @@ pub(super) fn action(field: Difference<'_>) -> Option<Action> {
 
 /// Several values take the place of others. Where some stay, only the others are named: what somebody else adds
 /// meanwhile is kept, and so is the order of what stays.
-fn replace_several(held: &[Value], wanted: &[Value]) -> Option<Action> {
-    let (remove, add) = (lacks(wanted, held), lacks(held, wanted));
+fn replace_several(held: &[Value], wanted: &[Value], likeness: Likeness) -> Option<Action> {
+    let (remove, add) = (likeness.lacks(wanted, held), likeness.lacks(held, wanted));
     if remove.is_empty() && add.is_empty() {
         return None;
     }
@@ -102,8 +105,8 @@ pub(super) fn result(held: &[Value], action: &Value) -> Vec<Value> {
     if action.get("overwrite").and_then(Value::as_bool) == Some(true) {
         return add;
     }
-    let mut after = lacks(&list("remove"), held);
-    after.extend(lacks(&after, &add));
+    let mut after = Likeness::Text.lacks(&list("remove"), held);
+    after.extend(Likeness::Text.lacks(&after, &add));
     after
 }
 
@@ -114,10 +117,11 @@ mod tests {
     fn sent(held: &Value, wanted: &Value, multi: bool, write: Write) -> Value {
         let list = |value: &Value| value.as_array().unwrap().clone();
         let (held, wanted) = (list(held), list(wanted));
-        match action(Difference { held: &held, wanted: &wanted, multi, listed: multi, write }) {
+        let likeness = Likeness::Address;
+        match action(Difference { held: &held, wanted: &wanted, multi, listed: multi, write, likeness }) {
             None => Value::Null,
             Some(action) => {
-                assert!(same_set(&result(&held, &action.body), &action.after), "{action:?}");
+                assert!(Likeness::Text.same_set(&result(&held, &action.body), &action.after), "{action:?}");
                 action.body
             }
         }
@@ -190,7 +194,8 @@ mod tests {
     fn a_single_value_in_a_field_said_to_hold_several_is_overwritten() {
         let (held, wanted) = ([json!("a")], [json!("a"), json!("b")]);
         for write in [Write::Replace, Write::Add] {
-            let difference = Difference { held: &held, wanted: &wanted, multi: true, listed: false, write };
+            let (multi, listed, likeness) = (true, false, Likeness::Text);
+            let difference = Difference { held: &held, wanted: &wanted, multi, listed, write, likeness };
             let action = action(difference).unwrap();
             assert_eq!(action.body, json!({"overwrite": true, "add": ["a", "b"]}));
             let same = Difference { wanted: &held, ..difference };

@@ -3,7 +3,8 @@
 
 use super::actions::{self, result};
 use super::compare::{fields, held, list};
-use super::values::{is_blank, lacks, same_set};
+use super::likeness::Likeness;
+use super::values::is_blank;
 use crate::load::target::{Change, Difference, Inverse, Operation, OperationKind};
 use crate::record::{Record, escape_name, service_name, to_text};
 use crate::transform::draft::Write;
@@ -17,7 +18,8 @@ type Meant<'a> = BTreeMap<&'a str, (Vec<Value>, bool)>;
 pub(super) fn differences(operations: &[Operation], record: &Record) -> Vec<Difference> {
     let differs = |(name, (values, exact)): (&str, (Vec<Value>, bool))| {
         let now = held(record, name);
-        let agrees = if exact { same_set(&now, &values) } else { lacks(&now, &values).is_empty() };
+        let like = Likeness::Any;
+        let agrees = if exact { like.same_set(&now, &values) } else { like.lacks(&now, &values).is_empty() };
         (!agrees).then(|| difference(name, &values, &now))
     };
     meant(operations).into_iter().filter_map(differs).collect()
@@ -30,7 +32,7 @@ pub(super) fn beyond(operations: &[Operation], record: &Record) -> Vec<Differenc
     own.filter_map(|name| {
         let now = held(record, name);
         let values = meant.get(name).map(|(values, _)| values.as_slice()).unwrap_or_default();
-        (!lacks(values, &now).is_empty()).then(|| difference(name, values, &now))
+        (!Likeness::Shown.lacks(values, &now).is_empty()).then(|| difference(name, values, &now))
     })
     .collect()
 }
@@ -45,16 +47,21 @@ pub(super) fn inverse(operation: &Operation, record: &Record) -> Inverse {
     for (name, action) in fields(operation, "fieldActions") {
         let was = operation.before.get(name).cloned().unwrap_or_default();
         let (now, then) = (held(record, name), list(&was));
-        if !same_set(&now, &result(&then, action)) {
-            if !same_set(&now, &then) {
+        // What was written may differ from what was there in nothing but what the service tidies.
+        if Likeness::Text.same_set(&now, &then) {
+            continue;
+        }
+        if !Likeness::Shown.same_set(&now, &result(&then, action)) {
+            if !Likeness::Shown.same_set(&now, &then) {
                 inverse.left.push(difference(name, &result(&then, action), &now));
             }
             continue;
         }
         let listed = record.field(&escape_name(name)).is_some_and(|field| field.list);
         let multi = listed || was.is_array() || action.get("add").is_some_and(Value::is_array);
+        let likeness = Likeness::Text;
         let difference =
-            actions::Difference { held: &now, wanted: &then, multi, listed, write: Write::Replace };
+            actions::Difference { held: &now, wanted: &then, multi, listed, write: Write::Replace, likeness };
         let Some(back) = actions::action(difference) else { continue };
         let texts = |values: &[Value]| values.iter().map(to_text).collect();
         inverse.changes.push(Change {

@@ -1,14 +1,16 @@
 //! How a record stands to an operation that was, or may have been, carried out. Pure, in canonical form.
 
 use super::actions::result;
-use super::values::{is_blank, lacks, same_set};
+use super::likeness::Likeness;
+use super::values::is_blank;
 use crate::load::target::{Operation, UpdateState};
 use crate::record::{Record, canonical, escape_name};
 use serde_json::Value;
 
 /// Whether `record` holds everything that a create sent.
 pub(super) fn holds(operation: &Operation, record: &Record) -> bool {
-    fields(operation, "fields").all(|(name, value)| lacks(&held(record, name), &list(value)).is_empty())
+    let like = Likeness::Any;
+    fields(operation, "fields").all(|(name, value)| like.lacks(&held(record, name), &list(value)).is_empty())
 }
 
 /// What a create sent, as text that is equal for equal contents: fields by name, several values as a set.
@@ -25,20 +27,23 @@ pub(super) fn content(operation: &Operation) -> String {
     serde_json::to_string(&parts).unwrap_or_default()
 }
 
-/// Whether the fields that an update touches are as it meant them, as they were before, or neither.
+/// Whether the fields that an update touches are as it meant them, as they were before, or neither. What tells the two
+/// apart may be what the service tidies, so they are compared to the letter first.
 pub(super) fn update_state(operation: &Operation, record: &Record) -> UpdateState {
     let was = |name: &str| operation.before.get(name).map(list).unwrap_or_default();
-    let all = |expected: &dyn Fn(&str, &Value) -> Vec<Value>| {
+    let all = |likeness: Likeness, expected: &dyn Fn(&str, &Value) -> Vec<Value>| {
         fields(operation, "fieldActions")
-            .all(|(name, action)| same_set(&held(record, name), &expected(name, action)))
+            .all(|(name, action)| likeness.same_set(&held(record, name), &expected(name, action)))
     };
-    if all(&|name, action| result(&was(name), action)) {
-        UpdateState::AsMeant
-    } else if all(&|name, _| was(name)) {
-        UpdateState::AsBefore
-    } else {
-        UpdateState::Otherwise
+    for likeness in [Likeness::Text, Likeness::Shown] {
+        if all(likeness, &|name, action| result(&was(name), action)) {
+            return UpdateState::AsMeant;
+        }
+        if all(likeness, &|name, _| was(name)) {
+            return UpdateState::AsBefore;
+        }
     }
+    UpdateState::Otherwise
 }
 
 pub(super) fn fields<'a>(operation: &'a Operation, key: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
@@ -91,6 +96,30 @@ mod tests {
         let other = create(&json!({"_odd": 12.5, "Email": ["<ADA@example.org>"], "Name": "Ada"}));
         assert_eq!(content(&operation), content(&other));
         assert_ne!(content(&operation), content(&create(&json!({"Name": "Ada"}))));
+    }
+
+    #[test]
+    fn an_edit_of_what_services_tidy_is_told_from_what_was_before() {
+        let state = |before: &str, meant: &str, now: &str| {
+            let body = json!({"fieldActions": {"Notes": {"overwrite": true, "add": meant}}});
+            let before = json!({"Notes": before});
+            let operation = Operation { kind: OperationKind::Update, body, before };
+            update_state(&operation, &record(vec![Field::single("Notes", json!(now))]))
+        };
+        let (z, offset) = ("2026-01-02T01:04:05.000Z", "2026-01-02T03:04:05+02:00");
+        let cases = [
+            ("Ann <i@acme.org>", "Bob <i@acme.org>", "Ann <i@acme.org>", UpdateState::AsBefore),
+            ("Ann <i@acme.org>", "Bob <i@acme.org>", "Bob <i@acme.org>", UpdateState::AsMeant),
+            ("Ann <i@acme.org>", "Bob <i@acme.org>", "Cy <i@acme.org>", UpdateState::Otherwise),
+            ("Ann <i@acme.org>", "i@acme.org", "Ann <i@acme.org>", UpdateState::AsBefore),
+            ("Ann <i@acme.org>", "i@acme.org", "<i@acme.org>", UpdateState::AsMeant),
+            ("I@acme.org", "i@acme.org", "I@acme.org", UpdateState::AsBefore),
+            (offset, z, offset, UpdateState::AsBefore),
+            ("2025-01-02T01:04:05.000Z", offset, z, UpdateState::AsMeant),
+        ];
+        for (before, meant, now, expected) in cases {
+            assert_eq!(state(before, meant, now), expected, "{before} {meant} {now}");
+        }
     }
 
     #[test]

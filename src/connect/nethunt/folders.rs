@@ -135,9 +135,75 @@ pub(super) fn schema(of: &str, entries: Vec<FieldEntry>) -> Schema {
         name: escape_name(&entry.name),
         modifiers: vec![String::new()],
         kind: Kind::Text,
+        phones: is_phone(&entry.name),
         ..FieldSpec::default()
     });
     Schema { of: of.to_owned(), has_head: true, fields: fields.collect(), ..Schema::default() }
+}
+
+/// What fields of phone numbers are called, in the languages that folders were seen in.
+const PHONES: [&str; 27] = [
+    "phone",
+    "phones",
+    "telephone",
+    "telephones",
+    "tel",
+    "cell",
+    "cellphone",
+    "mobile",
+    "mobiles",
+    "fax",
+    "telefon",
+    "teléfono",
+    "telefono",
+    "téléphone",
+    "telefone",
+    "telefoon",
+    "telefoonnummer",
+    "telefonnummer",
+    "handy",
+    "telemóvel",
+    "móvil",
+    "cellulare",
+    "телефон",
+    "телефони",
+    "телефоны",
+    "мобільний",
+    "мобильный",
+];
+/// What may stand beside it.
+const BESIDE_PHONES: [&str; 21] = [
+    "work",
+    "home",
+    "main",
+    "other",
+    "primary",
+    "secondary",
+    "business",
+    "office",
+    "personal",
+    "private",
+    "direct",
+    "company",
+    "contact",
+    "number",
+    "numbers",
+    "no",
+    "nr",
+    "номер",
+    "робочий",
+    "рабочий",
+    "основний",
+];
+
+/// Whether a field holds phone numbers, by its name: v1 tells no types. A name with any other word in it is none, for
+/// keys that are compared by their digits alone may take one thing for another (`Phone model`, `Mobile version`).
+fn is_phone(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let words = || name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    words().any(|word| PHONES.contains(&word))
+        && words().all(|word| PHONES.contains(&word) || BESIDE_PHONES.contains(&word) || number(word))
 }
 
 #[cfg(test)]
@@ -153,6 +219,20 @@ mod tests {
             entry("d4", "Контакти"),
         ];
         unite(readable, vec![entry("b2", "Deals"), entry("e5", "Inbox")])
+    }
+
+    #[test]
+    fn fields_of_phone_numbers_are_known_by_their_name_alone() {
+        for name in
+            ["Phone", "phones", "Work phone", "Phone number", "Mobile 2", "Tel.", "Телефон", "Номер телефон"]
+        {
+            assert!(is_phone(name), "{name}");
+        }
+        for name in
+            ["External ID", "Phone model", "Mobile version", "Work", "Number", "Zip", "Telephony plan", ""]
+        {
+            assert!(!is_phone(name), "{name}");
+        }
     }
 
     #[test]

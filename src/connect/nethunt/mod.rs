@@ -21,6 +21,7 @@ mod drain;
 mod folders;
 mod increment;
 mod keep;
+mod likeness;
 mod listing;
 mod look_up;
 mod notes;

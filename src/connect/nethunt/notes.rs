@@ -5,6 +5,7 @@
 //! record, text, and the time and length of a call. The duration is in minutes; the service makes the end.
 
 use super::api::Api;
+use super::likeness::Likeness;
 use super::send;
 use super::stream::Stream;
 use super::values::{is_blank, same, typed};
@@ -43,7 +44,9 @@ pub(super) fn send(api: &Api, stream: Stream, operation: &Operation) -> Sent {
 pub(super) fn holds(operation: &Operation, record: &Record) -> bool {
     let body = &operation.body;
     let stored = |name: &str| record.values(name, "").next().cloned().unwrap_or(Value::Null);
-    let text = |name: &str, column: &str| body.get(name).is_some_and(|sent| same(sent, &stored(column)));
+    let text = |name: &str, column: &str| {
+        body.get(name).is_some_and(|sent| Likeness::Text.same(sent, &stored(column)))
+    };
     text("recordId", "_record")
         && text("text", "text")
         && body.get("time").is_none_or(|sent| seconds(sent) == seconds(&stored("time")))
@@ -54,7 +57,8 @@ pub(super) fn holds(operation: &Operation, record: &Record) -> bool {
 pub(super) fn content(operation: &Operation) -> String {
     let part = |name: &str| operation.body.get(name).map(canonical::value);
     let time = operation.body.get("time").and_then(seconds);
-    json!([part("recordId"), part("text"), time, part("duration")]).to_string()
+    let text = operation.body.get("text").map(|text| to_text(text).trim().to_owned());
+    json!([part("recordId"), text, time, part("duration")]).to_string()
 }
 
 /// A time in whole seconds, as the service keeps those of calls (NetHunt facts, section 3).
@@ -74,7 +78,7 @@ fn unchanged(stream: Stream, row: &RowToPlan<'_>, record: &Record) -> Result<(),
         let equal_minutes =
             column == "duration" && minutes(value).is_ok_and(|minutes| same(&minutes, &stored));
         let equal_time = seconds(value).is_some_and(|at| seconds(&stored) == Some(at));
-        let kept = same(value, &stored) || equal_minutes || equal_time;
+        let kept = Likeness::Text.same(value, &stored) || equal_minutes || equal_time;
         if !kept {
             let reason = format!(
                 "{} cannot be changed at NetHunt: it holds `{}`; a blank `_id` makes a new one",

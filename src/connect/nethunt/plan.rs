@@ -6,7 +6,8 @@
 
 use super::actions::{Action, Difference, action};
 use super::decode::KIND;
-use super::values::{distinct, is_blank, odd, same, typed};
+use super::likeness::Likeness;
+use super::values::{is_blank, odd, same, typed};
 use crate::error::nearest;
 use crate::load::target::{Change, Operation, OperationKind, Planned, RowToPlan};
 use crate::record::census::Tally;
@@ -72,10 +73,11 @@ fn part<'a>(
         .filter(|value| !is_blank(value))
         .cloned()
         .collect();
-    let (wanted, dropped) = wanted(field, values, tally, &held, multi)?;
+    let likeness = Likeness::of(field.kind, tally, multi);
+    let (wanted, dropped) = wanted(field, values, tally, &held, (multi, likeness))?;
     *extra += dropped;
     if field.write == Write::Add && !multi {
-        let full = held.first().zip(wanted.first()).filter(|(one, other)| !same(one, other));
+        let full = held.first().zip(wanted.first()).filter(|(one, other)| !likeness.same(one, other));
         *extra += u64::from(full.is_some());
         if let (Some((held, wanted)), OnExtra::Reject) = (full, field.on_extra) {
             let reason = format!("the field holds one value and has `{}` already", to_text(held));
@@ -83,7 +85,8 @@ fn part<'a>(
         }
     }
     let listed = stored.is_some_and(|field| field.list);
-    let difference = Difference { held: &held, wanted: &wanted, multi, listed, write: field.write };
+    let write = field.write;
+    let difference = Difference { held: &held, wanted: &wanted, multi, listed, write, likeness };
     let Some(action) = action(difference) else { return Ok(None) };
     let texts = |values: &[Value]| values.iter().map(to_text).collect();
     let change = Change { field: column.to_owned(), before: texts(&held), after: texts(&action.after) };
@@ -101,7 +104,7 @@ fn wanted(
     values: &[Value],
     tally: Option<&Tally>,
     held: &[Value],
-    multi: bool,
+    (multi, likeness): (bool, Likeness),
 ) -> Result<(Vec<Value>, u64), Reject> {
     let column = field.place.name.as_str();
     let mut wanted = Vec::with_capacity(values.len());
@@ -109,13 +112,13 @@ fn wanted(
         let value = typed(value, field.kind, tally).map_err(|reason| refuse(column, Some(value), reason))?;
         // What is there already is right, and a mapping that says the type knows better than a look at others.
         let inferred =
-            tally.filter(|_| field.kind.is_none() && !held.iter().any(|known| same(known, &value)));
+            tally.filter(|_| field.kind.is_none() && !held.iter().any(|known| likeness.same(known, &value)));
         if let Some(reason) = inferred.and_then(|tally| odd(column, &value, tally)) {
             return Err(refuse(column, Some(&value), reason));
         }
         wanted.push(value);
     }
-    let mut wanted = distinct(wanted);
+    let mut wanted = likeness.distinct(wanted);
     if !multi && wanted.len() > 1 {
         if field.on_extra == OnExtra::Reject {
             let reason = format!("{} values for a field that holds one", wanted.len());

@@ -124,7 +124,7 @@ proptest! {
         let (fields, values): (Vec<_>, Vec<_>) = wishes.into_iter().unzip();
         let draft = Draft { values, ..Draft::default() };
         let others = Record {
-            fields: vec![Field::list("Tags", vec![json!("x")]), Field::list("Email", vec![json!("<x@y.org>")]), Field::single("Score", json!(3)), Field::single("VIP", json!(true))],
+            fields: vec![Field::list("Tags", vec![json!("x")]), Field::list("Email", vec![json!("<x@y.org>"); 20]), Field::single("Score", json!(3)), Field::single("VIP", json!(true))],
             ..Record::default()
         };
         let census = |record: Option<&Record>| {

@@ -14,32 +14,12 @@ pub(super) fn is_blank(value: &Value) -> bool {
     is_empty(value) || matches!(value, Value::String(text) if text.trim().is_empty())
 }
 
-/// Whether two values mean the same: in canonical form, or as the text of a cell.
+/// Whether two values may mean the same, whatever the type: in canonical form, or as the text of a cell. What is the
+/// same in a field of a known type is [`super::likeness`]'s.
 pub(super) fn same(one: &Value, other: &Value) -> bool {
     one == other
         || canonical::value(one) == canonical::value(other)
         || to_text(one).trim() == to_text(other).trim()
-}
-
-/// Whether two lists hold the same values, whatever their order.
-pub(super) fn same_set(one: &[Value], other: &[Value]) -> bool {
-    lacks(one, other).is_empty() && lacks(other, one).is_empty()
-}
-
-/// The values of `wanted` that `held` lacks.
-pub(super) fn lacks(held: &[Value], wanted: &[Value]) -> Vec<Value> {
-    wanted.iter().filter(|value| !held.iter().any(|known| same(known, value))).cloned().collect()
-}
-
-/// The values without blanks and later doubles.
-pub(super) fn distinct(values: impl IntoIterator<Item = Value>) -> Vec<Value> {
-    let mut all: Vec<Value> = Vec::new();
-    for value in values.into_iter().filter(|value| !is_blank(value)) {
-        if !all.iter().any(|known| same(known, &value)) {
-            all.push(value);
-        }
-    }
-    all
 }
 
 /// The value as the field takes it.
@@ -211,20 +191,5 @@ mod tests {
         }
         let uk = odd("Country", &json!("UK"), &seen(&["GB"], false)).unwrap();
         assert!(uk.contains("United Kingdom is `GB`"), "{uk}");
-    }
-
-    #[test]
-    fn doubles_and_blanks_fall_away() {
-        let all = distinct([
-            json!("a"),
-            json!(" "),
-            json!("A@b.org"),
-            json!("Ada <a@b.org>"),
-            json!("a "),
-            json!(null),
-        ]);
-        assert_eq!(all, [json!("a"), json!("A@b.org")]);
-        assert!(same_set(&[json!("x"), json!(1)], &[json!(1.0), json!("x")]));
-        assert!(!same_set(&[json!("x")], &[json!("x"), json!("y")]));
     }
 }

@@ -3,6 +3,7 @@
 
 use super::decode::from_service;
 use super::tags;
+use super::values::exact;
 use crate::load::target::{Operation, OperationKind, UpdateState};
 use crate::record::schema::Schema;
 use crate::record::{Record, canonical, escape_name};
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// Canonical values by field and modifier, sorted.
 pub(super) type Pairs = BTreeMap<(String, String), Vec<String>>;
+/// What equal values are equal as.
+type Fold = fn(&Value) -> String;
 
 /// Whether `record` holds everything that a create sent. The picture's address is left out: the service
 /// replaces it when it likes.
@@ -42,9 +45,11 @@ pub(super) fn content(schema: &Schema, operation: &Operation) -> String {
     serde_json::json!([body.get("record_type"), fields, sent_tags(body)]).to_string()
 }
 
-/// How `record` stands to an update or to new tags.
+/// How `record` stands to an update or to new tags. What tells before from meant may be what the service tidies, so
+/// they are compared to the letter first.
 pub(super) fn update_state(schema: &Schema, operation: &Operation, record: &Record) -> UpdateState {
-    let is_as = |what: &Value| match operation.kind {
+    let to_the_letter: Fold = |value| exact(None, value);
+    let is_as = |what: &Value, fold: Fold| match operation.kind {
         OperationKind::Create => holds(schema, operation, record),
         OperationKind::Tags => tags_of(record) == sent_tags(what),
         // The record is there.
@@ -55,22 +60,28 @@ pub(super) fn update_state(schema: &Schema, operation: &Operation, record: &Reco
                 now == canonical::value(url)
             });
             avatar
-                && pairs(schema, what.get("fields"))
+                && folded_pairs(schema, what.get("fields"), fold)
                     .iter()
-                    .all(|(place, values)| of_record(record, place) == *values)
+                    .all(|(place, values)| folded_of_record(record, place, fold) == *values)
         }
     };
-    if is_as(&operation.body) {
-        UpdateState::AsMeant
-    } else if operation.kind != OperationKind::Create && is_as(&operation.before) {
-        UpdateState::AsBefore
-    } else {
-        UpdateState::Otherwise
+    for fold in [to_the_letter, canonical::value] {
+        if is_as(&operation.body, fold) {
+            return UpdateState::AsMeant;
+        }
+        if operation.kind != OperationKind::Create && is_as(&operation.before, fold) {
+            return UpdateState::AsBefore;
+        }
     }
+    UpdateState::Otherwise
 }
 
 /// The values of a body's `fields`.
 pub(super) fn pairs(schema: &Schema, fields: Option<&Value>) -> Pairs {
+    folded_pairs(schema, fields, canonical::value)
+}
+
+fn folded_pairs(schema: &Schema, fields: Option<&Value>, fold: Fold) -> Pairs {
     let mut pairs = Pairs::new();
     for (name, list) in fields.and_then(Value::as_object).into_iter().flatten() {
         let name = escape_name(name);
@@ -79,7 +90,7 @@ pub(super) fn pairs(schema: &Schema, fields: Option<&Value>) -> Pairs {
             let modifier = entry.get("modifier").and_then(Value::as_str).unwrap_or_default().to_owned();
             let values = pairs.entry((name.clone(), modifier)).or_default();
             let value = from_service(spec, entry.get("value").cloned().unwrap_or(Value::Null));
-            values.extend(Some(canonical::value(&value)).filter(|text| !text.is_empty()));
+            values.extend(Some(fold(&value)).filter(|text| !text.is_empty()));
         }
     }
     for values in pairs.values_mut() {
@@ -88,8 +99,12 @@ pub(super) fn pairs(schema: &Schema, fields: Option<&Value>) -> Pairs {
     pairs
 }
 
-pub(super) fn of_record(record: &Record, (name, modifier): &(String, String)) -> Vec<String> {
-    let values = record.values(name, modifier).map(canonical::value);
+pub(super) fn of_record(record: &Record, place: &(String, String)) -> Vec<String> {
+    folded_of_record(record, place, canonical::value)
+}
+
+fn folded_of_record(record: &Record, (name, modifier): &(String, String), fold: Fold) -> Vec<String> {
+    let values = record.values(name, modifier).map(fold);
     let mut values: Vec<_> = values.filter(|text| !text.is_empty()).collect();
     values.sort();
     values
@@ -172,6 +187,12 @@ mod tests {
         ];
         for (fields, expected) in cases {
             assert_eq!(update_state(&schema, &update, &record(&fields, &json!([]))), expected, "{fields}");
+        }
+        let title = |text: &str| json!({"title": [{"value": text, "modifier": ""}]});
+        let (ann, bob) = (title("Ann <i@acme.org>"), title("Bob <i@acme.org>"));
+        let edit = operation(OperationKind::Update, json!({"fields": bob}), json!({"fields": ann}));
+        for (fields, expected) in [(ann, UpdateState::AsBefore), (bob, UpdateState::AsMeant)] {
+            assert_eq!(update_state(&schema, &edit, &record(&fields, &json!([]))), expected, "{fields}");
         }
         let tags = operation(OperationKind::Tags, json!({"tags": ["a", "b"]}), json!({"tags": []}));
         for (now, expected) in [

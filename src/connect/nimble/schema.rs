@@ -147,6 +147,7 @@ fn field(name: &str, pairs: &[&Value]) -> FieldSpec {
             Some("address") => spec.parts = parts(),
             Some("multi-line-text-box" | "long_string") => spec.prose = true,
             Some("attachment") => spec.read_only = true,
+            Some("phone") => spec.phones = true,
             _ => {}
         }
         if spec.choices.is_empty() {
@@ -161,6 +162,7 @@ fn finished(mut spec: FieldSpec) -> FieldSpec {
     match spec.name.as_str() {
         ADDRESS => spec.parts = parts(),
         "description" => spec.prose = true,
+        "phone" => spec.phones = true,
         // Set by the service or outdated (facts, section 8.1).
         "source" | "last contacted" => spec.read_only = true,
         name if name.starts_with("discovered ") => spec.read_only = true,

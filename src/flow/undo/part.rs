@@ -18,13 +18,13 @@ use crate::flow::planning::{self, Saved};
 use crate::load::apply::Apply;
 use crate::load::delete::Removal;
 use crate::load::journal::{Journal, Pending};
+use crate::load::keys::KeyField;
 use crate::load::limit::FailureLimit;
 use crate::load::marker::{self, Marker};
 use crate::load::target::ReadMark;
 use crate::load::undo::{TakeBack, Undone};
 use crate::record::census::Census;
 use crate::record::columns;
-use crate::record::schema::FieldRef;
 use crate::report::counts::{LoadCounts, load_counts, planned_counts};
 use crate::report::plan::{PlanView, plan_view};
 use crate::report::results::{Origin, write_results};
@@ -43,7 +43,7 @@ const NOW: &str = "now";
 pub(super) struct Made {
     journal: Journal,
     mark: ReadMark,
-    keys: Vec<Vec<FieldRef>>,
+    keys: Vec<Vec<KeyField>>,
 }
 
 /// What is taken back in one stream.

@@ -254,7 +254,10 @@ impl Apply<'_> {
                 hands.exhausted |= last.row >= self.until_row;
             }
             batch.retain(|pending| pending.row <= self.until_row);
-            for pending in batch {
+            for mut pending in batch {
+                if self.look_first.is_some() && pending.operation.kind == OperationKind::Create {
+                    pending.further = journal.further_keys(pending.row)?;
+                }
                 let look = look::needs_look(journal, &pending)?;
                 hands.ready.push_back(Waiting { pending, look });
             }

@@ -149,7 +149,7 @@ impl Apply<'_> {
                     records.get(id).map(|record| self.target.update_state(&pending.operation, record));
                 match state {
                     Some(UpdateState::AsMeant) => journal.done(pending, id, &[], false)?,
-                    Some(UpdateState::AsBefore) if doubtful.server_error && doubtful.misses >= 1 => {
+                    Some(UpdateState::AsBefore) if doubtful.server_error && doubtful.failures >= 1 => {
                         journal.refuse(pending.row, pending.seq, &doubtful.answer)?;
                         self.failures.count();
                     }
@@ -195,6 +195,7 @@ fn doubt_row(doubtful: &Doubtful) -> DoubtRow {
         row: doubtful.pending.row,
         class: doubtful.pending.class.clone().unwrap_or_default(),
         misses: doubtful.misses,
+        failures: doubtful.failures,
         server_error: doubtful.server_error,
         sent_ms: doubtful.sent_ms,
     }

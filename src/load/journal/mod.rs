@@ -8,7 +8,9 @@
 
 mod canary;
 mod deletions;
+mod doubts;
 mod earlier;
+mod keys;
 mod links;
 mod looks;
 mod merges;
@@ -67,6 +69,8 @@ pub struct Pending {
     pub id: Option<String>,
     /// The class of a create.
     pub class: Option<String>,
+    /// The classes of its further keys, where they were asked for ([`Journal::further_keys`]).
+    pub further: Vec<String>,
 }
 
 /// An operation in doubt.
@@ -76,6 +80,8 @@ pub struct Doubtful {
     pub pending: Pending,
     /// Sweeps that did not find it.
     pub misses: u32,
+    /// How many of them followed a 5xx.
+    pub failures: u32,
     /// Whether its last answer was a 5xx.
     pub server_error: bool,
     /// When it was sent by the server's clock, Unix milliseconds.
@@ -114,7 +120,12 @@ impl Journal {
     /// # Errors
     /// When the checkpoint cannot be used.
     pub fn new(db: Connection) -> Result<Self> {
-        db.execute_batch(&format!("BEGIN; {TABLES} {} COMMIT;", links::TABLES))?;
+        db.execute_batch(&format!(
+            "BEGIN; {TABLES} {} {} {} COMMIT;",
+            links::TABLES,
+            keys::TABLES,
+            doubts::TABLES
+        ))?;
         Ok(Self { db, seen: ("main", "target_seen".to_owned()) })
     }
 
@@ -143,6 +154,8 @@ impl Journal {
     pub fn clear(&self) -> Result<()> {
         let sql = "DELETE FROM load_row; DELETE FROM load_op; DELETE FROM load_body; DELETE FROM load_also; DELETE FROM load_merge; DELETE FROM load_fact;";
         self.db.execute_batch(links::CLEAR)?;
+        self.db.execute_batch(keys::CLEAR)?;
+        self.db.execute_batch(doubts::CLEAR)?;
         Ok(self.db.execute_batch(sql)?)
     }
 
@@ -327,42 +340,6 @@ impl Journal {
         self.conclude(row, Outcome::Failed, Some(why))
     }
 
-    /// Parks an operation whose answer was lost.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn doubt(&self, row: u64, seq: u32, why: &str, server_error: bool) -> Result<()> {
-        self.db
-            .prepare_cached(
-                "UPDATE load_op SET state = 'doubt', answer = ?, server_error = ? WHERE row = ? AND seq = ?",
-            )?
-            .execute(params![why, server_error, row, seq])?;
-        Ok(())
-    }
-
-    /// After a crash: every intent without an outcome is in doubt. Returns how many there are.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn doubt_all_intents(&self) -> Result<usize> {
-        let why = "the process ended before the answer was noted";
-        let sql = "UPDATE load_op SET state = 'doubt', answer = ? WHERE state = 'intent'";
-        Ok(self.db.execute(sql, [why])?)
-    }
-
-    /// A sweep did not find it: it will be sent again.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn missed(&self, row: u64, seq: u32) -> Result<()> {
-        self.db
-            .prepare_cached(
-                "UPDATE load_op SET state = 'planned', misses = misses + 1 WHERE row = ? AND seq = ?",
-            )?
-            .execute(params![row, seq])?;
-        Ok(())
-    }
-
     /// Gives a row its outcome.
     ///
     /// # Errors
@@ -372,55 +349,6 @@ impl Journal {
             .prepare_cached("UPDATE load_row SET outcome = ?, reason = coalesce(?, reason) WHERE row = ?")?
             .execute(params![outcome.word(), reason, row])?;
         Ok(())
-    }
-
-    /// Puts creates of a class that were sent before, and not found, in doubt again.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn doubt_missed_creates(&self, class: &str) -> Result<usize> {
-        let sql = "UPDATE load_op SET state = 'doubt'
-                   WHERE state = 'planned' AND kind = 'create' AND misses > 0 AND row IN
-                       (SELECT row FROM load_row WHERE class = ? AND outcome IS NULL)";
-        Ok(self.db.prepare_cached(sql)?.execute([class])?)
-    }
-
-    /// Gives rows of a class whose create was not sent yet the outcome conflict.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn refuse_planned_creates(&self, class: &str, why: &str) -> Result<usize> {
-        let sql = "UPDATE load_row SET outcome = ?, reason = ? WHERE class = ? AND outcome IS NULL AND row IN
-                       (SELECT row FROM load_op WHERE state = 'planned' AND kind = 'create')";
-        Ok(self.db.prepare_cached(sql)?.execute(params![Outcome::Conflict.word(), why, class])?)
-    }
-
-    /// Operations in doubt of rows without an outcome, in row order.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn doubts(&self) -> Result<Vec<Doubtful>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT o.row, o.seq, o.kind, b.body, b.before, r.id, r.class, o.misses, o.server_error,
-                    coalesce(o.sent_ms, 0), coalesce(o.answer, '')
-             FROM load_op o JOIN load_sent b USING(row, seq) JOIN load_row r USING(row) WHERE o.state = 'doubt' AND r.outcome IS NULL ORDER BY o.row",
-        )?;
-        let rows = query.query_map([], |row| {
-            let (misses, server_error, sent_ms, answer) =
-                (row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?);
-            Ok(pending(row)?.map(|pending| Doubtful { pending, misses, server_error, sent_ms, answer }))
-        })?;
-        rows.map(|row| row.map_err(Error::from).and_then(|doubtful| doubtful)).collect()
-    }
-
-    /// Whether any operation is an intent without outcome or in doubt.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used.
-    pub fn has_open_intents(&self) -> Result<bool> {
-        let sql = "SELECT 1 FROM load_op o JOIN load_row r USING(row)
-                   WHERE o.state IN ('intent', 'doubt') AND r.outcome IS NULL";
-        Ok(self.db.prepare_cached(sql)?.exists([])?)
     }
 
     /// Whether this run created or adopted the record, or knows it as made on the side.
@@ -494,5 +422,12 @@ fn pending(row: &Row<'_>) -> rusqlite::Result<Result<Pending>> {
         Ok(Operation { kind: kind_of(&kind), body: parsed(&body)?, before: parsed(&before)? })
     };
     let (row_number, seq, id, class) = (row.get(0)?, row.get(1)?, row.get(5)?, row.get(6)?);
-    Ok(operation().map(|operation| Pending { row: row_number, seq, operation, id, class }))
+    Ok(operation().map(|operation| Pending {
+        row: row_number,
+        seq,
+        operation,
+        id,
+        class,
+        further: Vec::new(),
+    }))
 }

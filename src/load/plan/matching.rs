@@ -6,9 +6,8 @@ use crate::error::Result;
 use crate::extract::Completeness;
 use crate::load::current::Current;
 use crate::load::journal::Outcome;
-use crate::load::keys;
+use crate::load::keys::{self, KeyField};
 use crate::load::merge::OnConflict;
-use crate::record::schema::FieldRef;
 use crate::record::{Record, to_text};
 use crate::transform::draft::{Became, Draft, ID_COLUMN, TargetField};
 
@@ -29,7 +28,7 @@ pub struct Matching {
     /// What may be done.
     pub mode: Mode,
     /// Key alternatives in order; none means by `_id` alone.
-    pub keys: Vec<Vec<FieldRef>>,
+    pub keys: Vec<Vec<KeyField>>,
     /// Whether a row whose keys are all blank creates a record instead of being rejected.
     pub blank_key_creates: bool,
     /// Whether the rows are a sheet's without a mapping: a record that changed after the row's `_updated` is then a
@@ -56,8 +55,8 @@ pub struct Tally {
 
 /// A row with its match, before the comparison.
 pub(super) enum Matched {
-    /// A new record, with the class of its key.
-    Create(Option<String>),
+    /// A new record, with the class of its first key and those of its further ones.
+    Create(Option<String>, Vec<String>),
     /// A record that is there.
     Existing(Box<Record>),
     /// Certain already, on what field and why.
@@ -114,7 +113,7 @@ fn by_key(
     tally: &mut Tally,
 ) -> Result<Matched> {
     let matching = materials.matching;
-    let mut class = None;
+    let mut classes = Vec::new();
     let mut blank = true;
     for (alternative, places) in matching.keys.iter().enumerate() {
         let keys = keys::of_draft(draft, materials.fields, places);
@@ -127,7 +126,7 @@ fn by_key(
             tally.doubled += 1;
             return Ok(Matched::Settled(Outcome::Rejected, Some(key_name(places)), why));
         }
-        class = class.or_else(|| Some(format!("key {alternative} {}", keys[0])));
+        classes.extend(keys.iter().map(|key| keys::class(alternative, key)));
         match current.by_keys(alternative, &keys)?.as_slice() {
             [] => {}
             [id] => return existing(materials, current, row, id, false, tally),
@@ -149,10 +148,10 @@ fn by_key(
             "the key is blank; `blank_key = \"create\"` in the mapping would create a record".to_owned();
         return Ok(Matched::Settled(Outcome::Rejected, Some(names.join(" / ")), why));
     }
-    Ok(create(materials, class))
+    Ok(create(materials, classes))
 }
 
-fn create(materials: &Materials<'_>, class: Option<String>) -> Matched {
+fn create(materials: &Materials<'_>, classes: Vec<String>) -> Matched {
     if materials.matching.mode == Mode::Update {
         return Matched::Settled(Outcome::Skipped, None, "no record matches, and the mode is update".into());
     }
@@ -160,7 +159,8 @@ fn create(materials: &Materials<'_>, class: Option<String>) -> Matched {
         let why = format!("nothing is created on an incomplete read of the target: {why}");
         return Matched::Settled(Outcome::Skipped, None, why);
     }
-    Matched::Create(class)
+    let mut classes = classes.into_iter();
+    Matched::Create(classes.next(), classes.collect())
 }
 
 fn existing(
@@ -234,8 +234,8 @@ fn id_of(draft: &Draft, fields: &[TargetField]) -> Option<String> {
     (!id.is_empty()).then(|| id.to_owned())
 }
 
-fn key_name(places: &[FieldRef]) -> String {
-    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+fn key_name(key: &[KeyField]) -> String {
+    key.iter().map(|field| field.place.to_string()).collect::<Vec<_>>().join(" + ")
 }
 
 fn shown(key: &str) -> String {

@@ -1,7 +1,7 @@
 //! Binding: a mapping's names are found in the fields of a source and a target.
 
 use super::file::{Findings, Written};
-use super::rule::{Link, Origin, Rule, Type};
+use super::rule::{Link, Origin, Rule, Step, Type};
 use super::texts::Plan;
 use super::{Absent, BlankKey, Condition, Mapping, Mode, Settings};
 use crate::error::Result;
@@ -175,6 +175,13 @@ impl Bound {
         &self.keys
     }
 
+    /// Whether the mapping writes phone numbers to a place that a key names: `phone` is among its operations.
+    #[must_use]
+    pub fn writes_phones(&self, key: &FieldRef) -> bool {
+        let is_phone = |step: &Step<Place>| matches!(step.operation, Operation::Phone(_));
+        self.rules.iter().any(|rule| fills(&rule.to.field, key) && rule.steps.iter().any(is_phone))
+    }
+
     /// The mode, if the mapping names one.
     #[must_use]
     pub fn mode(&self) -> Option<Mode> {
@@ -285,6 +292,12 @@ fn overlaps(rules: &[(usize, Rule<Place>)], findings: &mut Findings<'_>) {
     }
 }
 
+/// Whether what is written to a place is read by a key: a bare name means every modifier.
+fn fills(to: &FieldRef, key: &FieldRef) -> bool {
+    let modifier = to.modifier == key.modifier || !matches!(key.modifier, Modifier::Named(_));
+    to.name == key.name && modifier && to.part == key.part
+}
+
 fn keys(
     written: &[Vec<Written>],
     rules: &[Rule<Place>],
@@ -305,12 +318,8 @@ fn keys(
                 }
             }
         };
-        let fills = |to: &FieldRef| {
-            let modifier = to.modifier == place.modifier || !matches!(place.modifier, Modifier::Named(_));
-            let bare = target.is_none() && to.name.starts_with(&format!("{}[", place.name));
-            bare || (to.name == place.name && modifier && to.part == place.part)
-        };
-        if !rules.iter().any(|rule| fills(&rule.to.field)) {
+        let bare = |to: &FieldRef| target.is_none() && to.name.starts_with(&format!("{}[", place.name));
+        if !rules.iter().any(|rule| bare(&rule.to.field) || fills(&rule.to.field, &place)) {
             let hint = Some(format!("add a [[field]] with to = \"{}\"", name.text));
             findings.add(name.at, format!("no [[field]] fills the key `{}`", name.text), hint);
         }
