@@ -211,8 +211,12 @@ pub(super) fn bind(mapping: Mapping, input: &Input, job: &Job, target: Option<&S
 /// When a column means no field of the target.
 pub(super) fn plain(input: &Input, job: &Job, target: &Schema, census: &Census) -> Result<Transform> {
     let plain = Plain::new(input.schema(), target, census, job.read.list_separator)?;
-    let lines = matches!(&job.source, Place::File { endpoint, .. } if endpoint.format == Format::Jsonl);
-    Ok(Transform::Plain(plain.leaving_out(lines)))
+    let format = match &job.source {
+        Place::File { endpoint, .. } => Some(endpoint.format),
+        Place::Stream { .. } => None,
+    };
+    let typed = !matches!(format, Some(Format::Csv | Format::Tsv));
+    Ok(Transform::Plain(plain.typed(typed).leaving_out(format == Some(Format::Jsonl))))
 }
 
 /// How many rows the transform stage left out, and how many it mapped.

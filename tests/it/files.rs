@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::accounts::{assert_balanced, run_of};
 use crate::support::Rehearsal;
@@ -177,6 +177,32 @@ fn an_untouched_export_of_any_format_plans_nothing() {
                 "{source} {file}: {}",
                 out.transcript()
             );
+        }
+    }
+}
+
+#[test]
+fn text_that_reads_as_a_list_or_an_empty_one_is_no_list_in_any_format() {
+    let rehearsal = Rehearsal::new("");
+    for (name, text) in [("Ada", "[]"), ("Bob", "[\"x\"]"), ("Cyd", "[\"x\",\"y\"]")] {
+        let value = |value: &str, modifier: &str| json!({"value": value, "modifier": modifier});
+        rehearsal.service(
+            "POST",
+            "/contact",
+            &json!({"record_type": "person", "fields": {
+                "first name": [value(name, "")],
+                "description": [value(text, "other"), value(text, "twitter"), value("b", "twitter")],
+                "address": [value(&json!({"street": text, "city": "X"}).to_string(), "work")]}}),
+        );
+    }
+    for file in ["x.csv", "x.tsv", "x.jsonl", "x.parquet"] {
+        rehearsal.json(["export", "nimble:contacts", "-o", file]).expect(0);
+        // Once with the version that the rows were made from at hand, once without.
+        for state in [".ferry", "elsewhere"] {
+            let args = ["import", file, "nimble:contacts", "-n", "--json"];
+            let mut command = rehearsal.command(args);
+            let out = rehearsal.spawn_with(command.env("FERRY_STATE_DIR", state)).wait().expect(0);
+            assert_eq!(out.count("unchanged"), 3, "{file} {state}: {}", out.transcript());
         }
     }
 }
