@@ -74,6 +74,12 @@ impl Plain {
         Ok(plain)
     }
 
+    /// Whether a header means something at the target.
+    #[must_use]
+    pub fn is_known(header: &str, target: &Schema, census: &Census) -> bool {
+        place_of(header, target, census).is_ok()
+    }
+
     /// For files that have lists of their own (JSON Lines, Parquet): a text there is one value, also where a cell of
     /// prose would hold several in that form. List columns are split all the same, as other tools join them.
     #[must_use]

@@ -45,6 +45,7 @@ mod round_trip;
 pub use block::{Block, CellRows};
 pub use decode::RowDecoder;
 pub use format::{Compression, FileEndpoint, Format};
+pub use headers::is_unnamed;
 pub use lines::LineWriter;
 pub use writer::{Chunk, TableFormat, TableWriter};
 
