@@ -90,6 +90,20 @@ fn survive(target: Target<'_>, (mishap, commits): (&str, bool)) {
 }
 
 #[test]
+fn the_request_for_the_tags_that_a_create_has_no_room_for_is_settled_by_reading() {
+    for (mishap, _) in MISHAPS {
+        let rehearsal = Rehearsal::new(&format!(
+            "[[fault]]\nmethod = \"PUT\"\npath_regex = \"tags\"\nfirst = 1\n{mishap}\n"
+        ));
+        let rehearsal = rehearsal.set("FERRY_SETTLE", if mishap.contains("late") { "3s" } else { "300ms" });
+        rehearsal.file("rows.csv", "_id,_type,first name,_tags\n,person,Ada,a;b;c;d;e;f;g\n");
+        let out = rehearsal.json(["import", "rows.csv", "nimble:contacts", "--yes"]).expect(0);
+        assert_balanced(&out);
+        assert_eq!((out.count("created"), out.count("verified")), (1, 1), "{mishap}: {}", out.transcript());
+    }
+}
+
+#[test]
 fn a_service_with_another_clock_and_lists_that_lag_is_settled_by_its_own_time() {
     for (target, ahead_ms) in TARGETS.into_iter().zip([-7_200_000, 3_600_000]) {
         let lag = "[nimble]\nindex_delay_ms = 300\n[nethunt]\nvisibility_lag_ms = 300\nindex_lag_ms = 300\n";

@@ -200,11 +200,12 @@ impl<'a> Work<'a> {
             body.insert("fields".to_owned(), Value::Object(fields));
             let mut left = None;
             if let Some((then, _)) = tags {
-                let (text, all) = tags::join(&then);
+                let (text, said) = tags::join(&then);
                 if !text.is_empty() {
                     body.insert("tags".to_owned(), Value::from(text));
                 }
-                left = (!all).then_some((then, Vec::new()));
+                // What the create has written is what the request for the rest finds.
+                left = (said.len() < then.len()).then_some((then, said));
             }
             planned.operations.push(operation(OperationKind::Create, body, Value::Null));
             planned.operations.extend(left.map(tags_operation));

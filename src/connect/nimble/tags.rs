@@ -5,13 +5,12 @@
 /// How many tags a create may carry.
 pub(super) const ON_CREATE: usize = 5;
 
-/// The text of a create's `tags`, and whether it says all of them. The empty text stands for none.
-pub(super) fn join(tags: &[String]) -> (String, bool) {
+/// The text of a create's `tags`, and the tags that it says, which may not be all. The empty text stands for none.
+pub(super) fn join(tags: &[String]) -> (String, Vec<String>) {
     // A backslash has no escape of its own, so such a tag could be read as another.
-    let sayable = tags.iter().filter(|tag| !tag.contains('\\')).take(ON_CREATE);
-    let written: Vec<_> = sayable.map(|tag| tag.replace(',', "\\,")).collect();
-    let all = written.len() == tags.len();
-    (written.join(","), all)
+    let said: Vec<_> = tags.iter().filter(|tag| !tag.contains('\\')).take(ON_CREATE).cloned().collect();
+    let written: Vec<_> = said.iter().map(|tag| tag.replace(',', "\\,")).collect();
+    (written.join(","), said)
 }
 
 /// Reads the comma syntax: blanks around a tag and empty tags do not count.
@@ -52,9 +51,14 @@ mod tests {
 
     #[test]
     fn more_than_five_or_unsayable_tags_are_left_to_their_own_request() {
-        assert_eq!(join(&owned(&["a", "b,c"])), (r"a,b\,c".to_owned(), true));
-        assert_eq!(join(&owned(&["a", r"b\"])), ("a".to_owned(), false));
-        assert_eq!(join(&owned(&["1", "2", "3", "4", "5", "6"])), ("1,2,3,4,5".to_owned(), false));
-        assert_eq!(join(&[]), (String::new(), true));
+        let written = |tags: &[&str]| {
+            let (text, said) = join(&owned(tags));
+            assert_eq!(split(&text), said);
+            text
+        };
+        assert_eq!(written(&["a", "b,c"]), r"a,b\,c");
+        assert_eq!(written(&["a", r"b\"]), "a");
+        assert_eq!(written(&["1", "2", "3", "4", "5", "6"]), "1,2,3,4,5");
+        assert_eq!(written(&[]), "");
     }
 }
