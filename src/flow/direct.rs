@@ -140,7 +140,8 @@ fn all(
         }
         drop((blocks, done));
         scope.spawn(move || cut_up(reader, &cut));
-        in_order(&encoded, take)
+        // It has to be gone before the threads are waited for: else those that have something for it never end.
+        in_order(encoded, take)
     })
 }
 
@@ -174,7 +175,7 @@ fn work_off(work: &Work<'_>, blocks: &Receiver<Numbered<Block>>, done: &Sender<N
 
 /// Few blocks wait for one that takes longer: no more are in hand than the channels hold.
 fn in_order(
-    encoded: &Receiver<Numbered<Encoded>>,
+    encoded: Receiver<Numbered<Encoded>>,
     take: &mut dyn FnMut(Encoded) -> Result<()>,
 ) -> Result<()> {
     let mut waiting = BTreeMap::new();
