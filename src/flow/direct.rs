@@ -99,12 +99,14 @@ pub(super) fn run(
     rejects.forget(STAGE)?;
     rejects.forget(input::STAGE)?;
     let progress = context.reporter.progress("write", None, None);
+    let mut written = 0;
     all(&work, &mut *reader, &mut |encoded| {
         if context.stop.is_requested() {
             return Err(Error::stopped("stopped while writing the file"));
         }
         summary.filtered += encoded.filtered;
-        summary.written += encoded.written;
+        summary.rejected += encoded.left.len() as u64;
+        written += encoded.written;
         summary.read += encoded.written + encoded.filtered + encoded.left.len() as u64;
         progress.add(encoded.written);
         keep(encoded.left, &mut left, rejects)?;
@@ -115,7 +117,8 @@ pub(super) fn run(
     writer.finish()?;
     progress.finish();
     summary.rejected = rejects.count()?;
-    summary.mapped = summary.written;
+    // Before its end nothing is in the file's place.
+    (summary.written, summary.mapped) = (written, written);
     summary.files.insert("output".into(), endpoint.path.display().to_string());
     if summary.rejected > 0 {
         results::write_of(folder, input, job, left.read()?, rejects, None, summary)?;

@@ -43,7 +43,8 @@ pub(super) fn run(
     };
     rejects.forget(STAGE)?;
     let written =
-        output::write(context, &input, endpoint, columns, &job.write, transform.as_ref(), &mut rejects)?;
+        output::write(context, &input, endpoint, columns, &job.write, transform.as_ref(), &mut rejects)
+            .inspect_err(|_| summary.rejected = rejects.count().unwrap_or(0))?;
     summary.filtered = written.filtered;
     summary.rejected = rejects.count()?;
     summary.mapped = written.written;

@@ -300,7 +300,6 @@ fn a_guarded_sheet_becomes_an_unguarded_file_of_any_format() {
 }
 
 /// A text file that is longer than what is in hand at a time, on however many cores.
-#[cfg(target_os = "linux")]
 fn long_file(rehearsal: &Rehearsal) -> usize {
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let rows = (2 * threads + 8) * 5_000;
@@ -317,10 +316,24 @@ fn an_export_ends_where_its_output_ends() {
     let full = rehearsal.json(["export", "long.csv", "-o", "/dev/full", "--format", "csv"]).expect(3);
     assert!(full.stderr.contains("cannot write `/dev/full`"), "{}", full.transcript());
     assert!(full.count("read") < rows, "{}", full.transcript());
+    assert_eq!(full.count("written"), 0);
     assert_balanced(&full);
 
     let mut command = rehearsal.command(["export", "long.csv", "-o", "-", "--format", "jsonl"]);
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0), "a reader that has enough is no failure");
+}
+
+#[test]
+fn an_export_that_fails_has_written_nothing() {
+    let rehearsal = Rehearsal::new("");
+    let rows = long_file(&rehearsal) as u64;
+    rehearsal.file("broken.csv", rehearsal.read("long.csv") + "x,y\n\"never closed\n");
+    let out = rehearsal.json(["export", "broken.csv", "-o", "x.csv"]).expect(2);
+    assert!(out.stderr.contains("never closed"), "{}", out.transcript());
+    assert_eq!((out.count("written"), &out.summary()["status"]), (0, &"failed".into()));
+    assert!((1..=rows + 1).contains(&out.count("read")), "{}", out.transcript());
+    assert_balanced(&out);
+    assert!(!rehearsal.path("x.csv").exists());
 }
