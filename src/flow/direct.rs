@@ -177,10 +177,7 @@ fn work_off(work: &Work<'_>, blocks: &Receiver<Numbered<Block>>, done: &Sender<N
 }
 
 /// Few blocks wait for one that takes longer: no more are in hand than the channels hold.
-fn in_order(
-    encoded: Receiver<Numbered<Encoded>>,
-    take: &mut dyn FnMut(Encoded) -> Result<()>,
-) -> Result<()> {
+fn in_order(encoded: Receiver<Numbered<Encoded>>, take: &mut dyn FnMut(Encoded) -> Result<()>) -> Result<()> {
     let mut waiting = BTreeMap::new();
     let mut next = 0;
     for (number, encoded) in encoded {

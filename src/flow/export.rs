@@ -23,6 +23,9 @@ pub(super) fn run(
 ) -> Result<()> {
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
+    if input.may_widen() {
+        read_input(context, folder, job, &mut input, &mut rejects, summary)?;
+    }
     let transform = transform(context, &input, job, endpoint)?;
     if direct::applies(job) && input.staging().finished()?.is_none() {
         return direct::run(

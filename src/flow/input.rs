@@ -119,6 +119,24 @@ impl Input {
         &self.schema
     }
 
+    /// Whether it has columns that nobody knows before all of it is read.
+    #[must_use]
+    pub fn may_widen(&self) -> bool {
+        match &self.kind {
+            Source::File { reader: Some(reader), .. } => reader.may_widen(),
+            Source::File { reader: None, .. } | Source::Stream(_) => false,
+        }
+    }
+
+    /// Adds the columns that only the records of a file were seen to have.
+    fn widen(&mut self) {
+        if let Reads::File(decoder) = &self.reads {
+            let schema = self.schema.widened(self.staging.census());
+            self.reads = Reads::File(decoder.with_columns_of(&schema));
+            self.schema = Arc::new(schema);
+        }
+    }
+
     /// Headers that stand in the file more than once.
     #[must_use]
     pub fn doubled(&self) -> &[String] {
@@ -160,6 +178,7 @@ impl Input {
             }
         };
         self.staging.finish(&completeness)?;
+        self.widen();
         Ok(completeness)
     }
 
@@ -285,7 +304,9 @@ fn finished_file(staging: Staging, endpoint: &FileEndpoint, job: &Job) -> Result
     let doubled = serde_json::from_str(&note("doubled")?).map_err(damaged)?;
     let reads = Reads::File(RowDecoder::new(endpoint.format, &schema, &job.read));
     let kind = Source::File { endpoint: endpoint.clone(), reader: None };
-    Ok(of_file(job, schema, doubled, kind, reads, staging))
+    let mut input = of_file(job, schema, doubled, kind, reads, staging);
+    input.widen();
+    Ok(input)
 }
 
 fn of_file(

@@ -32,6 +32,12 @@ impl RowDecoder {
         }
     }
 
+    /// The same for columns that further rows were seen to have.
+    #[must_use]
+    pub fn with_columns_of(&self, schema: &Schema) -> Self {
+        Self { names: schema.fields.iter().map(|field| field.name.clone()).collect(), ..self.clone() }
+    }
+
     /// The record of a row.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ pub(super) struct JsonlReader {
     row: u64,
     /// Rows read ahead for the columns.
     ahead: VecDeque<Row>,
+    /// Whether there is more than what was read ahead.
+    goes_on: bool,
     schema: Schema,
     notices: Vec<String>,
 }
@@ -56,10 +58,14 @@ impl JsonlReader {
             line: 0,
             row: 0,
             ahead: VecDeque::new(),
+            goes_on: true,
         };
         let (mut known, mut bytes) = (HashSet::new(), 0);
         while reader.ahead.len() < SAMPLE_ROWS && bytes < SAMPLE_BYTES {
-            let Some(row) = reader.read_row()? else { break };
+            let Some(row) = reader.read_row()? else {
+                reader.goes_on = false;
+                break;
+            };
             if let Row::Good { raw, .. } = &row {
                 bytes += raw.len();
                 let Keys(keys) = serde_json::from_str(raw).unwrap_or_default();
@@ -139,6 +145,10 @@ impl JsonlReader {
 impl TableReader for JsonlReader {
     fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    fn may_widen(&self) -> bool {
+        self.goes_on
     }
 
     fn notices(&self) -> &[String] {

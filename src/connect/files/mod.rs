@@ -126,8 +126,13 @@ pub enum Row {
 
 /// Rows of a file, in order.
 pub trait TableReader: Send {
-    /// The columns. JSON Lines: those of the first 1,000 lines; later ones are decoded all the same.
+    /// The columns. JSON Lines and vCards: those of the first 1,000 rows; later ones are decoded all the same.
     fn schema(&self) -> &Schema;
+
+    /// Whether rows follow that may have further columns.
+    fn may_widen(&self) -> bool {
+        false
+    }
 
     /// What was found out about the file, a sentence each, to be said once.
     fn notices(&self) -> &[String];
