@@ -9,10 +9,10 @@ use super::context::Context;
 use super::input::{self, Input};
 use super::job::{Job, Place};
 use super::mapped::Transform;
-use super::output::{STAGE, joined, rejected_row};
+use super::output::{self, STAGE, joined, rejected_row};
 use super::results;
 use crate::connect::files::{
-    Block, CellRows, Chunk, FileEndpoint, Format, Row, RowDecoder, TableFormat, TableReader, TableWriter,
+    Block, CellRows, Chunk, FileEndpoint, Format, Row, RowDecoder, TableFormat, TableReader,
 };
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -92,7 +92,7 @@ pub(super) fn run(
     let again = || Error::input(format!("`{}` cannot be read again", job.source.name()));
     let mut reader = input.take_reader().ok_or_else(again)?;
     let decoder = input.file_decoder().ok_or_else(again)?;
-    let mut writer = TableWriter::create(endpoint, columns, &job.write)?;
+    let mut writer = output::begin(folder, endpoint, columns, &job.write)?;
     let format = writer.format();
     let work = Work { decoder, transform, format: &*format };
     let mut left = Staging::restart(folder.path(), LEFT_BEHIND)?;

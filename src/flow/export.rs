@@ -45,9 +45,9 @@ pub(super) fn run(
         None => wanted(input.columns(job.only_filled), &job.selection.fields)?,
     };
     rejects.forget(STAGE)?;
-    let written =
-        output::write(context, &input, endpoint, columns, &job.write, transform.as_ref(), &mut rejects)
-            .inspect_err(|_| summary.rejected = rejects.count().unwrap_or(0))?;
+    let writer = output::begin(folder, endpoint, columns, &job.write)?;
+    let written = output::write(context, &input, writer, transform.as_ref(), &mut rejects)
+        .inspect_err(|_| summary.rejected = rejects.count().unwrap_or(0))?;
     summary.filtered = written.filtered;
     summary.rejected = rejects.count()?;
     summary.mapped = written.written;

@@ -326,6 +326,32 @@ fn an_export_ends_where_its_output_ends() {
 }
 
 #[test]
+fn a_killed_export_leaves_nothing_behind_once_it_is_resumed() {
+    let rehearsal = Rehearsal::new("");
+    long_file(&rehearsal);
+    let parts = || {
+        let names = std::fs::read_dir(rehearsal.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".part")).count()
+    };
+    let noted = || {
+        let runs = std::fs::read_dir(rehearsal.path(".ferry/runs")).into_iter().flatten();
+        let notes =
+            runs.filter_map(|run| std::fs::read_to_string(run.unwrap().path().join("unfinished")).ok());
+        notes.into_iter().any(|part| std::path::Path::new(&part).exists())
+    };
+    // It may be done before it can be killed.
+    let killed = (0..30).any(|_| {
+        let mut life = rehearsal.spawn(["export", "long.csv", "-o", "x.parquet"]);
+        rehearsal.wait_until("the file is begun", |_| noted() || life.has_ended());
+        life.kill_9() && noted()
+    });
+    assert!(killed);
+    rehearsal.json(["resume", "--last"]).expect(0);
+    assert!(rehearsal.path("x.parquet").exists());
+    assert_eq!(parts(), 0);
+}
+
+#[test]
 fn an_export_that_fails_has_written_nothing() {
     let rehearsal = Rehearsal::new("");
     let rows = long_file(&rehearsal) as u64;
