@@ -200,9 +200,9 @@ impl Making<'_> {
     ) -> Result<Option<Merging>> {
         let &Self { context, folder, job } = self;
         let (completeness, rejected) = (&sides.completeness, rejects.count()?);
-        merge::prepare(context, folder, job, stream, &sides.transform, |bases, exports, unversioned| {
+        merge::prepare(context, folder, job, stream, &sides.transform, |bases, exports, unmatched| {
             let found =
-                missing::Found { context, folder, job, bases, exports, unversioned, rejected, completeness };
+                missing::Found { context, folder, job, bases, exports, unmatched, rejected, completeness };
             missing::note(&found, journal)
         })
     }
