@@ -3,16 +3,18 @@
 use super::context::Context;
 use super::input::{Input, Reads};
 use super::mapped::Transform;
-use crate::connect::files::{Chunk, FileEndpoint, TableFormat, TableWriter, WriteOptions};
+use crate::connect::files::{self, Chunk, FileEndpoint, TableFormat, TableWriter, WriteOptions};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::record::columns::Column;
 use crate::report::{RejectedRow, Rejects};
+use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::Reject;
 use crate::transform::mapping::Outcome;
 use crossbeam_channel::bounded;
 use rayon::prelude::*;
+use std::path::Path;
 
 /// The stage's name in reject files.
 pub(super) const STAGE: &str = "transform";
@@ -39,6 +41,29 @@ struct Encoded {
 /// Batches that are encoded side by side.
 const SIDE_BY_SIDE: usize = 8;
 
+/// The file in a run's folder that names the output's temporary file.
+const UNFINISHED: &str = "unfinished";
+
+/// Begins a run's output. What an earlier life, killed, has left of it is removed.
+///
+/// # Errors
+/// When the file cannot be made there.
+pub(super) fn begin(
+    folder: &RunFolder,
+    endpoint: &FileEndpoint,
+    columns: Vec<Column>,
+    options: &WriteOptions,
+) -> Result<TableWriter> {
+    if let Ok(left) = std::fs::read_to_string(folder.path().join(UNFINISHED)) {
+        files::remove_temporary(Path::new(&left));
+    }
+    let writer = TableWriter::create(endpoint, columns, options)?;
+    if let Some(path) = writer.temporary().and_then(Path::to_str) {
+        folder.write(UNFINISHED, path.as_bytes())?;
+    }
+    Ok(writer)
+}
+
 /// Writes the extracted records into a file, mapped if there is a mapping.
 ///
 /// # Errors
@@ -46,13 +71,10 @@ const SIDE_BY_SIDE: usize = 8;
 pub(super) fn write(
     context: &Context,
     input: &Input,
-    endpoint: &FileEndpoint,
-    columns: Vec<Column>,
-    options: &WriteOptions,
+    mut writer: TableWriter,
     transform: Option<&Transform>,
     rejects: &mut Rejects,
 ) -> Result<Written> {
-    let mut writer = TableWriter::create(endpoint, columns, options)?;
     let format = writer.format();
     let progress = context.reporter.progress("write", Some(input.staging().staged()), None);
     let mut total = Written::default();

@@ -122,6 +122,27 @@ fn a_repaired_reject_file_sends_its_rows_and_no_other_through_any_number_of_retr
 }
 
 #[test]
+fn a_repaired_file_may_have_the_empty_cells_of_a_spreadsheet() {
+    let rehearsal = Rehearsal::new("");
+    let first = import(&rehearsal).expect(1);
+    repair(
+        &rehearsal,
+        &first,
+        "repaired.csv",
+        &[("bob at x", "bob@x.example"), ("dan at x", "dan@x.example")],
+    );
+    let text = rehearsal.read("repaired.csv").replace("\r\n", "\n").replace('\n', ",,\n");
+    let blank = ",".repeat(text.lines().next().unwrap().matches(',').count());
+    rehearsal.file("repaired.csv", format!("{text}{blank}\n{blank}\n"));
+    let second = rehearsal.json(["retry", &run_name(&first), "repaired.csv", "--yes"]).expect(1);
+    assert_balanced(&second);
+    assert_eq!((second.count("read"), second.count("created"), second.count("rejected")), (3, 2, 1));
+    let said = "`repaired.csv`: 2 rows without any content passed over";
+    assert!(second.stderr.contains(said), "{}", second.transcript());
+    assert_eq!(names(&rehearsal), ["Ada", "Bob", "Cy", "Dan", "Fay"]);
+}
+
+#[test]
 fn a_record_that_was_made_and_not_completed_is_completed() {
     let rehearsal = Rehearsal::new("");
     rehearsal.file("rows.csv", "name,tags\nAda,x\nBob,x\nCy,x\n");

@@ -56,6 +56,7 @@ pub(super) fn read_error(endpoint: &FileEndpoint, cause: io::Error) -> Error {
 pub(super) struct Output {
     packer: Packer,
     name: String,
+    temporary: Option<PathBuf>,
 }
 
 enum Packer {
@@ -91,6 +92,10 @@ impl Output {
     /// When the folder does not exist or may not be written to.
     pub(super) fn create(endpoint: &FileEndpoint) -> Result<Self> {
         let destination = Destination::open(endpoint)?;
+        let temporary = match &destination {
+            Destination::Temporary { file, .. } => Some(file.path().to_owned()),
+            Destination::Direct(_) | Destination::Stdout(_) => None,
+        };
         let counted = Counted { inner: BufWriter::with_capacity(BUFFER, destination), bytes: 0 };
         let packer = match endpoint.compression {
             Compression::None => Packer::None(counted),
@@ -102,7 +107,12 @@ impl Output {
                     .during(|| format!("cannot write `{endpoint}`"))?,
             ),
         };
-        Ok(Self { packer, name: endpoint.to_string() })
+        Ok(Self { packer, name: endpoint.to_string(), temporary })
+    }
+
+    /// Where the bytes go before the file appears, if it is a file.
+    pub(super) fn temporary(&self) -> Option<&Path> {
+        self.temporary.as_deref()
     }
 
     /// What the file is called in messages.
@@ -245,10 +255,22 @@ fn temporary(folder: &Path, _target: &Path) -> io::Result<NamedTempFile> {
     builder().tempfile_in(folder)
 }
 
+/// What temporary files are called: this, anything, and that.
+const TEMPORARY: (&str, &str) = (".ferry-", ".part");
+
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".ferry-").suffix(".part");
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
     builder
+}
+
+/// Removes the temporary file of a writer that was killed, if it is there and is one.
+pub fn remove_temporary(path: &Path) {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) {
+        // What cannot be removed is in nobody's way.
+        let _ = fs::remove_file(path);
+    }
 }
 
 #[cfg(unix)]

@@ -43,8 +43,10 @@ mod real_files;
 mod round_trip;
 
 pub use block::{Block, CellRows};
+pub use compress::remove_temporary;
 pub use decode::RowDecoder;
 pub use format::{Compression, FileEndpoint, Format};
+pub use headers::is_unnamed;
 pub use lines::LineWriter;
 pub use writer::{Chunk, TableFormat, TableWriter};
 
@@ -133,8 +135,13 @@ pub enum Row {
 
 /// Rows of a file, in order.
 pub trait TableReader: Send {
-    /// The columns. JSON Lines: those of the first 1,000 lines; later ones are decoded all the same.
+    /// The columns. JSON Lines and vCards: those of the first 1,000 rows; later ones are decoded all the same.
     fn schema(&self) -> &Schema;
+
+    /// Whether rows follow that may have further columns.
+    fn may_widen(&self) -> bool {
+        false
+    }
 
     /// What was found out about the file, a sentence each, to be said once.
     fn notices(&self) -> &[String];

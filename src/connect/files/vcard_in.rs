@@ -35,6 +35,8 @@ pub(super) struct VcardReader {
     /// A line that was read too far: the `BEGIN` that cut an unfinished card off.
     held: Option<Vec<u8>>,
     ahead: VecDeque<Row>,
+    /// Whether there is more than what was read ahead.
+    goes_on: bool,
     schema: Schema,
     notices: Vec<String>,
 }
@@ -60,10 +62,14 @@ impl VcardReader {
             row: 0,
             held: None,
             ahead: VecDeque::new(),
+            goes_on: true,
         };
         let (mut known, mut bytes) = (HashSet::new(), 0);
         while reader.ahead.len() < SAMPLE_CARDS && bytes < SAMPLE_BYTES {
-            let Some(row) = reader.read_row()? else { break };
+            let Some(row) = reader.read_row()? else {
+                reader.goes_on = false;
+                break;
+            };
             if let Row::Good { raw, .. } = &row {
                 bytes += raw.len();
                 let card: Map<String, Value> = serde_json::from_str(raw).unwrap_or_default();
@@ -180,6 +186,10 @@ impl VcardReader {
 impl TableReader for VcardReader {
     fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    fn may_widen(&self) -> bool {
+        self.goes_on
     }
 
     fn notices(&self) -> &[String] {
