@@ -42,6 +42,8 @@ fn wrong_files() -> Vec<(&'static str, String)> {
         ("date-bad-format", op("{ date = { from = [\"%Q\"] } }")),
         ("date-no-century", op("{ date = { from = [\"%d/%m/%y\"] } }")),
         ("replace-bad-regex", op("{ replace = { regex = \"(\", with = \"\" } }")),
+        ("replace-glued-group", op("{ replace = { regex = '^(\\d+)$', with = '$1m' } }")),
+        ("replace-no-group", op("{ replace = { regex = '^(\\d+)$', with = '${2}m' } }")),
         ("lookup-no-table", op("{ lookup = { else = \"keep\" } }")),
         ("lookup-no-file", op("{ lookup = { file = \"none.csv\", from = \"a\", to = \"b\" } }")),
         ("no-to", format!("{GOOD}\n[[field]]\nfrom = \"note\"\n")),
