@@ -153,7 +153,7 @@ fn what_is_wrong_with_a_mapping_reads_as_it_is_kept() {
 }
 
 /// A rule's operations, and a value that they cannot read.
-const BAD_VALUES: [(&str, &str, &str); 57] = [
+const BAD_VALUES: [(&str, &str, &str); 58] = [
     ("email", r#""email""#, "ada at example"),
     ("email-several", r#""email""#, "a@x.example, b@x.example"),
     ("phone", r#"{ phone = { region = "GB" } }"#, "12"),
@@ -200,6 +200,7 @@ const BAD_VALUES: [(&str, &str, &str); 57] = [
     ("number-currency", r#""number""#, "$5"),
     ("number-no-amount", r#"{ number = { currency = true } }"#, "free"),
     ("number-no-currency", r#"{ number = { currency = true } }"#, "5 apples"),
+    ("number-two-signs", r#"{ number = { currency = true } }"#, "(-5)"),
     ("bool", r#""bool""#, "perhaps"),
     ("bool-words", r#"{ bool = { true = ["x"], false = ["-"] } }"#, "perhaps"),
     ("url", r#""url""#, "http://"),

@@ -202,15 +202,23 @@ pub(super) const VALUES: &[Entry] = &[
         ],
         rules: &[
             "Marks are never guessed, and groups must be of three digits (or of two, as in India): `1.5` is not 15.",
+            "With `currency`, one sign says that a number is less than nothing. Two of them (`(-5)`, `-5-`) are refused: \
+             some mean minus five by it, others five.",
         ],
         examples: &[
             json("number", &["-12.50"], "-12.50"),
             json(r#"{ number = { decimal = ",", thousands = "." } }"#, &["1.299,00"], "1299.00"),
             json(r#"{ number = { decimal = ",", thousands = " " } }"#, &["1\u{202f}234,5"], "1234.5"),
             json(r#"{ number = { thousands = ",", currency = true } }"#, &["($1,234.50)"], "-1234.50"),
+            json(r#"{ number = { currency = true } }"#, &["5 €-"], "-5"),
             json(r#"{ number = { percent = "fraction" } }"#, &["12.5 %"], "0.125"),
             refused("number", &["1,5"], "is no number with `.` before decimals"),
             refused("number", &["$5"], "is no number with `.` before decimals"),
+            refused(
+                r#"{ number = { currency = true } }"#,
+                &["(-5)"],
+                "has several signs of what is less than nothing",
+            ),
         ],
         compile: |table, _, findings| number(table, findings),
         ..BARE
