@@ -296,6 +296,9 @@ fn read_file(
         let rows = reader.next_rows(CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)))?;
         if rows.is_empty() {
             progress.finish();
+            if let Some(notice) = reader.closing() {
+                context.reporter.say(&notice);
+            }
             return Ok(());
         }
         left -= rows.len() as u64;
