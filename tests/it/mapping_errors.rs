@@ -153,9 +153,12 @@ fn what_is_wrong_with_a_mapping_reads_as_it_is_kept() {
 }
 
 /// A rule's operations, and a value that they cannot read.
-const BAD_VALUES: [(&str, &str, &str); 58] = [
+const BAD_VALUES: [(&str, &str, &str); 61] = [
     ("email", r#""email""#, "ada at example"),
     ("email-several", r#""email""#, "a@x.example, b@x.example"),
+    ("email-no-domain", r#""email""#, "a@exa/mple.org"),
+    ("email-no-script", r#""email""#, "a@éא.example"),
+    ("email-hidden", r#""email""#, "a\u{200b}@x.example"),
     ("phone", r#"{ phone = { region = "GB" } }"#, "12"),
     ("phone-no-region", r#""phone""#, "020 7946 0018"),
     ("phone-no-one-country", r#"{ phone = { region_from = "name" } }"#, "020 7946 0018"),

@@ -90,16 +90,18 @@ pub(super) const PEOPLE: &[Entry] = &[
             "`name` is the name beside the address, `local` and `domain` are before and behind the `@`",
         )],
         rules: &[
-            "`Name <address>`, quotes, `mailto:` and outer blanks are understood. The domain needs two labels; \
-             letters keep their case, as the part before `@` may depend on it. Several addresses in one value are \
-             refused: `split` takes them apart.",
+            "`Name <address>`, quotes, `mailto:` and outer blanks are understood; what stands behind a `?` of `mailto:` \
+             goes. The domain needs two labels of letters, digits and hyphens, in any script; letters keep their case, \
+             as the part before `@` may depend on it. Characters that are not seen, such as U+200B, are refused. Several \
+             addresses in one value are refused: `split` takes them apart.",
         ],
         examples: &[
             one("email", &["Ada Byron <ada@example.org>"], &["ada@example.org"]),
-            one("email", &["mailto:Ada@example.org"], &["Ada@example.org"]),
+            one("email", &["mailto:Ada@example.org?subject=Hello"], &["Ada@example.org"]),
             one(r#"{ email = "name" }"#, &["\"Byron, Ada\" <ada@example.org>"], &["Byron, Ada"]),
             one(r#"{ email = "domain" }"#, &["ada@example.org"], &["example.org"]),
             refused("email", &["ada@"], "is no e-mail address"),
+            refused("email", &["ada@example.org/x"], "is no e-mail address"),
             refused("email", &["ada@example.org; bob@example.org"], "holds several e-mail addresses"),
         ],
         compile: |table, _, findings| {
