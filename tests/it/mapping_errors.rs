@@ -153,7 +153,7 @@ fn what_is_wrong_with_a_mapping_reads_as_it_is_kept() {
 }
 
 /// A rule's operations, and a value that they cannot read.
-const BAD_VALUES: [(&str, &str, &str); 61] = [
+const BAD_VALUES: [(&str, &str, &str); 64] = [
     ("email", r#""email""#, "ada at example"),
     ("email-several", r#""email""#, "a@x.example, b@x.example"),
     ("email-no-domain", r#""email""#, "a@exa/mple.org"),
@@ -194,6 +194,9 @@ const BAD_VALUES: [(&str, &str, &str); 61] = [
     ("datetime-no-time", r#""datetime""#, "2024-07-30"),
     ("datetime-bad-zone", r#"{ datetime = { zone_from = "name" } }"#, "2024-07-30T10:00:00"),
     ("datetime-gap", r#"{ datetime = { zone = "Europe/London" } }"#, "2024-03-31T01:30:00"),
+    ("datetime-brackets", r#""datetime""#, "2024-07-24T10:00+02:00[Asia/Tokyo]"),
+    ("datetime-no-brackets", r#""datetime""#, "2024-07-24T10:00[Europe/Pris]"),
+    ("datetime-far", r#""datetime""#, "2024-07-24T10:00+25:00"),
     ("time_zone", r#""time_zone""#, "Europe/Lodnon"),
     ("time_zone-unlike", r#""time_zone""#, "Mars"),
     ("time_zone-ambiguous", r#""time_zone""#, "CST"),
