@@ -153,7 +153,7 @@ fn what_is_wrong_with_a_mapping_reads_as_it_is_kept() {
 }
 
 /// A rule's operations, and a value that they cannot read.
-const BAD_VALUES: [(&str, &str, &str); 64] = [
+const BAD_VALUES: [(&str, &str, &str); 65] = [
     ("email", r#""email""#, "ada at example"),
     ("email-several", r#""email""#, "a@x.example, b@x.example"),
     ("email-no-domain", r#""email""#, "a@exa/mple.org"),
@@ -167,6 +167,7 @@ const BAD_VALUES: [(&str, &str, &str); 64] = [
     ("phone-no-such-country", r#""phone""#, "+999 123456"),
     ("phone-two", r#""phone""#, "+44 20 7946 0018 020 7946 0019"),
     ("phone-none", r#"{ phone = { region = "GB" } }"#, "ask Ada"),
+    ("phone-range", r#"{ phone = { region = "KR" } }"#, "02-784-9761~3"),
     ("phone-length", r#"{ phone = { region = "NO" } }"#, "123456"),
     ("country", r#"{ country = "alpha-2" }"#, "Deutschlnad"),
     ("country-unlike", r#"{ country = "alpha-2" }"#, "Middle Earth"),

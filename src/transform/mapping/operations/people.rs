@@ -145,7 +145,8 @@ pub(super) const PEOPLE: &[Entry] = &[
         ],
         rules: &[
             "A country that `region_from` does not make clear (blank, unknown, ambiguous) is passed over. Several \
-             numbers in one value are refused: `split` takes them apart.",
+             numbers in one value are refused: `split` takes them apart. So is a `~` behind a number (`784-9761~3`), \
+             which stands between the first and the last of several.",
         ],
         examples: &[
             one(r#"{ phone = { region = "GB" } }"#, &["020 7946 0018"], &["+442079460018"]),
@@ -163,6 +164,7 @@ pub(super) const PEOPLE: &[Entry] = &[
             ),
             one(r#"{ phone = { keep = true } }"#, &["ask Ada"], &["ask Ada"]),
             refused("phone", &["020 7946 0018"], "has no country code and its country is not known"),
+            refused("phone", &["+82-2-784-9761~3"], "holds several phone numbers, from one to another"),
         ],
         compile: |table, _, findings| Some(phone(table, findings)),
         ..BARE
