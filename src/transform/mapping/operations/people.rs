@@ -43,7 +43,8 @@ pub(super) const PEOPLE: &[Entry] = &[
         rules: &[
             "The order is never guessed from the words. Titles in front (`Dr.`, `Frau`, `Sra.`), generations and \
              degrees behind (`Jr.`, `III`, `PhD`), particles (`van der`, `de la`) and Spanish `y` are known. What \
-             stands in quotes or brackets is a nickname. Every word ends in exactly one part.",
+             stands in quotes or brackets is a nickname. Every word ends in exactly one part. A name that begins with \
+             a small particle before a capital (`van Gogh`) is a family name alone.",
             "Two family names without a hyphen cannot be told from a middle name: `María García López` has the \
              family name `López`, `García López, María` has both. Where a sheet has the parts in columns, use those.",
         ],
@@ -51,6 +52,7 @@ pub(super) const PEOPLE: &[Entry] = &[
             one(r#"{ name = "given" }"#, &["Dr. Ada King Byron, PhD"], &["Ada"]),
             one(r#"{ name = "middle" }"#, &["Dr. Ada King Byron, PhD"], &["King"]),
             one(r#"{ name = "family" }"#, &["Vincent Willem van Gogh"], &["van Gogh"]),
+            one(r#"{ name = "family" }"#, &["van Gogh"], &["van Gogh"]),
             one(r#"{ name = "family" }"#, &["GARCÍA LÓPEZ, José"], &["GARCÍA LÓPEZ"]),
             one(r#"{ name = "prefix" }"#, &["Prof. Dr. Ada Byron"], &["Prof. Dr."]),
             one(r#"{ name = "suffix" }"#, &["John Smith Jr."], &["Jr."]),
