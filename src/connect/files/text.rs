@@ -183,12 +183,16 @@ fn zero_pattern(head: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// Whether text is UTF-8, or so clearly meant to be that the rest is broken rows: its letters beyond ASCII are
-/// whole characters more than twice as often as not. In another encoding they hardly ever are.
+/// whole characters more than twice as often as not, or letters of Latin, Greek or Cyrillic as often. In another
+/// encoding they hardly ever are.
 fn mostly_utf8(head: &[u8], whole: bool) -> bool {
-    let (mut characters, mut broken) = (0usize, 0usize);
+    let familiar =
+        |c: &char| matches!(c, '\u{c0}'..='\u{17f}' | '\u{370}'..='\u{3ff}' | '\u{400}'..='\u{4ff}');
+    let (mut characters, mut letters, mut broken) = (0usize, 0usize, 0usize);
     let mut rest = head.len();
     for chunk in head.utf8_chunks() {
         characters += chunk.valid().bytes().filter(|byte| *byte >= 0xC0).count();
+        letters += chunk.valid().chars().filter(familiar).count();
         rest -= chunk.valid().len() + chunk.invalid().len();
         let cut_off = rest == 0
             && !whole
@@ -197,7 +201,7 @@ fn mostly_utf8(head: &[u8], whole: bool) -> bool {
             broken += 1;
         }
     }
-    broken == 0 || characters > 2 * broken
+    broken == 0 || characters > 2 * broken || letters >= broken
 }
 
 #[cfg(test)]
@@ -230,6 +234,13 @@ mod tests {
         let mut one_broken = "José, Zoë, Åsa: ".as_bytes().to_vec();
         one_broken.push(0xE9);
         assert_eq!(chosen(&one_broken, None), "UTF-8", "one broken row does not make another encoding");
+        let short = [b"name\nRen\xC3\xA9\nJos\xE9\n".as_slice(), b"\xD0\xAF\n\xFF\n"];
+        for text in short {
+            assert_eq!(chosen(text, None), "UTF-8", "{text:?}");
+        }
+        for text in [b"\xABCAF\xC9\xBB\n".as_slice(), b"\x84Spa\xDF\x93\n"] {
+            assert_ne!(chosen(text, None), "UTF-8", "{text:?}");
+        }
         assert!(named("klingon").is_err());
     }
 
