@@ -4,6 +4,7 @@ use super::work::{IntoArgs, ReadArgs, begin, finish, job, place, stream};
 use crate::connect::Endpoint;
 use crate::error::Result;
 use crate::flow::apply::{self, Wishes};
+use crate::flow::as_exported;
 use crate::flow::context::Context;
 use crate::flow::job::PLAN;
 use std::path::PathBuf;
@@ -71,6 +72,7 @@ pub(crate) fn plan(context: &Context, args: PlanArgs) -> Result<u8> {
     let source = Endpoint::parse(&args.source, args.read.format.as_deref())?;
     let target = stream(&args.target)?;
     let mut job = job(PLAN, source, args.mapping.as_deref(), &args.read)?;
+    as_exported::adopt(context, &mut job, args.read.list_separator)?;
     job.target = Some(place(target)?);
     job.selection.limit = args.limit;
     job.load = args.into.options();

@@ -99,6 +99,19 @@ mod tests {
     }
 
     #[test]
+    fn a_state_that_cannot_be_kept_or_read_is_an_error_at_start_that_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let bad = folder.path().join("bad.json");
+        std::fs::write(&bad, r#"{"nimble":{"contacts":7},"nethunt":{}}"#).unwrap();
+        for (file, word) in [(bad, "bad.json` is not"), (folder.path().join("no/such.json"), "no/such.json`")]
+        {
+            let args = SimArgs { port: 0, scenario: None, generate: 0, seed: 1, state: Some(file) };
+            let error = run(args, false, &mut Vec::new()).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
     fn a_bad_scenario_is_an_error_that_names_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("s.toml");

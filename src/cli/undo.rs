@@ -15,8 +15,10 @@ use crate::flow::undo;
 Left alone, and listed in conflicts.csv with the reason: records that somebody has changed since, or on which
 notes, comments, persons or links hang that the run did not make, and fields that hold something else by now.
 What is deleted is copied first into the undo's own folder: deleted.csv and deleted.jsonl.zst.
-The run itself is closed then: `ferry resume` and `ferry retry` refuse it. An undo is a run like any other: it can
-be resumed, and undone as far as it restored fields; deleted records come back only by importing their copy.")]
+A picture whose address is one of Nimble's own may be there by itself, and keeps no record.
+The run itself is closed then: `ferry resume` and `ferry retry` refuse it, and `ferry undo` of it again takes back
+what was left and may go by then. An undo is a run like any other: it can be resumed, and undone as far as it
+restored fields; deleted records come back only by importing their copy, without the column `_id`.")]
 pub(crate) struct UndoArgs {
     /// The run, by any unique part of its name
     run: String,

@@ -10,7 +10,7 @@ use crate::extract::Selection;
 use crate::flow::context::Context;
 use crate::flow::input::hash_file;
 use crate::flow::job::{Job, LoadOptions, MappingText, OnConflict, Place};
-use crate::flow::{self, Ended, missing};
+use crate::flow::{self, Ended, as_exported, missing};
 use crate::report::summary::worst_exit_code;
 use crate::run::folder::RunFolder;
 use crate::transform::mapping::Mapping;
@@ -57,10 +57,10 @@ pub(super) struct ReadArgs {
     /// first row
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     header_row: Vec<String>,
-    /// What separates several values in a cell
-    #[arg(long, value_name = "CHAR", default_value = ";")]
-    list_separator: char,
-    /// Guard cells that a spreadsheet would take for formulas; undone on import
+    /// What separates several values in a cell: `;`, or what the export that wrote an imported file was told
+    #[arg(long, value_name = "CHAR")]
+    pub(super) list_separator: Option<char>,
+    /// Guard cells that a spreadsheet would take for formulas; undone on import, by itself where the export is known
     #[arg(long)]
     spreadsheet_safe: bool,
 }
@@ -231,6 +231,7 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<u8> {
     let source = Endpoint::parse(&args.source, args.read.format.as_deref())?;
     let target = stream(&args.target)?;
     let mut job = job("import", source, args.mapping.as_deref(), &args.read)?;
+    as_exported::adopt(context, &mut job, args.read.list_separator)?;
     job.target = Some(place(target)?);
     job.selection.limit = args.limit;
     job.load = args.into.options();
@@ -244,6 +245,7 @@ pub(crate) fn extract(context: &Context, args: ExtractArgs) -> Result<u8> {
     let since_last = args.select.since_last();
     let selection = args.select.selection(&source)?;
     let mut job = job("extract", source, None, &args.read)?;
+    as_exported::adopt(context, &mut job, args.read.list_separator)?;
     (job.selection, job.since_last) = (selection, since_last);
     begin(context, &job)
 }
@@ -340,11 +342,14 @@ pub(super) fn job(command: &str, source: Endpoint, mapping: Option<&Path>, read:
         read: ReadOptions {
             encoding: read.encoding.clone(),
             delimiter: read.delimiter,
-            list_separator: read.list_separator,
+            list_separator: read.list_separator.unwrap_or(WriteOptions::default().list_separator),
             header_row,
             spreadsheet_safe: read.spreadsheet_safe,
         },
-        write: WriteOptions { list_separator: read.list_separator, spreadsheet_safe: read.spreadsheet_safe },
+        write: WriteOptions {
+            list_separator: read.list_separator.unwrap_or(WriteOptions::default().list_separator),
+            spreadsheet_safe: read.spreadsheet_safe,
+        },
         only_filled: false,
         mapping,
         load: LoadOptions::default(),

@@ -10,6 +10,7 @@ use super::input::hash_file;
 use super::job::{APPLY, Job, PLAN, Place};
 use super::others::OtherRuns;
 use super::resume::{go_on, untouched};
+use super::verify::Further;
 use super::{Ended, execute};
 use crate::error::{Error, Result};
 use crate::load::journal::Journal;
@@ -108,17 +109,18 @@ pub(super) fn refuse_unsettled(job: &Job, journal: &Journal, others: &OtherRuns)
     })
 }
 
-/// Compares a plan with the limits that were given.
+/// Compares a plan, with the records that are made for links, with the limits that were given.
 ///
 /// # Errors
 /// When it does more than is allowed (class `Check`).
-pub(super) fn keep_limits(job: &Job, journal: &Journal) -> Result<()> {
+pub(super) fn keep_limits(job: &Job, journal: &Journal, first: &[Further]) -> Result<()> {
     if journal.fact(CONFIRMED)?.is_some() {
         return Ok(());
     }
     let to_do = journal.to_do()?;
+    let first = first.iter().try_fold(0, |sum, made| Ok::<_, Error>(sum + made.journal.to_do()?.rows()))?;
     for (number, most, flag, what) in [
-        (to_do.rows(), job.load.max_changes, "--max-changes", "changes"),
+        (to_do.rows() + first, job.load.max_changes, "--max-changes", "changes"),
         (to_do.deletes, job.load.max_deletes, "--max-deletes", "deletes"),
     ] {
         if let Some(most) = most.filter(|most| number > *most) {

@@ -10,13 +10,13 @@ use super::context::Context;
 use super::job::{Job, Place};
 use super::undo::refuse_undone;
 use crate::account::Account;
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::extract::staging::{Stored, stored};
-use crate::load::bases::Bases;
+use crate::load::bases::{Bases, Candidate};
 use crate::load::journal::Journal;
 use crate::run::folder::RunEntry;
 use rusqlite::{Connection, params};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The folder below the state folder.
@@ -37,32 +37,91 @@ pub(super) struct Export {
 }
 
 /// Finds the bases of the rows that `bases` wants. An export that wrote the very file comes first, then the newest.
+/// `is_same` tells whether two versions of a record hold the same in the sheet's columns.
 pub(super) fn gather(
     context: &Context,
     job: &Job,
     this: &str,
     account: &Account,
     bases: &Bases,
+    is_same: &dyn Fn(&str, &str) -> bool,
 ) -> Result<Vec<Export>> {
     let mut exports = Vec::new();
-    for (entry, earlier) in candidates(context, job, this, account)? {
+    let candidates = candidates(context, job, this, account)?;
+    for one in &candidates {
         if bases.missing()? == 0 {
             break;
         }
-        let Some(mut read) = stored(&entry.path, STAGE)? else { continue };
+        let Some(mut read) = stored(&one.entry.path, STAGE)? else { continue };
         let number = exports.len();
-        if bases.find(number, &earlier.asked, &entry.checkpoint(), STAGE)? == 0 {
+        if bases.find(&one.numbered(number, &one.entry.checkpoint()))? == 0 {
             continue;
         }
         bases.take(number, read.rows.take())?;
-        exports.push(Export { folder: entry.path, job: earlier, stored: read });
+        exports.push(Export { folder: one.entry.path.clone(), job: one.job.clone(), stored: read });
     }
+    find_unread(&candidates, bases, &mut exports)?;
+    doubt(context, &candidates, bases, &exports, is_same)?;
     let further = path(context, account);
     if let (Some(sheet), true) = (sheet(job), further.is_file()) {
         forget_removed(context, &open(context, account)?)?;
         bases.lay_over(&further, &sheet)?;
     }
     Ok(exports)
+}
+
+/// Finds the bases of rows whose version cannot be read, as a spreadsheet leaves times: sound only where the file is an
+/// export's, and no other version of the record was ever exported.
+fn find_unread(candidates: &[Earlier], bases: &Bases, exports: &mut Vec<Export>) -> Result<()> {
+    // More reads there may be, which nobody looks through.
+    if bases.unread()? == 0 || candidates.len() == MOST {
+        return Ok(());
+    }
+    let mut own = None;
+    for one in candidates {
+        let Some(read) = stored(&one.entry.path, STAGE)? else { continue };
+        bases.note_versions(&one.numbered(0, &one.entry.checkpoint()))?;
+        if one.is_own && own.is_none() {
+            own = Some((one, read));
+        }
+    }
+    let Some((one, mut read)) = own else { return Ok(()) };
+    let known = exports.iter().position(|export| export.folder == one.entry.path);
+    let number = known.unwrap_or(exports.len());
+    if bases.find_only(&one.numbered(number, &one.entry.checkpoint()))? == 0 {
+        return Ok(());
+    }
+    bases.take(number, read.rows.take())?;
+    if known.is_none() {
+        exports.push(Export { folder: one.entry.path.clone(), job: one.job.clone(), stored: read });
+    }
+    Ok(())
+}
+
+/// Takes the bases from rows of a file that no export wrote, where exports hold different content under the version
+/// that a row carries: a service may change a record twice within the precision of its times.
+fn doubt(
+    context: &Context,
+    candidates: &[Earlier],
+    bases: &Bases,
+    exports: &[Export],
+    is_same: &dyn Fn(&str, &str) -> bool,
+) -> Result<()> {
+    if bases.from_elsewhere()? == 0 {
+        return Ok(());
+    }
+    for one in candidates {
+        if context.stop.is_requested() {
+            return Err(Error::stopped("stopped before the plan was made"));
+        }
+        let Some(mut read) = stored(&one.entry.path, STAGE)? else { continue };
+        let number = exports.iter().position(|export| export.folder == one.entry.path);
+        let checkpoint = one.entry.checkpoint();
+        if bases.held_too(&one.numbered(number.unwrap_or(exports.len()), &checkpoint))? > 0 {
+            bases.doubt(read.rows.take(), is_same)?;
+        }
+    }
+    Ok(())
 }
 
 /// Notes what an import brought from its sheet to the service, as a further base of the same sheet.
@@ -93,19 +152,34 @@ pub(super) fn remember(
     }
 }
 
-/// Runs that have read the account's records as they are.
-fn candidates(context: &Context, job: &Job, this: &str, account: &Account) -> Result<Vec<(RunEntry, Job)>> {
+/// A run that has read the account's records as they are.
+struct Earlier {
+    entry: RunEntry,
+    job: Job,
+    /// Whether it wrote the file that is imported.
+    is_own: bool,
+}
+
+impl Earlier {
+    fn numbered<'a>(&'a self, export: usize, checkpoint: &'a Path) -> Candidate<'a> {
+        Candidate { export, asked: &self.job.asked, checkpoint, stage: STAGE, is_own: self.is_own }
+    }
+}
+
+/// Such runs, those first that wrote the file, then the newest.
+fn candidates(context: &Context, job: &Job, this: &str, account: &Account) -> Result<Vec<Earlier>> {
+    let sheet = sheet(job);
     let mut found = Vec::new();
     for entry in context.runs.list()?.into_iter().rev().filter(|entry| entry.name != this) {
         let Ok(earlier) = entry.job::<Job>() else { continue };
         // A mapped export's columns are others.
         let plain = earlier.mapping.is_none() || !matches!(earlier.target, Some(Place::File { .. }));
         if plain && earlier.source.account() == Some(account) {
-            found.push((entry, earlier));
+            let is_own = sheet.is_some() && earlier.target.as_ref().and_then(file) == sheet;
+            found.push(Earlier { entry, job: earlier, is_own });
         }
     }
-    let sheet = sheet(job);
-    found.sort_by_key(|(_, earlier)| sheet.is_none() || earlier.target.as_ref().and_then(file) != sheet);
+    found.sort_by_key(|earlier| !earlier.is_own);
     found.truncate(MOST);
     Ok(found)
 }

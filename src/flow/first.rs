@@ -61,8 +61,8 @@ impl Linked {
         Ok(made)
     }
 
-    /// Makes the missing records and puts their ids into what waits for them. The plan is fresh until
-    /// `fresh_until`.
+    /// Makes the missing records and puts their ids into what waits for them: of rows up to `until`, where only
+    /// these are to be sent yet. The plan is fresh until `fresh_until`.
     ///
     /// # Errors
     /// As [`Apply::run`]; class `Check` when the plan is not the one that was saved.
@@ -70,6 +70,7 @@ impl Linked {
         &self,
         context: &Context,
         fresh_until: Instant,
+        until: Option<u64>,
         journal: &mut Journal,
     ) -> Result<()> {
         for (index, to) in self.streams.iter().enumerate() {
@@ -78,15 +79,25 @@ impl Linked {
                 return Err(Error::check("the plan of missing records is not the one that was saved")
                     .hint("begin a new run"));
             }
-            to.send(context, fresh_until, &mut made)?;
-            journal.transaction(|journal| supply(index, to, &made, journal))?;
+            let until = match until {
+                Some(row) => journal.needed_up_to(index, row)?,
+                None => u64::MAX,
+            };
+            to.send(context, fresh_until, until, &mut made)?;
+            journal.transaction(|journal| supply(index, to, (&made, until), journal))?;
         }
         Ok(())
     }
 }
 
 impl LinkedTo {
-    fn send(&self, context: &Context, fresh_until: Instant, made: &mut Journal) -> Result<()> {
+    fn send(
+        &self,
+        context: &Context,
+        fresh_until: Instant,
+        until_row: u64,
+        made: &mut Journal,
+    ) -> Result<()> {
         let open = made.open_operations()?;
         if open == 0 {
             return Ok(());
@@ -114,7 +125,7 @@ impl LinkedTo {
             every: stream.client.pace().rate().time_for(1).unwrap_or_default(),
             failures: &FailureLimit::default(),
             marker: None,
-            until_row: u64::MAX,
+            until_row,
             look_first: unproven.then_some(&look),
             progress: &|rows| progress.add(rows),
         };
@@ -124,14 +135,17 @@ impl LinkedTo {
     }
 }
 
-/// Tells the load what became of the records that it needs.
-fn supply(index: usize, to: &LinkedTo, made: &Journal, journal: &Journal) -> Result<()> {
+/// Tells the load what became of the records that it needs, up to one of them.
+fn supply(index: usize, to: &LinkedTo, (made, until): (&Journal, u64), journal: &Journal) -> Result<()> {
     let mut after = 0;
     loop {
         let numbers = journal.needed(index, after, 500)?;
         let Some(last) = numbers.last() else { return Ok(()) };
         after = *last;
         for number in numbers {
+            if number > until {
+                return Ok(());
+            }
             match made.settled(number)? {
                 Some((Some(id), Some(Outcome::Created), _)) => {
                     if index == 0 {

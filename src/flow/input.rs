@@ -24,8 +24,11 @@ use std::sync::Arc;
 
 /// The stage's name.
 pub const STAGE: &str = "extract";
-/// Rows of a file read at a time.
+/// The most rows of a file staged at a time, and the bytes after which it is fewer.
 const CHUNK: usize = 1024;
+const CHUNK_BYTES: usize = 1 << 20;
+/// Rows of a file read between two looks at their size.
+const STEP: usize = 64;
 
 /// Where the records of a run come from.
 pub struct Input {
@@ -293,7 +296,7 @@ fn read_file(
         if context.stop.is_requested() {
             return Err(Error::stopped("stopped while reading the file"));
         }
-        let rows = reader.next_rows(CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)))?;
+        let rows = chunk(reader, usize::try_from(left).unwrap_or(CHUNK).min(CHUNK))?;
         if rows.is_empty() {
             progress.finish();
             if let Some(notice) = reader.closing() {
@@ -324,6 +327,24 @@ fn read_file(
         let key = format!("rows {}", good.first().map_or(0, |first| first.row));
         staging.rows(&key, good, census)?;
     }
+}
+
+/// The next rows of a file, at most so many.
+fn chunk(reader: &mut dyn TableReader, most: usize) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut bytes = 0;
+    while rows.len() < most && bytes < CHUNK_BYTES {
+        let more = reader.next_rows(STEP.min(most - rows.len()))?;
+        if more.is_empty() {
+            break;
+        }
+        let length = |row: &Row| match row {
+            Row::Good { raw, .. } | Row::Bad { raw, .. } => raw.len(),
+        };
+        bytes += more.iter().map(length).sum::<usize>();
+        rows.extend(more);
+    }
+    Ok(rows)
 }
 
 fn file_columns(schema: &Schema, census: &Census, only_filled: bool) -> Vec<Column> {

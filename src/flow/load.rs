@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     summary.linked_created = linked_created(&made, job.load.dry_run)?;
     context.reporter.plan(&view);
     prepared.linked.show(context, folder, &journal, summary)?;
-    if let Err(over) = apply::keep_limits(job, &journal) {
+    if let Err(over) = apply::keep_limits(job, &journal, &made) {
         summary.take_load(&load_counts(&journal, &mut rejects)?);
         return Err(over);
     }
@@ -144,7 +144,8 @@ fn send(
     let stream = prepared.stream;
     let others = prepared.others;
     let fresh_until = saved.made.map_or_else(Instant::now, |made| made + FRESH);
-    prepared.linked.send_missing(context, fresh_until, journal)?;
+    let canary = canary::until(job, journal)?;
+    prepared.linked.send_missing(context, fresh_until, canary, journal)?;
     let keys = planning::keys(prepared, job)?;
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
@@ -152,7 +153,6 @@ fn send(
     let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
     let progress = context.reporter.progress("send", Some(rows), Some(budget));
-    let canary = canary::until(job, journal)?;
     let marker = planning::marker(run, prepared, job)?;
     let mut apply = Apply {
         target: &**stream.target()?,
@@ -177,6 +177,7 @@ fn send(
     }
     if let (Some(until), Ok(())) = (canary, &sent) {
         canary::pass(context, (stream, &saved.mark), journal, until)?;
+        prepared.linked.send_missing(context, fresh_until, None, journal)?;
         apply.until_row = u64::MAX;
         sent = apply.run(journal);
     }

@@ -157,7 +157,7 @@ impl Making<'_> {
         }
         let merging = self.merging(stream, sides, journal, rejects)?;
         let read = merging.as_ref().map(Merging::read);
-        let marker = marker_of(&schema, &sides.transform, folder.name(), job)?;
+        let marker = marker_of(&schema, with.fields, folder.name(), job)?;
         if let Some(name) = marker.as_ref().map(Marker::place) {
             journal.set_fact(marker::FACT, &name)?;
         }
@@ -200,9 +200,9 @@ impl Making<'_> {
     ) -> Result<Option<Merging>> {
         let &Self { context, folder, job } = self;
         let (completeness, rejected) = (&sides.completeness, rejects.count()?);
-        merge::prepare(context, folder, job, stream, &sides.transform, |bases, exports, unversioned| {
+        merge::prepare(context, folder, job, stream, &sides.transform, |bases, exports, unmatched| {
             let found =
-                missing::Found { context, folder, job, bases, exports, unversioned, rejected, completeness };
+                missing::Found { context, folder, job, bases, exports, unmatched, rejected, completeness };
             missing::note(&found, journal)
         })
     }
@@ -334,9 +334,9 @@ fn read_target(
     planning::read_stream(context, folder, TARGET, prepared.stream, &selection, search)
 }
 
-fn marker_of(schema: &Schema, transform: &Transform, run: &str, job: &Job) -> Result<Option<Marker>> {
+fn marker_of(schema: &Schema, fields: &[TargetField], run: &str, job: &Job) -> Result<Option<Marker>> {
     let wanted = job.load.marker_field.as_deref();
-    let marker = |name| Marker::new(name, run, job.load.clear_marker, transform.targets(), schema);
+    let marker = |name| Marker::new(name, run, job.load.clear_marker, fields, schema);
     wanted.map(marker).transpose()
 }
 

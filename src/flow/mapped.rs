@@ -1,7 +1,7 @@
 //! The middle of the way: what turns a record into a draft, a mapping file or the plain columns of an export.
 
 use super::context::Context;
-use super::input::Input;
+use super::input::{Input, Reads};
 use super::job::{Job, MappingText, Place};
 use super::output::{STAGE, joined, rejected_row, unreadable};
 use crate::connect::Endpoint;
@@ -16,7 +16,7 @@ use crate::record::{RawRecord, Record, to_text};
 use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
-use crate::transform::draft::{Draft, TargetField};
+use crate::transform::draft::{Became, Draft, TargetField};
 use crate::transform::mapping::{Bound, Mapping, Outcome, Recall, Surroundings, TextRow, Texts};
 use crate::transform::plain::Plain;
 use rayon::prelude::*;
@@ -248,7 +248,10 @@ pub(super) fn run(
         let outcomes: Vec<_> = batch
             .par_iter()
             .map(|staged| match reads.decode(staged) {
-                Ok(record) => transform.apply(&record, staged.row),
+                Ok(record) => {
+                    let outcome = transform.apply(&record, staged.row);
+                    if let Reads::File(_) = reads { with_result(outcome, &record) } else { outcome }
+                }
                 Err(why) => Outcome::Rejected(vec![unreadable(&why)]),
             })
             .collect();
@@ -274,6 +277,15 @@ pub(super) fn run(
     staging.set_note("filtered", counts.filtered.to_string());
     staging.finish(&Completeness::Complete)?;
     Ok(counts)
+}
+
+/// Adds what a result file says of the row: a row whose record is there is that record, also where it has no id of
+/// its own.
+fn with_result(outcome: Outcome, row: &Record) -> Outcome {
+    match outcome {
+        Outcome::Draft(draft) => Outcome::Draft(Draft { became: Became::of_row(row), ..draft }),
+        other => other,
+    }
 }
 
 fn draft_row(staged: &StagedRow, draft: &Draft) -> Result<StagedRow> {

@@ -6,14 +6,15 @@ use super::export::wanted;
 use super::job::{Job, Place};
 use super::mapped::Transform;
 use crate::connect::Stream;
-use crate::connect::files::Format;
+use crate::connect::files::{self, Format, ReadOptions, WriteOptions};
 use crate::error::{Error, Result};
 use crate::extract::Decode;
 use crate::extract::staging::Staging;
 use crate::load::bases::{self as index, BaseRow, Bases, Wanted};
-use crate::load::merge::{Base, BaseCell, Edits, column_of, values_in};
+use crate::load::merge::{Base, BaseCell, Edits, agree, column_of, is_read_only, values_in};
 use crate::record::columns::{self, Column};
-use crate::record::{instant, to_text};
+use crate::record::schema::Schema;
+use crate::record::{Record, instant, to_text};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::{Draft, TargetField};
@@ -35,49 +36,63 @@ struct Reading {
     decode: Arc<dyn Decode>,
     /// The places of the sheet's columns, with all that a record holds there.
     places: Vec<Column>,
-    /// For each export: for each of the sheet's columns the one that the export wrote, if it did.
-    exports: Vec<Vec<Option<Column>>>,
-    separator: char,
+    exports: Vec<Written>,
+    /// How the sheet is read.
+    options: ReadOptions,
     typed: bool,
 }
 
+/// What an export wrote, and how.
+struct Written {
+    /// For each of the sheet's columns the one that the export wrote, if it did.
+    columns: Vec<Option<Column>>,
+    options: WriteOptions,
+    guarded: bool,
+}
+
 /// Finds the bases of the rows of an unmapped file; nothing where there can be none. `judge_missing` is shown them,
-/// and how many rows with an `_id` carry no version.
+/// and what rows have no `_id` or no version.
 pub(super) fn prepare(
     context: &Context,
     folder: &RunFolder,
     job: &Job,
     stream: &Stream,
     transform: &Transform,
-    judge_missing: impl FnOnce(&Bases, &[Export], u64) -> Result<()>,
+    judge_missing: impl FnOnce(&Bases, &[Export], &Unmatched) -> Result<()>,
 ) -> Result<Option<Merging>> {
     let (Transform::Plain(plain), Place::File { endpoint, .. }) = (transform, &job.source) else {
         return Ok(None);
     };
     let bases = Bases::begin(&folder.path().join(index::FILE))?;
-    let unversioned = want(context, folder, plain.targets(), &bases)?;
+    let (schema, decode) = (stream.source.schema()?, stream.source.decoder());
+    let places: Vec<Column> = plain.targets().iter().map(column_of).collect();
+    let is_same = |one: &str, other: &str| {
+        let (Ok(one), Ok(other)) = (decode.decode(one), decode.decode(other)) else { return false };
+        let mut written = places.iter().filter(|place| !is_read_only(&place.place.name, &schema));
+        written.all(|place| agree(place, &one, &other))
+    };
+    let unmatched = want(context, folder, &Marks::of(plain.targets(), &schema), &bases)?;
     let exports = match bases.index()? {
         0 => Vec::new(),
-        _ => bases::gather(context, job, folder.name(), stream.source.account(), &bases)?,
+        _ => bases::gather(context, job, folder.name(), stream.source.account(), &bases, &is_same)?,
     };
-    judge_missing(&bases, &exports, unversioned)?;
+    judge_missing(&bases, &exports, &unmatched)?;
     if exports.is_empty() {
         bases.end()?;
         return Ok(None);
     }
-    let schema = stream.source.schema()?;
     let read = Reading {
-        places: plain.targets().iter().map(column_of).collect(),
+        places,
         plain: plain.clone(),
-        decode: stream.source.decoder(),
+        decode,
         exports: exports
             .iter()
             .map(|export| {
                 let written = columns::plan(&schema, &export.stored.census, export.job.only_filled);
-                shown(plain, written, export)
+                Written::new(shown(plain, written, export), &export.job)
             })
             .collect(),
-        separator: job.read.list_separator,
+        options: job.read.clone(),
         typed: matches!(endpoint.format, Format::Jsonl | Format::Parquet),
     };
     Ok(Some(Merging { bases, read }))
@@ -91,6 +106,23 @@ impl Merging {
     }
 }
 
+impl Written {
+    fn new(columns: Vec<Option<Column>>, job: &Job) -> Self {
+        let text =
+            matches!(&job.target, Some(Place::File { endpoint, .. }) if endpoint.format.is_text_table());
+        let guarded = text && job.write.spreadsheet_safe;
+        Self { columns, options: job.write.clone(), guarded }
+    }
+
+    /// The texts that reading an untouched cell of a sheet may give: as this export wrote it, or as another of the same
+    /// version did in the sheet's own way.
+    fn texts(&self, column: &Column, record: &Record, sheet: &ReadOptions, typed: bool) -> [String; 2] {
+        let unguards = sheet.spreadsheet_safe && !typed;
+        let text = column.text(record, self.options.list_separator);
+        [files::reread(text, self.guarded, unguards), column.text(record, sheet.list_separator)]
+    }
+}
+
 impl Reading {
     fn base(&self, row: &BaseRow) -> Option<Base> {
         let record = self.decode.decode(&row.raw).ok()?;
@@ -99,51 +131,110 @@ impl Reading {
             Some(text) => serde_json::from_str(text).ok()?,
             None => Edits::new(),
         };
-        let cells = self.places.iter().zip(written).enumerate().map(|(at, (place, written))| {
+        let cells = self.places.iter().zip(&written.columns).enumerate().map(|(at, (place, column))| {
             let mut readings = Vec::new();
-            if let Some(column) = written {
-                let text = column.text(&record, self.separator);
-                readings.push(self.plain.read(at, &text).unwrap_or_default());
+            if let Some(column) = column {
+                let texts = written.texts(column, &record, &self.options, self.typed);
+                let read = texts.iter().map(|text| self.plain.read(at, text));
+                // The text `#N/A` reads as a wish to clear, as no emptied cell does: the merge knows it by itself.
+                let read = read.filter(|values| values.as_ref().is_none_or(|values| !values.is_empty()));
+                readings.extend(read.map(Option::unwrap_or_default));
+                readings.dedup();
             }
-            if self.typed || written.is_none() {
+            if self.typed || column.is_none() {
                 readings.push(values_in(place, &record));
             }
-            BaseCell { shown: written.is_some(), readings }
+            BaseCell { shown: column.is_some(), readings }
         });
         let cells = cells.collect();
         Some(Base { record, cells, further })
     }
 }
 
-/// Notes the version that each row says it was made from; gives how many rows with an `_id` say none.
-fn want(context: &Context, folder: &RunFolder, fields: &[TargetField], bases: &Bases) -> Result<u64> {
-    let at =
-        |name: &str| fields.iter().position(|field| field.place.name == name && field.place.part.is_none());
-    let Some(id) = at("_id") else { return Ok(0) };
-    let (updated, created) = (at("_updated"), at("_created"));
-    let version = |staged: &StagedRow| -> Option<Wanted> {
-        let draft: Draft = serde_json::from_str(&staged.record.raw).ok()?;
+/// Rows that nothing tells the base of.
+#[derive(Debug, Default)]
+pub(super) struct Unmatched {
+    /// How many have an `_id` and no version.
+    pub(super) unversioned: u64,
+    /// The first without an `_id`, with its line, that has what only an exported row has.
+    pub(super) nameless: Option<(u64, Option<u64>)>,
+}
+
+/// The columns by which an exported row is known.
+struct Marks {
+    id: Option<usize>,
+    updated: Option<usize>,
+    created: Option<usize>,
+    /// All that the service alone fills.
+    by_service: Vec<usize>,
+}
+
+impl Marks {
+    fn of(fields: &[TargetField], schema: &Schema) -> Self {
+        let at = |name: &str| {
+            fields.iter().position(|field| field.place.name == name && field.place.part.is_none())
+        };
+        let filled =
+            |field: &TargetField| field.place.name != "_id" && is_read_only(&field.place.name, schema);
+        let by_service = fields.iter().enumerate().filter(|(_, field)| filled(field)).map(|(at, _)| at);
+        Self {
+            id: at("_id"),
+            updated: at("_updated"),
+            created: at("_created"),
+            by_service: by_service.collect(),
+        }
+    }
+
+    /// What a row says it was made from; `Err` where it has no `_id`, with whether it is an exported row all the same.
+    fn version(&self, staged: &StagedRow) -> Result<Wanted, bool> {
+        let draft: Draft = serde_json::from_str(&staged.record.raw).map_err(|_| false)?;
         let text = |at: usize| draft.values.get(at)?.as_ref()?.first().map(to_text);
         let ms = |at: Option<usize>| Some(instant::parse(&text(at?)?)?.as_millisecond());
-        let id = text(id)?.trim().to_owned();
-        let updated_ms = ms(updated);
+        let id = self.id.and_then(text).unwrap_or_default().trim().to_owned();
+        if id.is_empty() {
+            return Err(self
+                .by_service
+                .iter()
+                .any(|at| text(*at).is_some_and(|text| !text.trim().is_empty())));
+        }
         // A time that nobody can read is not the same as none.
-        let created = if updated.and_then(text).is_some() { None } else { ms(created) };
-        (!id.is_empty()).then_some(Wanted { row: staged.row, id, updated: updated_ms, created })
-    };
-    let mut unversioned = 0;
+        let has_updated = self.updated.and_then(text).is_some();
+        let created = if has_updated { None } else { ms(self.created) };
+        let updated = ms(self.updated);
+        let carries = has_updated || self.created.and_then(text).is_some();
+        let is_unread = carries && updated.is_none() && created.is_none();
+        Ok(Wanted { row: staged.row, id, updated, created, is_unread })
+    }
+}
+
+/// Notes the version that each row says it was made from; gives what rows say none.
+fn want(context: &Context, folder: &RunFolder, marks: &Marks, bases: &Bases) -> Result<Unmatched> {
+    let mut unmatched = Unmatched::default();
+    if marks.id.is_none() {
+        return Ok(unmatched);
+    }
     let mut rows = Staging::open(folder.path(), super::output::STAGE)?.read()?;
     while let Some(batch) = rows.next_rows()? {
         if context.stop.is_requested() {
             return Err(Error::stopped("stopped before the plan was made"));
         }
-        let mut wanted: Vec<_> = batch.par_iter().filter_map(version).collect();
-        let named = wanted.len();
-        wanted.retain(|wanted| wanted.updated.is_some() || wanted.created.is_some());
-        unversioned += (named - wanted.len()) as u64;
+        let versions: Vec<_> = batch.par_iter().map(|staged| marks.version(staged)).collect();
+        let mut wanted = Vec::with_capacity(versions.len());
+        for (staged, version) in batch.iter().zip(versions) {
+            match version {
+                Ok(version)
+                    if version.updated.is_some() || version.created.is_some() || version.is_unread =>
+                {
+                    wanted.push(version);
+                }
+                Ok(_) => unmatched.unversioned += 1,
+                Err(true) => unmatched.nameless = unmatched.nameless.or(Some((staged.row, staged.line))),
+                Err(false) => {}
+            }
+        }
         bases.want(&wanted)?;
     }
-    Ok(unversioned)
+    Ok(unmatched)
 }
 
 /// For each of a sheet's columns the one that an export wrote.

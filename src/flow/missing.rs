@@ -2,7 +2,7 @@
 //!
 //! A row that is not there may be one that was never exported, could not be read, or lies in another part of the
 //! sheet, so nothing is deleted on a guess: the file has to lie where an export wrote it, each of its rows has to
-//! carry a version of that export, all of them have to be readable, and the reads that it is judged by must not be
+//! carry a version of that export or be plainly a new one, all of them have to be readable, and the reads that it is judged by must not be
 //! incomplete. What has changed at the service since the export stays. What is found is counted with the import's
 //! plan, before anything is sent; after the import it is read again and handed over to a run that deletes, which
 //! copies it first, shows it, and asks.
@@ -10,6 +10,7 @@
 use super::bases::{Export, sheet};
 use super::context::Context;
 use super::job::{Job, LoadOptions, Place};
+use super::merge::Unmatched;
 use super::{Ended, bases, execute};
 use crate::connect::files::{Compression, FileEndpoint, Format, TableWriter, WriteOptions};
 use crate::error::{Error, Result};
@@ -53,8 +54,8 @@ pub(super) struct Found<'a> {
     /// The bases of the sheet's rows.
     pub(super) bases: &'a Bases,
     pub(super) exports: &'a [Export],
-    /// Rows with an `_id` and no version.
-    pub(super) unversioned: u64,
+    /// Rows with no `_id` or no version.
+    pub(super) unmatched: &'a Unmatched,
     /// Rows that cannot be read or mapped.
     pub(super) rejected: u64,
     /// Whether the target's read has everything.
@@ -107,7 +108,15 @@ impl<'a> Found<'a> {
             let why = "rows of the sheet cannot be read, so nobody knows which are missing";
             return refuse(why.to_owned());
         }
-        let others = self.bases.not_of(0)? + self.unversioned;
+        if let Some((row, line)) = self.unmatched.nameless {
+            let line = line.map(|line| format!(" (line {line})")).unwrap_or_default();
+            return Err(Error::input(format!(
+                "`--delete-missing` deletes nothing here: row {row}{line} has no `_id`, and yet what only an exported row \
+                 has, so its record would be taken for missing"
+            ))
+            .hint("give the row its `_id` back; if it is new, empty `_created`, `_updated` and what else the service fills"));
+        }
+        let others = self.bases.not_of(0)? + self.unmatched.unversioned;
         if others > 0 {
             return refuse(format!(
                 "{} rows with an `_id` are not as the export wrote them: their `_id` or `_updated` is another",

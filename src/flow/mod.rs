@@ -4,6 +4,7 @@
 //! carries it out, and carries it on: each step asks the checkpoint whether an earlier life has done it.
 
 pub mod apply;
+pub mod as_exported;
 mod bases;
 mod canary;
 pub mod checking;

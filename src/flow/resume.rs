@@ -33,9 +33,14 @@ pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
     if let Some(summary) = Summary::stored(&entry.path)?
         && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
     {
-        context.reporter.say(match job.keeps_plan() {
-            true => format!("run `{0}` is a plan: carry it out with `ferry apply {0}`", entry.name),
-            false => format!("run `{}` has nothing left to do", entry.name),
+        let name = &entry.name;
+        context.reporter.say(match &job.undo {
+            _ if job.keeps_plan() => format!("run `{name}` is a plan: carry it out with `ferry apply {name}`"),
+            Some(undo) if summary.status == Status::Partial => format!(
+                "run `{name}` has nothing left to do: what it has left is taken back by `ferry undo {}` once more",
+                undo.run
+            ),
+            _ => format!("run `{name}` has nothing left to do"),
         });
         return Ok(Ended { summary, error: None });
     }

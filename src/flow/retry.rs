@@ -40,10 +40,14 @@ pub fn ask(context: &Context, part: &str, repaired: Option<Place>) -> Result<Job
     let known: Job = entry.job()?;
     let name = &entry.name;
     if known.delete.is_some() || known.undo.is_some() || !matches!(known.target, Some(Place::Stream { .. })) {
+        let hint = match &known.undo {
+            Some(undo) => format!("what it has left is taken back by `ferry undo {}` once more", undo.run),
+            None => "only what an import, a load or a retry has left behind is retried".to_owned(),
+        };
         return Err(Error::input(format!(
             "run `{name}` has not loaded anything, so nothing can be tried again"
         ))
-        .hint("only what an import, a load or a retry has left behind is retried"));
+        .hint(hint));
     }
     if known.load.dry_run {
         return Err(Error::input(format!("run `{name}` was only to plan")).hint("import without `-n` first"));

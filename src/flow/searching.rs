@@ -81,6 +81,10 @@ fn wanted(
         for staged in batch {
             let draft: Draft = serde_json::from_str(&staged.record.raw)
                 .map_err(|cause| Error::stopped("the run's transform parts are damaged").because(cause))?;
+            if draft.became.is_some() {
+                // Such a row is matched by an id, which a search for keys need not find.
+                return Ok(None);
+            }
             for (alternative, places) in matching.keys.iter().enumerate() {
                 let keys = keys::of_draft(&draft, fields, places);
                 wanted.extend(keys.into_iter().map(|key| (alternative, key)));

@@ -2,7 +2,8 @@
 //!
 //! First the other run's rows in doubt are looked for at the service, which sends nothing. Then the plan is made
 //! from what that run wrote and from what the records hold now, and what is to be deleted is copied. From the first
-//! write on, the other run is closed: nothing more of it is ever sent.
+//! write on, the other run is closed: nothing more of it is ever sent. What an undo had to leave is taken back by
+//! another one, which plans from what is there then.
 //!
 //! What the run made in other streams for the links of its records is taken back after these: each stream is a
 //! part, with a plan and an account of its own, and the summary adds them up.
@@ -46,7 +47,7 @@ pub fn job(context: &Context, part: &str, adopted: bool, load: LoadOptions) -> R
     if undone.load.dry_run {
         return nothing("it was only planned");
     }
-    refuse_undone(&entry)?;
+    refuse_unfinished_undo(context, &entry, None)?;
     let source = match &undone.source {
         file @ Place::File { .. } => file.clone(),
         Place::Stream { .. } => target.clone(),
@@ -72,21 +73,44 @@ pub fn job(context: &Context, part: &str, adopted: bool, load: LoadOptions) -> R
 /// # Errors
 /// When it was, in whole or in part (class `Input`).
 pub(super) fn refuse_undone(entry: &RunEntry) -> Result<()> {
-    if !entry.checkpoint().is_file() {
-        return Ok(());
-    }
-    let journal = Journal::new(checkpoint::open(&entry.checkpoint())?)?;
-    match journal.undone_by()? {
-        None => Ok(()),
-        Some(by) => Err(taken_back(&entry.name, &by)),
-    }
-}
-
-fn taken_back(run: &str, by: &str) -> Error {
-    Error::input(format!(
+    let Some(by) = undone_by(entry)? else { return Ok(()) };
+    let run = &entry.name;
+    Err(Error::input(format!(
         "run `{run}` is being taken back, or was, by run `{by}`: nothing more of it is sent"
     ))
-    .hint(format!("go on with that by `ferry resume {by}`, or import again"))
+    .hint(format!(
+        "go on with that by `ferry resume {by}`, take back what it has left by `ferry undo {run}`, or import again"
+    )))
+}
+
+/// Refuses to take a run back of which another undo still has rows to send. One that has come to its end is no
+/// hindrance: what it has left may go by now.
+fn refuse_unfinished_undo(context: &Context, entry: &RunEntry, this: Option<&str>) -> Result<()> {
+    let Some(by) = undone_by(entry)?.filter(|by| Some(by.as_str()) != this) else { return Ok(()) };
+    // Of an undo that was removed nothing can be sent.
+    let Some(earlier) = context.runs.list()?.into_iter().find(|entry| entry.name == by) else {
+        return Ok(());
+    };
+    let mut journals = links::journals(&earlier.path)?;
+    journals.push(Journal::new(checkpoint::open(&earlier.checkpoint())?)?);
+    for journal in journals {
+        if journal.counts()?.get(&None).is_some_and(|open| *open > 0) {
+            let why = format!(
+                "run `{}` is being taken back by run `{by}`, which has not come to its end",
+                entry.name
+            );
+            return Err(Error::input(why).hint(format!("go on with that by `ferry resume {by}`")));
+        }
+    }
+    Ok(())
+}
+
+/// The last run that began to take a run back.
+fn undone_by(entry: &RunEntry) -> Result<Option<String>> {
+    match entry.checkpoint().is_file() {
+        true => Journal::new(checkpoint::open(&entry.checkpoint())?)?.undone_by(),
+        false => Ok(None),
+    }
 }
 
 pub(super) fn run(
@@ -99,10 +123,8 @@ pub(super) fn run(
 ) -> Result<()> {
     let entry = context.runs.find(&asked.run)?;
     let _locked = context.runs.open(&entry)?;
+    refuse_unfinished_undo(context, &entry, Some(folder.name()))?;
     let undone = Journal::new(checkpoint::open(&entry.checkpoint())?)?;
-    if let Some(by) = undone.undone_by()?.filter(|by| by != folder.name()) {
-        return Err(taken_back(&entry.name, &by));
-    }
     let of: Job = entry.job()?;
     let work = Work { context, folder, job, asked, entry: &entry, of: &of };
     let (mut main, mut linked) = work.parts(place, undone)?;

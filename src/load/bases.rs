@@ -32,7 +32,38 @@ pub struct Wanted {
     pub updated: Option<i64>,
     /// Its `_created`, Unix milliseconds: it tells the version of a record that was never changed.
     pub created: Option<i64>,
+    /// Whether it carries a version that cannot be read as one.
+    pub is_unread: bool,
 }
+
+/// What is known of the version that a row was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is this one.
+    Base(BaseRow),
+    /// Several exports hold different content of its record under the version that it carries.
+    Doubtful,
+}
+
+/// An earlier read that may have made the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// Its number.
+    pub export: usize,
+    /// When it was asked for, RFC 3339 UTC.
+    pub asked: &'a str,
+    /// Its run's checkpoint.
+    pub checkpoint: &'a Path,
+    /// The stage of it that holds what was read.
+    pub stage: &'a str,
+    /// Whether it wrote the very file that the rows are from.
+    pub is_own: bool,
+}
+
+/// Whether a record seen has the version that a row carries.
+const SAME_VERSION: &str =
+    "CASE WHEN seen.updated IS NULL THEN wanted.updated IS NULL AND seen.created = wanted.created
+          ELSE seen.updated / 1000 = wanted.updated END";
 
 /// The base of a row, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +102,11 @@ impl Bases {
         db.execute_batch(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32000;
              CREATE TABLE wanted(row INTEGER PRIMARY KEY, id TEXT NOT NULL, updated INTEGER, created INTEGER,
-                 export INTEGER, at INTEGER, raw TEXT, further TEXT);
-             CREATE TABLE export(export INTEGER PRIMARY KEY, asked TEXT NOT NULL);",
+                 unread INTEGER NOT NULL, export INTEGER, at INTEGER, raw TEXT, further TEXT,
+                 doubtful INTEGER NOT NULL DEFAULT 0);
+             CREATE TABLE export(export INTEGER PRIMARY KEY, asked TEXT NOT NULL, own INTEGER NOT NULL);
+             CREATE TABLE version(id TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY(id, version)) WITHOUT ROWID;
+             CREATE TABLE same(at INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY(at, row)) WITHOUT ROWID;",
         )?;
         Ok(Self { path: path.to_owned(), db })
     }
@@ -83,10 +117,11 @@ impl Bases {
     /// When the disk is full.
     pub fn want(&self, rows: &[Wanted]) -> Result<()> {
         self.db.execute_batch("BEGIN")?;
-        let sql = "INSERT INTO wanted(row, id, updated, created) VALUES(?, ?, ?, ?)";
+        let sql = "INSERT INTO wanted(row, id, updated, created, unread) VALUES(?, ?, ?, ?, ?)";
         let mut insert = self.db.prepare_cached(sql)?;
         for wanted in rows {
-            insert.execute(params![wanted.row, wanted.id, wanted.updated, wanted.created])?;
+            let Wanted { row, id, updated, created, is_unread } = wanted;
+            insert.execute(params![row, id, updated, created, is_unread])?;
         }
         Ok(self.db.execute_batch("COMMIT")?)
     }
@@ -102,46 +137,149 @@ impl Bases {
         Ok(self.db.query_row("SELECT count(*) FROM wanted", [], |row| row.get(0))?)
     }
 
-    /// Finds versions among the records that the stage of a run holds, asked for at `asked` (RFC 3339 UTC), for rows
-    /// that have no base yet; gives how many there were.
+    /// Finds versions among the records that an earlier read holds, for rows that have no base yet; gives how many
+    /// there were.
     ///
     /// # Errors
     /// When the checkpoint cannot be read.
-    pub fn find(&self, export: usize, asked: &str, checkpoint: &Path, stage: &str) -> Result<u64> {
-        self.db.execute("ATTACH ? AS other", [checkpoint.to_string_lossy()])?;
+    pub fn find(&self, of: &Candidate<'_>) -> Result<u64> {
+        let stage = of.stage;
         // What was dropped is a version that the export did not show.
-        let found = self.db.execute(
-            &format!(
-                "UPDATE wanted SET export = ?, at = seen.row FROM other.{stage}_seen AS seen
-                 WHERE seen.id = wanted.id AND wanted.export IS NULL
-                   AND CASE WHEN seen.updated IS NULL THEN wanted.updated IS NULL AND seen.created = wanted.created
-                            ELSE seen.updated / 1000 = wanted.updated END
-                   AND seen.row NOT IN (SELECT row FROM other.{stage}_dropped)"
-            ),
-            [export as i64],
+        let sql = format!(
+            "UPDATE wanted SET export = ?, at = seen.row FROM other.{stage}_seen AS seen
+             WHERE seen.id = wanted.id AND wanted.export IS NULL AND {SAME_VERSION}
+               AND seen.row NOT IN (SELECT row FROM other.{stage}_dropped)"
         );
-        self.db.execute_batch("DETACH other")?;
-        self.db.execute(
-            "INSERT OR REPLACE INTO export(export, asked) VALUES(?, ?)",
-            params![export as i64, asked],
-        )?;
-        Ok(found? as u64)
+        let found = self.beside(of.checkpoint, &sql, [of.export as i64])?;
+        self.note_export(of)?;
+        Ok(found)
     }
 
-    /// Rows without a base.
+    /// Notes which versions an earlier read holds of the records whose rows carry one that cannot be read.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read.
+    pub fn note_versions(&self, of: &Candidate<'_>) -> Result<()> {
+        let stage = of.stage;
+        let sql = format!(
+            "INSERT OR IGNORE INTO version(id, version)
+             SELECT seen.id, coalesce(seen.updated / 1000, seen.created, 0) FROM other.{stage}_seen AS seen
+             WHERE seen.id IN (SELECT id FROM wanted WHERE unread)
+               AND seen.row NOT IN (SELECT row FROM other.{stage}_dropped)"
+        );
+        self.beside(of.checkpoint, &sql, [])?;
+        Ok(())
+    }
+
+    /// Gives rows whose version cannot be read the one of the export that wrote their file, where no other was noted;
+    /// gives how many there were.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read.
+    pub fn find_only(&self, of: &Candidate<'_>) -> Result<u64> {
+        let stage = of.stage;
+        let sql = format!(
+            "UPDATE wanted SET export = ?, at = seen.row, updated = seen.updated / 1000,
+                 created = CASE WHEN seen.updated IS NULL THEN seen.created END
+             FROM other.{stage}_seen AS seen
+             WHERE seen.id = wanted.id AND wanted.unread AND wanted.export IS NULL
+               AND (SELECT count(*) FROM version WHERE version.id = wanted.id) = 1
+               AND seen.row NOT IN (SELECT row FROM other.{stage}_dropped)"
+        );
+        let found = self.beside(of.checkpoint, &sql, [of.export as i64])?;
+        self.note_export(of)?;
+        Ok(found)
+    }
+
+    /// Looks which rows an earlier read holds the same version of, of those whose base another read gave that did not
+    /// write their file; gives how many there are. [`Bases::doubt`] then compares them.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read.
+    pub fn held_too(&self, by: &Candidate<'_>) -> Result<u64> {
+        let stage = by.stage;
+        self.db.execute("DELETE FROM same", [])?;
+        let sql = format!(
+            "INSERT OR IGNORE INTO same(at, row) SELECT seen.row, wanted.row FROM other.{stage}_seen AS seen
+             JOIN wanted ON wanted.id = seen.id JOIN export ON export.export = wanted.export
+             WHERE NOT export.own AND wanted.export <> ? AND NOT wanted.doubtful AND {SAME_VERSION}
+               AND seen.row NOT IN (SELECT row FROM other.{stage}_dropped)"
+        );
+        self.beside(by.checkpoint, &sql, [by.export as i64])
+    }
+
+    /// Rows whose base an export gave that did not write their file.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn from_elsewhere(&self) -> Result<u64> {
+        let sql =
+            "SELECT count(*) FROM wanted JOIN export ON export.export = wanted.export WHERE NOT export.own";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Takes the bases from the rows that [`Bases::held_too`] found, where the other read has different content.
+    ///
+    /// # Errors
+    /// When a part of it is damaged or the disk is full.
+    pub fn doubt(&self, mut rows: StagedRows, is_same: &dyn Fn(&str, &str) -> bool) -> Result<()> {
+        self.db.execute_batch("BEGIN")?;
+        let mut query = self.db.prepare(
+            "SELECT same.row, wanted.raw FROM same JOIN wanted ON wanted.row = same.row
+             WHERE same.at = ? AND wanted.raw IS NOT NULL",
+        )?;
+        let mut update = self.db.prepare("UPDATE wanted SET doubtful = 1 WHERE row = ?")?;
+        while let Some(batch) = rows.next_rows()? {
+            for staged in &batch {
+                let held = query.query_map([staged.row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                for (row, raw) in held.collect::<Result<Vec<(u64, String)>, _>>()? {
+                    if raw != staged.record.raw && !is_same(&raw, &staged.record.raw) {
+                        update.execute([row])?;
+                    }
+                }
+            }
+        }
+        drop((query, update));
+        Ok(self.db.execute_batch("COMMIT")?)
+    }
+
+    fn note_export(&self, of: &Candidate<'_>) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO export(export, asked, own) VALUES(?, ?, ?)";
+        self.db.execute(sql, params![of.export as i64, of.asked, of.is_own])?;
+        Ok(())
+    }
+
+    /// Carries a statement out with a checkpoint at hand as `other`.
+    fn beside(&self, checkpoint: &Path, sql: &str, with: impl rusqlite::Params) -> Result<u64> {
+        self.db.execute("ATTACH ? AS other", [checkpoint.to_string_lossy()])?;
+        let done = self.db.execute(sql, with);
+        self.db.execute_batch("DETACH other")?;
+        Ok(done? as u64)
+    }
+
+    /// Rows without a base that carry a version.
     ///
     /// # Errors
     /// When the index cannot be read.
     pub fn missing(&self) -> Result<u64> {
-        Ok(self.db.query_row("SELECT count(*) FROM wanted WHERE export IS NULL", [], |row| row.get(0))?)
+        let sql = "SELECT count(*) FROM wanted WHERE export IS NULL AND NOT unread";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Rows whose base is not of this export.
+    /// Rows whose version cannot be read.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn unread(&self) -> Result<u64> {
+        Ok(self.db.query_row("SELECT count(*) FROM wanted WHERE unread", [], |row| row.get(0))?)
+    }
+
+    /// Rows that do not say themselves that they are of this export.
     ///
     /// # Errors
     /// When the index cannot be read.
     pub fn not_of(&self, export: usize) -> Result<u64> {
-        let sql = "SELECT count(*) FROM wanted WHERE export IS NULL OR export <> ?";
+        let sql = "SELECT count(*) FROM wanted WHERE export IS NULL OR export <> ? OR unread";
         Ok(self.db.query_row(sql, [export as i64], |row| row.get(0))?)
     }
 
@@ -237,18 +375,23 @@ impl Bases {
         Ok(())
     }
 
-    /// The base of a row, if there is one.
+    /// The base of a row, if there is one, or that it is in doubt.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn of_row(&self, row: u64) -> Result<Option<BaseRow>> {
+    pub fn of_row(&self, row: u64) -> Result<Option<Found>> {
         let mut query = self.db.prepare_cached(
-            "SELECT export, coalesce(updated, created, 0), raw, further FROM wanted WHERE row = ? AND raw IS NOT NULL",
+            "SELECT export, coalesce(updated, created, 0), raw, further, doubtful FROM wanted
+             WHERE row = ? AND raw IS NOT NULL",
         )?;
         let base = query.query_row([row], |row| {
+            if row.get(4)? {
+                return Ok(Found::Doubtful);
+            }
             let export: i64 = row.get(0)?;
             let (version, raw, further) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(BaseRow { export: usize::try_from(export).unwrap_or_default(), version, raw, further })
+            let export = usize::try_from(export).unwrap_or_default();
+            Ok(Found::Base(BaseRow { export, version, raw, further }))
         });
         Ok(base.optional()?)
     }

@@ -25,6 +25,10 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+/// Looks at rows that are about to be deleted, shortly before; concludes in the journal, or holds back, those whose
+/// records must not go after all.
+pub type LastLook<'a> = dyn Fn(&mut Journal, &[Pending]) -> Result<()> + 'a;
+
 /// What deleting needs besides the journal.
 pub struct Removal<'a> {
     /// Where the records are.
@@ -48,6 +52,9 @@ pub const AT_ONCE: usize = 30;
 
 /// Fields by which people recognise a record in the plan.
 const SHOWN: usize = 3;
+
+/// How long a last look holds: what nobody looked at since is looked at again before it is sent.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// Rounds in which nothing but doubts came back, after which the service is taken to be down.
 const FRUITLESS: usize = 2;
@@ -77,6 +84,8 @@ struct Answer {
 #[derive(Default)]
 struct Round {
     after: u64,
+    /// The last row that was looked at, and when.
+    looked: Option<(u64, Instant)>,
     in_flight: usize,
     answers: Vec<Answer>,
     blocked: Option<Error>,
@@ -114,12 +123,21 @@ impl Removal<'_> {
     /// Class `Stopped` when a stop was asked for, the service is down or the quota is spent; `Credentials`
     /// when they are refused. The journal then holds all that is known, and the run can be resumed.
     pub fn run(&self, journal: &mut Journal) -> Result<()> {
+        self.run_looking(journal, None)
+    }
+
+    /// The same with a last look at what is to be deleted, a few rows at a time, a minute at most before they are
+    /// sent. What is sent again because its answer was lost is looked at again.
+    ///
+    /// # Errors
+    /// As [`Removal::run`], and as `look`.
+    pub fn run_looking(&self, journal: &mut Journal, look: Option<&LastLook<'_>>) -> Result<()> {
         journal.doubt_all_intents()?;
         let mut ripe = Instant::now() + self.settle;
         let mut fruitless = 0;
         loop {
             self.settle_doubts(journal, ripe)?;
-            let round = self.send_all(journal)?;
+            let round = self.send_all(journal, look)?;
             if round.doubts == 0 {
                 match journal.open_operations()? {
                     0 => return Ok(()),
@@ -167,7 +185,7 @@ impl Removal<'_> {
         self.target.deletes_at_once().max(1) * self.concurrency * 3
     }
 
-    fn send_all(&self, journal: &mut Journal) -> Result<Round> {
+    fn send_all(&self, journal: &mut Journal, look: Option<&LastLook<'_>>) -> Result<Round> {
         std::thread::scope(|scope| {
             let (to_send, work) = bounded::<Vec<Pending>>(self.concurrency);
             let (answer, answers) = bounded::<Answer>(self.concurrency);
@@ -182,13 +200,14 @@ impl Removal<'_> {
                 });
             }
             drop((work, answer));
-            self.coordinate(journal, &to_send, &answers)
+            self.coordinate(journal, look, &to_send, &answers)
         })
     }
 
     fn coordinate(
         &self,
         journal: &mut Journal,
+        look: Option<&LastLook<'_>>,
         to_send: &Sender<Vec<Pending>>,
         answers: &Receiver<Answer>,
     ) -> Result<Round> {
@@ -198,9 +217,14 @@ impl Removal<'_> {
                 && round.doubts_in_a_row < self.patience()
                 && !self.stop.is_requested();
             let batch = match may_send && round.in_flight < self.concurrency {
-                true => journal.next(round.after, self.target.deletes_at_once().max(1))?,
-                false => Vec::new(),
+                true => self.next(journal, look, &mut round),
+                false => Ok(Vec::new()),
             };
+            // What is in flight is waited for all the same.
+            let batch = batch.unwrap_or_else(|error| {
+                round.blocked = Some(error);
+                Vec::new()
+            });
             self.commit(journal, &mut round, &batch)?;
             if let Some(last) = batch.last() {
                 round.after = last.row;
@@ -217,6 +241,31 @@ impl Removal<'_> {
             } else {
                 return Ok(round);
             }
+        }
+    }
+
+    /// The next batch, of which every row that deletes had its last look.
+    fn next(
+        &self,
+        journal: &mut Journal,
+        look: Option<&LastLook<'_>>,
+        round: &mut Round,
+    ) -> Result<Vec<Pending>> {
+        let at_once = self.target.deletes_at_once().max(1);
+        loop {
+            let batch = journal.next(round.after, at_once)?;
+            let (Some(look), Some(last)) = (look, batch.last()) else { return Ok(batch) };
+            if round.looked.is_some_and(|(until, at)| last.row <= until && at.elapsed() < FRESH) {
+                return Ok(batch);
+            }
+            let mut rows = journal.next(round.after, self.target.reads_at_once().max(at_once))?;
+            let until = rows.last().map_or(0, |pending| pending.row);
+            rows.retain(|pending| pending.operation.kind == OperationKind::Delete);
+            if !rows.is_empty() {
+                look(journal, &rows)?;
+            }
+            // Counted from its end, so that a slow look is not asked for again and again.
+            round.looked = Some((until, Instant::now()));
         }
     }
 

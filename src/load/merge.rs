@@ -162,6 +162,12 @@ pub fn values_in(column: &Column, record: &Record) -> Vec<Value> {
     values
 }
 
+/// Whether two records hold the same in a column of [`column_of`].
+#[must_use]
+pub fn agree(column: &Column, one: &Record, other: &Record) -> bool {
+    same(&values_in(column, one), &values_in(column, other), column.place.part.is_some(), is_same)
+}
+
 /// Drops the cells of an unmapped row that say `#N/A` where the record holds that very text: an export wrote them so,
 /// and they ask for nothing. Everywhere else `#N/A` clears.
 pub fn leave_literals(draft: &mut Draft, fields: &[TargetField], current: &Record) {
@@ -295,8 +301,9 @@ pub fn are_even(fields: &[TargetField], draft: &Draft) -> bool {
     })
 }
 
-/// Columns that the service fills: not written, whoever edited them.
-fn is_read_only(name: &str, schema: &Schema) -> bool {
+/// Whether the service fills a column: it is not written, whoever edited it.
+#[must_use]
+pub fn is_read_only(name: &str, schema: &Schema) -> bool {
     (HEAD_COLUMNS.contains(&name) && name != "_type")
         || schema.field(name).is_some_and(|field| field.read_only)
 }

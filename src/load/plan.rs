@@ -4,10 +4,11 @@
 //! is rejected depends on it; the comparison of a row with its record is pure and runs on all cores.
 
 mod matching;
+mod objection;
 
 pub use matching::{Matching, Mode, Tally};
 
-use super::bases::{BaseRow, Bases};
+use super::bases::{BaseRow, Bases, Found};
 use super::current::Current;
 use super::journal::{Earlier, Journal, Outcome, PlannedRow};
 use super::links::{Links, Resolved};
@@ -17,11 +18,12 @@ use super::target::{Operation, OperationKind, Planned, RowToPlan, Target};
 use crate::error::Result;
 use crate::extract::staging::StagedRows;
 use crate::extract::{Completeness, Decode};
+use crate::record::Record;
 use crate::record::census::Census;
 use crate::record::schema::Schema;
-use crate::record::{Record, instant};
 use crate::transform::draft::{Draft, Reject, TargetField};
 use matching::Matched;
+use objection::{Objection, objection};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -71,6 +73,8 @@ struct Way {
     recalled: Option<String>,
     /// The version that it was made from, where that is known.
     base: Option<BaseRow>,
+    /// Whether several may be that version.
+    is_doubtful: bool,
 }
 
 /// Plans every row of `drafts` into the journal; `bases` are the versions that they were made from, where known.
@@ -135,15 +139,21 @@ fn way(
         Matched::Create(_) => None,
         Matched::Existing(record) => Some(&**record),
         Matched::Settled(..) => {
-            return Ok(Way { row, draft, matched, links: Resolved::default(), recalled: said, base: None });
+            let links = Resolved::default();
+            return Ok(Way { row, draft, matched, links, recalled: said, base: None, is_doubtful: false });
         }
     };
     known.links.resolve(&mut draft, true, record, &mut links)?;
-    let base = match (&matched, known.bases) {
+    let found = match (&matched, known.bases) {
         (Matched::Existing(_), Some(bases)) => bases.of_row(row)?,
         _ => None,
     };
-    Ok(Way { row, draft, matched, links, recalled: said, base })
+    let (base, is_doubtful) = match found {
+        Some(Found::Base(base)) => (Some(base), false),
+        Some(Found::Doubtful) => (None, true),
+        None => (None, false),
+    };
+    Ok(Way { row, draft, matched, links, recalled: said, base, is_doubtful })
 }
 
 /// A planned row, its links, its source's id, and what merging it came to.
@@ -184,7 +194,7 @@ fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
 }
 
 fn plan_row(materials: &Materials<'_>, way: Way) -> (PlannedRow, Resolved) {
-    let Way { row, draft, matched, links, recalled, .. } = way;
+    let Way { row, draft, matched, links, recalled, is_doubtful, .. } = way;
     let mut planned = PlannedRow {
         row,
         id: None,
@@ -216,12 +226,9 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> (PlannedRow, Resolved) {
     };
     match work {
         Err(rejects) => {
-            let first = rejects.first().cloned();
-            let reasons: Vec<_> = rejects.into_iter().map(|reject| reject.reason).collect();
+            let Reject { field, value, reason } = Reject::joined(rejects);
             planned.outcome = Some(Outcome::Rejected);
-            planned.field = first.as_ref().and_then(|reject| reject.field.clone());
-            planned.value = first.and_then(|reject| reject.value);
-            planned.reason = Some(reasons.join("; "));
+            (planned.field, planned.value, planned.reason) = (field, value, Some(reason));
         }
         Ok(work) if work.operations.is_empty() => {
             planned.outcome = Some(Outcome::Unchanged);
@@ -229,8 +236,11 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> (PlannedRow, Resolved) {
         }
         Ok(work) => {
             planned.extra += work.extra;
-            if let Some(reason) = current.as_deref().and_then(|record| newer(materials, &draft, record)) {
-                planned.field = work.changes.first().map(|change| change.field.clone());
+            let objects = |record| objection(materials, &draft, record, is_doubtful);
+            if let Some(Objection { cell, reason }) = current.as_deref().and_then(objects) {
+                let first = || (work.changes.first().map(|change| change.field.clone()), None);
+                (planned.field, planned.value) =
+                    cell.map_or_else(first, |(field, value)| (Some(field), Some(value)));
                 planned.outcome = Some(match materials.matching.on_conflict {
                     OnConflict::Service => Outcome::Unchanged,
                     OnConflict::Reject | OnConflict::Sheet => Outcome::Conflict,
@@ -292,23 +302,6 @@ fn operations(
     planned.changes.extend(linked.changes);
     planned.extra += linked.extra;
     Ok(planned)
-}
-
-/// Why an unmapped row must not overwrite a record: it changed after the sheet was made (design 9.8).
-fn newer(materials: &Materials<'_>, draft: &Draft, record: &Record) -> Option<String> {
-    if !materials.matching.unmapped || materials.matching.on_conflict == OnConflict::Sheet {
-        return None;
-    }
-    let sheet = instant::parse(draft.seen_updated.as_deref()?)?;
-    let text = record.updated.as_deref().or(record.created.as_deref())?;
-    let service = instant::parse(text)?;
-    (service.as_millisecond() > sheet.as_millisecond()).then(|| {
-        format!(
-            "the record was changed at {} and the row is from {}: export again and repeat the edit",
-            instant::print(service),
-            instant::print(sheet)
-        )
-    })
 }
 
 fn digest(text: &str) -> String {

@@ -54,11 +54,10 @@ impl Side<'_> {
             let refused: Vec<_> = refused.collect();
             load.transaction(|load| {
                 for (number, rejects) in refused {
-                    let reasons: Vec<_> = rejects.into_iter().map(|reject| reject.reason).collect();
                     let why = format!(
                         "`{}` has no such record, and none can be made of the value alone: {}",
                         self.name,
-                        reasons.join("; ")
+                        Reject::joined(rejects).reason
                     );
                     load.reject_users(self.index, number, &why)?;
                 }

@@ -183,12 +183,17 @@ pub trait Target: Send + Sync {
     }
 
     /// What was attached to records since `since`, or hangs on them now where the service does not tell when:
-    /// whoever deletes them would lose it.
+    /// whoever deletes them would lose it. At most [`Target::reads_at_once`] are asked for.
     ///
     /// # Errors
     /// As reads in general.
-    fn attached(&self, _records: &[Record], _since: Timestamp) -> Result<Vec<Attached>> {
+    fn attached(&self, _ids: &[String], _since: Timestamp) -> Result<Vec<Attached>> {
         Ok(Vec::new())
+    }
+
+    /// How many requests it takes to ask once what is attached to so many records, about.
+    fn attached_takes(&self, _records: u64) -> u64 {
+        0
     }
 
     /// The ids of those records that are known to have been created by this login.

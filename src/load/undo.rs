@@ -8,7 +8,8 @@
 //! Records on which others of the same load hang are held back until those are gone, and are then looked at again;
 //! so are companies that the service made on the side, and records that were made first for the links of others,
 //! be it in the same stream or in another one. Sending is `load::delete`'s, which reads each record once more just
-//! before it writes.
+//! before it writes, and has what hangs on it looked at once more a minute before at most. So what somebody attaches
+//! within that minute, or the service shows only later, is the window that remains.
 
 mod held;
 
@@ -176,8 +177,8 @@ impl TakeBack<'_> {
         let own = self.own(&all)?;
         let judged: Vec<Judged> = all.iter().map(|now| self.judge(now, &own, explained)).collect();
         let to_delete = all.iter().zip(&judged).filter(|(_, judged)| matches!(judged, Judged::Delete));
-        let records: Vec<Record> = to_delete.filter_map(|(now, _)| now.record.clone()).collect();
-        let attached = self.attached(&records)?;
+        let ids: Vec<String> = to_delete.filter_map(|(now, _)| now.written.id.clone()).collect();
+        let attached = self.attached(&ids, self.since)?;
         let stays = |from: &str| Ok(!undone.wrote(from)?);
         let mut plans = Vec::with_capacity(all.len());
         for (now, judged) in all.iter().zip(judged) {
@@ -312,10 +313,10 @@ impl TakeBack<'_> {
         if raws.is_empty() || self.adopted { Ok(HashSet::new()) } else { self.target.own(&raws, self.since) }
     }
 
-    /// What hangs on records, by their ids.
-    fn attached(&self, records: &[Record]) -> Result<HashMap<String, Vec<Attached>>> {
-        let chunks: Vec<&[Record]> = records.chunks(self.target.reads_at_once().max(1)).collect();
-        let look = |records: &[Record]| self.target.attached(records, self.since);
+    /// What hangs on records, by their ids, as far as it came since a moment.
+    fn attached(&self, ids: &[String], since: Timestamp) -> Result<HashMap<String, Vec<Attached>>> {
+        let chunks: Vec<&[String]> = ids.chunks(self.target.reads_at_once().max(1)).collect();
+        let look = |ids: &[String]| self.target.attached(ids, since);
         let mut by_id: HashMap<String, Vec<Attached>> = HashMap::new();
         for attached in in_parallel(&chunks, self.concurrency, self.stop, look)?.into_iter().flatten() {
             by_id.entry(attached.to.clone()).or_default().push(attached);

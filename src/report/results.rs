@@ -5,8 +5,8 @@
 //! memory but a page of each. A file appears by rename when it is whole; one that would be empty is not written,
 //! and an older one of that name is removed. Rows that were filtered out or not sent yet have no outcome.
 //!
-//! `rejected.csv` can be corrected and imported as it is: RFC 4180, UTF-8, line feeds; `_ferry_` columns are
-//! ignored by imports.
+//! `rejected.csv` can be corrected and imported as it is: RFC 4180, UTF-8, line feeds; of the `_ferry_` columns imports
+//! read `_ferry_id`, the record that is there for a row, and `_ferry_action`.
 
 use super::rejects::{RejectedRow, Rejects};
 use crate::error::{Error, IoContext, Result};

@@ -13,6 +13,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::fs::File;
@@ -31,8 +32,12 @@ pub struct StagedRow {
     pub record: RawRecord,
 }
 
-/// Rows buffered before they are encoded.
+/// The most rows that are encoded, or read, at a time.
 const BATCH: usize = 1024;
+/// Bytes of raw records after which a batch ends sooner, so that long records take no more memory than short ones.
+const BATCH_BYTES: usize = 1 << 20;
+/// Bytes after which a row group ends sooner: a writer holds one.
+const GROUP_BYTES: usize = 16 << 20;
 
 /// Writes one part.
 pub struct PartWriter {
@@ -40,6 +45,8 @@ pub struct PartWriter {
     writer: ArrowWriter<NamedTempFile>,
     schema: SchemaRef,
     pending: Vec<StagedRow>,
+    /// Bytes of the raw records of `pending`.
+    held: usize,
     rows: u64,
     bytes: u64,
 }
@@ -56,7 +63,7 @@ impl PartWriter {
         let schema = schema();
         let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties()))
             .map_err(|cause| broken(path).because(cause))?;
-        Ok(Self { path: path.to_owned(), writer, schema, pending: Vec::new(), rows: 0, bytes: 0 })
+        Ok(Self { path: path.to_owned(), writer, schema, pending: Vec::new(), held: 0, rows: 0, bytes: 0 })
     }
 
     /// Adds a row.
@@ -66,8 +73,9 @@ impl PartWriter {
     pub fn push(&mut self, row: StagedRow) -> Result<()> {
         self.rows += 1;
         self.bytes += row.record.raw.len() as u64;
+        self.held += row.record.raw.len();
         self.pending.push(row);
-        if self.pending.len() >= BATCH { self.encode() } else { Ok(()) }
+        if self.pending.len() >= BATCH || self.held >= BATCH_BYTES { self.encode() } else { Ok(()) }
     }
 
     /// Rows and bytes of raw records so far.
@@ -98,6 +106,7 @@ impl PartWriter {
         }
         let batch = batch(&self.schema, &self.pending).map_err(|cause| broken(&self.path).because(cause))?;
         self.pending.clear();
+        self.held = 0;
         self.writer.write(&batch).map_err(|cause| broken(&self.path).because(cause))
     }
 }
@@ -116,7 +125,10 @@ impl PartReader {
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).during(|| format!("cannot read `{}`", path.display()))?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| builder.with_batch_size(BATCH).build())
+            .and_then(|builder| {
+                let rows = batch_rows(builder.metadata(), BATCH_BYTES).min(BATCH);
+                builder.with_batch_size(rows).build()
+            })
             .map_err(|cause| broken(path).because(cause))?;
         Ok(Self { path: path.to_owned(), reader })
     }
@@ -132,6 +144,17 @@ impl PartReader {
             Some(Ok(batch)) => Ok(Some(rows(&batch))),
         }
     }
+}
+
+/// So many rows of a Parquet file take about `bytes`, by the longest of its row groups; at least one.
+#[must_use]
+pub fn batch_rows(metadata: &ParquetMetaData, bytes: usize) -> usize {
+    let of_group = |group: &RowGroupMetaData| {
+        let size = usize::try_from(group.total_byte_size()).unwrap_or(usize::MAX);
+        size / usize::try_from(group.num_rows()).unwrap_or(1).max(1)
+    };
+    let longest = metadata.row_groups().iter().map(of_group).max().unwrap_or(0);
+    (bytes / longest.max(1)).max(1)
 }
 
 fn schema() -> SchemaRef {
@@ -152,6 +175,7 @@ fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(16_384))
+        .set_max_row_group_bytes(Some(GROUP_BYTES))
         .set_column_dictionary_enabled(raw.clone(), false)
         .set_column_statistics_enabled(raw, EnabledStatistics::None)
         .build()
@@ -244,5 +268,32 @@ mod tests {
             read.extend(rows);
         }
         assert_eq!(read, all);
+    }
+
+    #[test]
+    fn batches_of_long_records_have_few_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part-00001.parquet");
+        let mut writer = PartWriter::create(&path).unwrap();
+        let (rows, long) = (100, 100_000);
+        for row in 1..=rows {
+            // Nothing that packs well: what counts is the length.
+            let raw = (0..long).map(|at: u64| char::from(b' ' + (at * at * row % 89) as u8)).collect();
+            writer
+                .push(StagedRow {
+                    row,
+                    line: None,
+                    record: RawRecord { id: None, kind: None, created: None, updated: None, raw },
+                })
+                .unwrap();
+        }
+        writer.finish().unwrap();
+        let mut reader = PartReader::open(&path).unwrap();
+        let mut sizes = Vec::new();
+        while let Some(read) = reader.next_rows().unwrap() {
+            sizes.push(read.len());
+        }
+        assert_eq!(sizes.iter().sum::<usize>() as u64, rows);
+        assert!(sizes.iter().all(|size| (1..=11).contains(size)), "{sizes:?}");
     }
 }

@@ -4,6 +4,8 @@
 //! or commented on until the ordered numbers are used up. What is done comes from seeded dice; the services do
 //! it, under another user's name. The ids are noted, so that a test knows what a complete read may lack.
 
+use std::num::{NonZeroU32, NonZeroU64};
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -29,11 +31,11 @@ pub(crate) struct Order {
     /// Notes deleted; Nimble only.
     note_deletes: u32,
     /// Records, or comments, that are made at once and share one millisecond.
-    same_ms: u32,
+    same_ms: Option<NonZeroU32>,
     /// One step before every so many reads.
-    every: u64,
+    every: Option<NonZeroU64>,
     /// Changes in one step; what is made at once counts as one.
-    burst: u32,
+    burst: Option<NonZeroU32>,
     /// Reads that pass before the first step.
     after: u64,
 }
@@ -120,7 +122,7 @@ impl Drift {
             "nimble" => &["nimble"],
             "nethunt" => &["nethunt"],
             "both" => &["nimble", "nethunt"],
-            _ if left.iter().all(|count| *count == 0) => &[],
+            "" if left.iter().all(|count| *count == 0) => &[],
             _ => return Err("drift: `service` is `nimble`, `nethunt` or `both`".to_owned()),
         };
         let has = |service: &str, of: &str| of.is_empty() || of == service;
@@ -146,10 +148,13 @@ impl Drift {
         let Self { order, lanes, .. } = self;
         let Some(lane) = lanes.iter_mut().find(|lane| lane.service == service) else { return Vec::new() };
         lane.reads += 1;
-        if lane.reads <= order.after || !(lane.reads - order.after).is_multiple_of(order.every.max(1)) {
+        let every = order.every.map_or(1, NonZeroU64::get);
+        if lane.reads <= order.after || !(lane.reads - order.after).is_multiple_of(every) {
             return Vec::new();
         }
-        (0..order.burst.max(1)).flat_map(|_| lane.next(order.same_ms.max(1))).collect()
+        let (burst, same_ms) =
+            (order.burst.map_or(1, NonZeroU32::get), order.same_ms.map_or(1, NonZeroU32::get));
+        (0..burst).flat_map(|_| lane.next(same_ms)).collect()
     }
 
     /// Notes a change that was made to a record, or the comment that was made.
@@ -205,7 +210,8 @@ mod tests {
 
     #[test]
     fn the_ordered_changes_are_made_and_no_more() {
-        let mut drift = Drift::new(Order { every: 2, after: 2, ..order("nimble") }, 1).unwrap();
+        let mut drift =
+            Drift::new(Order { every: NonZeroU64::new(2), after: 2, ..order("nimble") }, 1).unwrap();
         assert!(drift.due("nethunt").is_empty());
         let due: Vec<usize> = (0..20).map(|_| drift.due("nimble").len()).collect();
         assert_eq!(due[..10], [0, 0, 0, 1, 0, 1, 0, 1, 0, 1]);
@@ -214,7 +220,14 @@ mod tests {
 
     #[test]
     fn both_services_have_the_whole_number_each() {
-        let ordered = Order { comments: 3, resorts: 2, calls: 1, note_edits: 2, burst: 19, ..order("both") };
+        let ordered = Order {
+            comments: 3,
+            resorts: 2,
+            calls: 1,
+            note_edits: 2,
+            burst: NonZeroU32::new(19),
+            ..order("both")
+        };
         let mut drift = Drift::new(ordered, 1).unwrap();
         assert_eq!((drift.due("nimble").len(), drift.due("nethunt").len()), (11, 10));
         assert_eq!(drift.json()["left"]["resorts"], 0);
@@ -222,7 +235,8 @@ mod tests {
 
     #[test]
     fn what_is_made_at_once_shares_its_millisecond() {
-        let at_once = Order { inserts: 7, deletes: 0, updates: 0, same_ms: 5, ..order("nethunt") };
+        let at_once =
+            Order { inserts: 7, deletes: 0, updates: 0, same_ms: NonZeroU32::new(5), ..order("nethunt") };
         let mut drift = Drift::new(at_once, 1).unwrap();
         let together =
             |changes: Vec<Change>| changes.iter().map(|change| change.together).collect::<Vec<_>>();
@@ -234,6 +248,7 @@ mod tests {
     #[test]
     fn an_order_that_nobody_can_carry_out_is_refused() {
         assert!(Drift::new(order("hubspot"), 1).is_err());
+        assert!(Drift::new(Order { service: "x".into(), ..Order::default() }, 1).is_err());
         assert!(Drift::new(Order { calls: 1, ..order("nimble") }, 1).is_err());
         assert!(Drift::new(Order { note_deletes: 1, ..order("nethunt") }, 1).is_err());
         assert!(Drift::new(Order::default(), 1).is_ok());

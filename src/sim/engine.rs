@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::sim::drift::{self, Change, Drift};
 use crate::sim::exchange::{Reply, Request, Service};
@@ -66,7 +66,7 @@ impl Engine {
         let mut engine = Self {
             ledger: Ledger::default(),
             nimble: Nimble::new(scenario.nimble.clone(), seed),
-            nethunt: NetHunt::new(&scenario.nethunt_knobs())?,
+            nethunt: NetHunt::new(scenario.nethunt.clone(), seed),
             faults: Faults::new(scenario.fault.clone(), seed)?,
             drift: Drift::new(scenario.drift.clone(), seed)?,
             scenario,
@@ -77,8 +77,9 @@ impl Engine {
         };
         match engine.state.load()? {
             Some(snapshot) => {
-                engine.nimble.restore(&snapshot["nimble"])?;
-                engine.nethunt.restore(&snapshot["nethunt"])?;
+                let restored = engine.nimble.restore(&snapshot["nimble"]);
+                let restored = restored.and_then(|()| engine.nethunt.restore(&snapshot["nethunt"]));
+                restored.map_err(|why| engine.state.refused(&why))?;
             }
             None => engine.populate(),
         }
@@ -120,7 +121,7 @@ impl Engine {
             Target::Nimble => self.nimble.handle(now_ms, request),
             Target::NetHunt => self.nethunt.handle(now_ms, request),
         }))
-        .unwrap_or_else(|_| server_fault(target));
+        .unwrap_or_else(|_| self.refusal(target, 500, true));
         if !reply.effect.is_empty() {
             self.state.touch();
         }
@@ -138,7 +139,15 @@ impl Engine {
             Target::Nimble => self.nimble.admin(now_ms, request),
             Target::NetHunt => self.nethunt.admin(now_ms, request),
         }))
-        .unwrap_or_else(|_| server_fault(target))
+        .unwrap_or_else(|_| self.refusal(target, 500, true))
+    }
+
+    /// A refusal in the service's own manner, as its settings have it; `is_usual` when no rule asked for that status.
+    pub(crate) fn refusal(&self, target: Target, status: u16, is_usual: bool) -> Reply {
+        match target {
+            Target::Nimble => self.nimble.refusal(status, is_usual),
+            Target::NetHunt => self.nethunt.refusal(status),
+        }
     }
 
     /// Puts other fault rules in force.
@@ -161,7 +170,7 @@ impl Engine {
     /// Back to the start, or to empty services: state, ledger, faults and drift.
     pub(crate) fn reset(&mut self, empty: bool) -> Result<(), String> {
         self.nimble = Nimble::new(self.scenario.nimble.clone(), self.seed);
-        self.nethunt = NetHunt::new(&self.scenario.nethunt_knobs())?;
+        self.nethunt = NetHunt::new(self.scenario.nethunt.clone(), self.seed);
         self.ledger.clear();
         self.set_faults(self.scenario.fault.clone())?;
         self.set_drift(self.scenario.drift.clone())?;
@@ -212,34 +221,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// What a service answers when something broke in it: Nimble's documented body, NetHunt's plain text.
-pub(crate) fn server_fault(target: Target) -> Reply {
-    refusal(target, 500)
-}
-
-/// A refusal in the service's own manner; where its reference has no body for the status, one is made up.
-pub(crate) fn refusal(target: Target, status: u16) -> Reply {
-    if target == Target::NetHunt {
-        let text = match status {
-            401 => "Your email address or API key does not appear to be valid",
-            429 => "Too many requests",
-            503 => "Service unavailable",
-            _ => "Internal server error",
-        };
-        return Reply::text(status, text);
-    }
-    let body = match status {
-        401 => {
-            json!({"error": "invalid_token", "error_description": "x-simulated: the access token has expired"})
-        }
-        402 => {
-            json!({"message": "x-simulated: the maximum number of contact records is reached", "code": 108})
-        }
-        429 => json!({"message": "x-simulated: too many requests"}),
-        503 => json!({"message": "x-simulated: service unavailable"}),
-        _ => json!({"message": "Internal error handling request", "code": 107}),
-    };
-    Reply::json(status, &body)
 }

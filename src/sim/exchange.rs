@@ -5,7 +5,8 @@
 pub struct Request {
     /// Upper-case method, such as `GET`.
     pub method: String,
-    /// Decoded path below the service's root, such as `/contacts/ids`; never empty, no trailing slash.
+    /// Decoded path below the service's root, such as `/contacts/ids`; never empty, no trailing slash. A slash
+    /// that was sent escaped is `%2F`.
     pub path: String,
     /// Decoded query parameters in the order sent, repeated keys kept.
     pub query: Vec<(String, String)>,

@@ -42,6 +42,9 @@ pub(crate) struct Rule {
     mode: Option<Mode>,
 }
 
+/// What `method` may name.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "write"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
@@ -104,6 +107,8 @@ pub(crate) struct Verdict {
     pub(crate) action: Action,
     /// Status for the actions that answer in the service's place.
     pub(crate) status: u16,
+    /// Whether that is the usual one of the kind, which no rule asked for.
+    pub(crate) is_usual: bool,
     /// `Retry-After` header.
     pub(crate) retry_after: Option<String>,
     /// Milliseconds of [`Action::LateCommit`] and [`Action::Slow`].
@@ -163,8 +168,7 @@ impl Faults {
         let arm = |(index, rule): (usize, Rule)| {
             let place = format!("fault {}", index + 1);
             rule.check().map_err(|why| format!("{place}: {why}"))?;
-            let pattern = rule.path_regex.as_deref().map(Regex::new).transpose();
-            let pattern = pattern.map_err(|why| format!("{place}: path_regex: {why}"))?;
+            let pattern = rule.pattern().map_err(|why| format!("{place}: {why}"))?;
             let dice =
                 fastrand::Rng::with_seed(seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             Ok(Armed { rule, pattern, dice, seen: 0, hits: 0, first_hit_ms: None, window: Vec::new() })
@@ -190,7 +194,10 @@ impl Faults {
 }
 
 impl Rule {
-    fn check(&self) -> Result<(), String> {
+    /// # Errors
+    /// When the rule lacks what its kind needs or a value makes no sense; the text names the key.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.pattern()?;
         let missing = match self.kind {
             Kind::Latency if self.latency_ms.is_none() => "latency_ms",
             Kind::LateCommit if self.late_commit_ms.is_none() => "late_commit_ms",
@@ -202,6 +209,16 @@ impl Rule {
         }
         if self.every == Some(0) {
             return Err("`every` counts from 1".to_owned());
+        }
+        if self.at.as_ref().is_some_and(|at| at.is_empty() || at.contains(&0)) {
+            return Err("`at` lists numbers of requests, which count from 1".to_owned());
+        }
+        let unknown = |method: &&str| !METHODS.iter().any(|known| known.eq_ignore_ascii_case(method));
+        if let Some(method) = self.methods().find(unknown) {
+            return Err(format!("`method`: there is no `{method}`, only {}", METHODS.join(", ")));
+        }
+        if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return Err("`path` begins with `/`; it is the path below the service's root".to_owned());
         }
         if self.probability.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
             return Err("`probability` lies between 0 and 1".to_owned());
@@ -215,6 +232,15 @@ impl Rule {
             return Err("`status` lies between 200 and 599".to_owned());
         }
         Ok(())
+    }
+
+    fn methods(&self) -> impl Iterator<Item = &str> {
+        self.method.iter().flat_map(|methods| methods.split(',')).map(str::trim)
+    }
+
+    fn pattern(&self) -> Result<Option<Regex>, String> {
+        let pattern = self.path_regex.as_deref().map(Regex::new).transpose();
+        pattern.map_err(|why| format!("`path_regex`: {why}"))
     }
 
     /// The action and the status that is usual for it.
@@ -247,12 +273,11 @@ impl Armed {
             Where::Nimble => service == "nimble",
             Where::Nethunt => service == "nethunt",
         };
-        let method = rule.method.as_deref().is_none_or(|methods| {
-            methods.split(',').map(str::trim).any(|method| {
+        let method = rule.method.is_none()
+            || rule.methods().any(|method| {
                 method.eq_ignore_ascii_case(&request.method)
                     || (method.eq_ignore_ascii_case("write") && request.method != "GET")
-            })
-        });
+            });
         place
             && method
             && rule.path.as_deref().is_none_or(|prefix| request.path.starts_with(prefix))
@@ -309,7 +334,7 @@ impl Armed {
         }
         let (action, status) = rule.action();
         verdict.action = action;
-        verdict.status = rule.status.unwrap_or(status);
+        (verdict.status, verdict.is_usual) = (rule.status.unwrap_or(status), rule.status.is_none());
         verdict.ms = rule.late_commit_ms.or(rule.slow_ms).unwrap_or(0);
         verdict.retry_after = rule.retry_after.as_ref().map(|retry_after| match retry_after {
             RetryAfter::Seconds(seconds) => seconds.to_string(),
@@ -421,5 +446,20 @@ mod tests {
     fn a_rule_without_what_its_kind_needs_is_refused() {
         let rule: Rule = toml::from_str("kind = \"late_commit\"").unwrap();
         assert_eq!(Faults::new(vec![rule], 0).unwrap_err(), "fault 1: `late_commit_ms` is missing");
+    }
+
+    #[test]
+    fn a_rule_that_can_never_hit_is_refused() {
+        for (condition, word) in [
+            ("method = \"PSOT\"", "`PSOT`"),
+            ("method = \"POST,\"", "``"),
+            ("at = [1, 0]", "`at`"),
+            ("at = []", "`at`"),
+            ("path = \"myself\"", "`path`"),
+        ] {
+            let rule: Rule = toml::from_str(&format!("kind = \"html\"\n{condition}")).unwrap();
+            let why = rule.check().unwrap_err();
+            assert!(why.contains(word), "{why}");
+        }
     }
 }

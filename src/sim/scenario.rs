@@ -7,14 +7,14 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use toml::de::{DeTable, DeValue};
 
 use crate::sim::drift::{self, Drift};
-use crate::sim::faults::{Faults, Rule};
-use crate::sim::nethunt::NetHunt;
-use crate::sim::nimble::knobs::Knobs;
+use crate::sim::faults::Rule;
+use crate::sim::{nethunt, nimble};
 
 /// A scenario, checked; the default one is a calm service.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -26,8 +26,8 @@ pub struct Scenario {
     pub(crate) generate: Option<usize>,
     /// How far the services' clock is ahead of ours; negative where it is behind.
     pub(crate) clock_ahead_ms: i64,
-    pub(crate) nimble: Knobs,
-    pub(crate) nethunt: Option<Value>,
+    pub(crate) nimble: nimble::knobs::Knobs,
+    pub(crate) nethunt: nethunt::knobs::Knobs,
     pub(crate) drift: drift::Order,
     pub(crate) fault: Vec<Rule>,
 }
@@ -48,19 +48,18 @@ impl Scenario {
     /// # Errors
     /// When the text is not a scenario; the error begins with the line number.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let scenario: Self = read_toml(text)?;
-        let at = |table: &str| line_of_table(text, table);
-        scenario.nimble.check().map_err(|why| format!("{}: [nimble] {why}", at("[nimble]")))?;
-        NetHunt::new(&scenario.nethunt_knobs())
-            .map_err(|why| format!("{}: [nethunt] {why}", at("[nethunt]")))?;
-        Drift::new(scenario.drift.clone(), 0).map_err(|why| format!("{}: {why}", at("[drift]")))?;
-        Faults::new(scenario.fault.clone(), 0).map_err(|why| format!("{}: {why}", at("[[fault]]")))?;
+        let scenario: Self =
+            read_toml(text).map_err(|Wrong { offset, why }| format!("{}: {why}", line_at(text, offset)))?;
+        let line = |table: &str, place: usize, why: &str| line_at(text, place_of(text, table, place, why));
+        let at = |table: &str, why: String| format!("{}: [{table}] {why}", line(table, 0, &why));
+        scenario.nimble.check().map_err(|why| at("nimble", why))?;
+        nethunt::check(&scenario.nethunt).map_err(|why| at("nethunt", why))?;
+        Drift::new(scenario.drift.clone(), 0).map_err(|why| format!("{}: {why}", line("drift", 0, &why)))?;
+        for (place, rule) in scenario.fault.iter().enumerate() {
+            let at = |why: String| format!("{}: fault {}: {why}", line("fault", place, &why), place + 1);
+            rule.check().map_err(at)?;
+        }
         Ok(scenario)
-    }
-
-    /// The switches of the NetHunt service, an empty object when there are none.
-    pub(crate) fn nethunt_knobs(&self) -> Value {
-        self.nethunt.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()))
     }
 }
 
@@ -78,7 +77,7 @@ pub(crate) fn rules(body: &[u8]) -> Result<Vec<Rule>, String> {
         let value = if value.is_array() { serde_json::json!({ "fault": value }) } else { value };
         from_json(&value)?
     } else {
-        read_toml(text)?
+        read_toml(text).map_err(|Wrong { offset, why }| format!("{}: {why}", line_at(text, offset)))?
     };
     Ok(rules.fault)
 }
@@ -87,7 +86,18 @@ pub(crate) fn rules(body: &[u8]) -> Result<Vec<Rule>, String> {
 pub(crate) fn from_json<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     // By way of TOML, so that both spellings share one set of error messages and number rules.
     let text = toml::to_string(&toml_value(value)).map_err(|why| why.to_string())?;
-    read_toml(&text)
+    // The lines of that text are nobody's.
+    read_toml(&text).map_err(|wrong| wrong.why)
+}
+
+/// Lays the settings of a JSON object over those in force; one that is null goes back to its default.
+pub(crate) fn laid_over<T: Serialize + DeserializeOwned>(knobs: &T, settings: &Value) -> Result<T, String> {
+    let settings = settings.as_object().ok_or("an object with settings is expected")?;
+    let mut all = serde_json::to_value(knobs).map_err(|why| why.to_string())?;
+    for (key, value) in settings {
+        all[key.as_str()] = value.clone();
+    }
+    from_json(&all)
 }
 
 fn toml_value(value: &Value) -> toml::Value {
@@ -106,16 +116,61 @@ fn toml_value(value: &Value) -> toml::Value {
     }
 }
 
-fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+/// What is wrong with a text, and where in it.
+struct Wrong {
+    offset: usize,
+    why: String,
+}
+
+fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, Wrong> {
     toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1;
         let message = error.message();
-        match nearest(message) {
-            Some(name) => format!("{line}: {message}; did you mean `{name}`?"),
-            None => format!("{line}: {message}"),
-        }
+        // What is not known is named by the message itself, a value of a wrong type is not.
+        let key = DeTable::parse(text).ok().filter(|_| !message.starts_with("unknown "));
+        let why = match key.and_then(|root| key_at(root.get_ref(), offset)) {
+            Some(key) => format!("`{key}`: {message}"),
+            None => message.to_owned(),
+        };
+        let why = match nearest(message) {
+            Some(name) => format!("{why}; did you mean `{name}`?"),
+            None => why,
+        };
+        Wrong { offset, why }
     })
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The key whose value is at `offset`.
+fn key_at(table: &DeTable<'_>, offset: usize) -> Option<String> {
+    table.iter().find_map(|(key, value)| {
+        let inner = match value.get_ref() {
+            DeValue::Table(inner) => key_at(inner, offset),
+            DeValue::Array(items) => items
+                .iter()
+                .filter_map(|item| item.get_ref().as_table())
+                .find_map(|item| key_at(item, offset)),
+            _ => None,
+        };
+        inner.or_else(|| value.span().contains(&offset).then(|| key.get_ref().to_string()))
+    })
+}
+
+/// Where the key stands that `why` names, in a table or in the one of that place in a list of tables; the table
+/// itself when it names none that is there.
+fn place_of(text: &str, table: &str, place: usize, why: &str) -> usize {
+    let Ok(root) = DeTable::parse(text) else { return 0 };
+    let Some((_, found)) = root.get_ref().iter().find(|(name, _)| name.get_ref() == table) else { return 0 };
+    let found = match found.get_ref() {
+        DeValue::Array(tables) => tables.get(place).unwrap_or(found),
+        _ => found,
+    };
+    let named = |name: &str| why.split('`').skip(1).step_by(2).any(|quoted| quoted == name);
+    let mut keys = found.get_ref().as_table().into_iter().flat_map(|table| table.keys());
+    keys.find(|key| named(key.get_ref())).map_or(found.span(), |key| key.span()).start
 }
 
 /// Of the names in "unknown field `a`, expected one of `b`, `c`" the one that `a` was most likely meant to be.
@@ -130,10 +185,6 @@ fn nearest(message: &str) -> Option<String> {
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, name)| name.to_owned())
-}
-
-fn line_of_table(text: &str, header: &str) -> usize {
-    text.lines().position(|line| line.trim() == header).map_or(1, |index| index + 1)
 }
 
 #[cfg(test)]
@@ -154,6 +205,46 @@ mod tests {
         }
         let error = Scenario::parse("[[fault]]\nkind = \"html\"\nprobabilty = 1.0").unwrap_err();
         assert!(error.ends_with("did you mean `probability`?"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_value_is_said_with_its_line_and_key() {
+        for (text, expected) in [
+            ("[nethunt]\norder = \"desc\"\nsinec = \"strict\"", "3: unknown field `sinec`"),
+            ("[nethunt]\nsinec = \"strict\"", "did you mean `since`?"),
+            ("[nethunt]\norder = \"descc\"", "2: unknown variant `descc`"),
+            ("[nethunt]\n\ncap = \"x\"", "3: `cap`: invalid value"),
+            ("[nethunt]\ncap = -1", "2: `cap`: invalid value"),
+            ("[nethunt]\nsince = \"strict\"\nunknown_id = 200", "3: [nethunt] `unknown_id`"),
+            ("seed = 1\n[nethunt] # odd\ndelete_twice = 500", "3: [nethunt] `delete_twice`"),
+            ("nethunt = { delete_twice = 500 }", "1: [nethunt] `delete_twice`"),
+            ("[nethunt.order]\nnew-records = \"asc\"", "1: [nethunt] `order`: unknown stream"),
+            ("[nimble]\nsort = \"honour\"\nmax_per_page = \"x\"", "3: `max_per_page`: invalid type"),
+            ("[nimble]\nsort = \"honour\"\nmax_per_page = 0", "3: [nimble] `max_per_page`"),
+            ("[nimble]\n\ntoken_lifetime_s = 0", "3: [nimble] `token_lifetime_s`"),
+            ("[nimble]\n\nindex_delay_ms = -5", "3: [nimble] `index_delay_ms`"),
+            ("[nimble]\nmin_join_items = 0", "2: [nimble] `min_join_items`"),
+            ("[nimble]\ncustom_fields = [\"E-Mail\", \"email\"]", "2: [nimble] `custom_fields`"),
+            ("[nimble]\ncustom_fields = [\"\"]", "2: [nimble] `custom_fields`"),
+            ("[nimble]\ncustom_fields = [\"A\", \"a\"]", "2: [nimble] `custom_fields`"),
+            ("[nethunt]\nrequired_fields = [\"Nope\"]", "2: [nethunt] `required_fields`"),
+            ("[drift]\ninserts = 1\nservice = \"nimble\"\nevery = 0", "4: `every`: invalid value"),
+            ("[drift]\ninserts = 1\nservice = \"x\"", "3: drift: `service`"),
+            (
+                "[[fault]]\nkind = \"html\"\n\n[[fault]]\nkind = \"html\"\nprobability = 7",
+                "6: fault 2: `probability`",
+            ),
+            ("[[fault]]\nkind = \"html\"\n[[fault]]\nkind = \"latency\"", "3: fault 2: `latency_ms`"),
+            ("[[fault]]\nkind = \"html\"\npath_regex = \"(\"", "3: fault 1: `path_regex`"),
+        ] {
+            let error = Scenario::parse(text).unwrap_err();
+            let found = if expected.starts_with("did") {
+                error.ends_with(expected)
+            } else {
+                error.starts_with(expected)
+            };
+            assert!(found, "{expected}: {error}");
+        }
     }
 
     #[test]

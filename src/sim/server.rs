@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use url::form_urlencoded;
 
 use crate::sim::admin;
-use crate::sim::engine::{Engine, Target, locked, refusal};
+use crate::sim::engine::{Engine, Target, locked};
 use crate::sim::exchange::{Reply, Request};
 use crate::sim::faults::{Action, Verdict};
 use crate::sim::wire::{Damage, Doorway, Wire};
@@ -139,8 +139,9 @@ async fn disturbed(
         wire.order(Damage::Cut);
         response(Reply::text(500, ""), None)
     };
+    let refused = || locked(&engine).refusal(target, verdict.status, verdict.is_usual);
     let before = match verdict.action {
-        Action::Refuse => Some(refusal(target, verdict.status)),
+        Action::Refuse => Some(refused()),
         Action::Html => Some(html(verdict.status)),
         Action::CloseBefore => return cut(&wire),
         Action::LateCommit => {
@@ -157,7 +158,7 @@ async fn disturbed(
         Some(reply) => reply,
         None => {
             let reply = locked(&engine).commit(seq, target, &request);
-            match after(&verdict, &wire, target, reply) {
+            match after(&verdict, &wire, refused, reply) {
                 Some(reply) => reply,
                 None => return cut(&wire),
             }
@@ -168,10 +169,10 @@ async fn disturbed(
 }
 
 /// What becomes of an answer after the service's work is done; none: the connection is closed.
-fn after(verdict: &Verdict, wire: &Wire, target: Target, mut reply: Reply) -> Option<Reply> {
+fn after(verdict: &Verdict, wire: &Wire, refused: impl Fn() -> Reply, mut reply: Reply) -> Option<Reply> {
     match verdict.action {
         Action::CloseAfter => return None,
-        Action::ErrorAfter => reply = refusal(target, verdict.status),
+        Action::ErrorAfter => reply = refused(),
         Action::Empty => reply.body.clear(),
         Action::Truncate => wire.order(Damage::CutBody(reply.body.len() / 2)),
         Action::Slow => {
@@ -189,8 +190,10 @@ fn html(status: u16) -> Reply {
 
 /// The decoded path, and the request with everything else.
 fn read(head: &Parts, body: Vec<u8>) -> (String, Request) {
-    let mut path = percent_decoded(head.uri.path());
-    while path.len() > 1 && path.ends_with('/') {
+    // A slash that is escaped is no slash of the path.
+    let escaped = head.uri.path().replace("%2f", "%252F").replace("%2F", "%252F");
+    let mut path = percent_decoded(&escaped);
+    if path.len() > 1 && path.ends_with('/') {
         path.pop();
     }
     let query = head.uri.query().unwrap_or_default();
@@ -290,7 +293,11 @@ mod tests {
         assert_eq!(client.create("Ada").unwrap().0, 201);
         let (status, list) = client.get("/api/v1/contacts/?keyword=ada&tags=0");
         assert_eq!((status, &list["meta"]["total"]), (200, &json!(1)));
-        assert_eq!(client.get("/api/v1/contacts/x/y").0, 404);
+        for path in
+            ["contacts/x/y", "contacts%2Fids", "contacts%2fids", "/contacts", "contacts//", "contacts//ids"]
+        {
+            assert_eq!(client.get(&format!("/api/v1/{path}")).0, 404, "{path}");
+        }
         assert_eq!(client.get("/nowhere").0, 404);
         let ledger = client.get("/_sim/ledger?since=0").1;
         assert_eq!(ledger[0]["effect"], "create");
@@ -332,6 +339,31 @@ mod tests {
             let answer = client.create("Ada").ok().map(|(status, _)| status);
             assert_eq!(answer, status, "{kind}");
             assert_eq!(client.total(), json!(stored), "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_a_fault_answers_follows_the_settings_of_the_service() {
+        let client = Client::new("[nimble]\nprofile = \"current\"\n[nethunt]\nerror_body = \"json\"\n");
+        for (rule, status, words) in [
+            (json!({"kind": "unauthorized"}), 403, "Can't authenticate request"),
+            (json!({"kind": "unauthorized", "status": 401}), 401, "invalid_token"),
+            (json!({"kind": "quota"}), 402, "number_of_contacts"),
+            (json!({"kind": "error_before_commit"}), 500, "Internal error handling request"),
+        ] {
+            assert_eq!(client.call("POST", "/_sim/faults", &json!([rule])).unwrap().0, 200);
+            let (answered, body) = client.call("GET", "/api/v1/myself", &Value::Null).unwrap();
+            assert!(answered == status && body.contains(words), "{rule}: {answered} {body}");
+        }
+        for (kind, status, text) in [
+            ("unauthorized", 401, "Your email address or API key does not appear to be valid"),
+            ("quota", 402, "x-simulated: the plan does not allow more"),
+            ("error_before_commit", 500, "x-simulated: internal server error"),
+        ] {
+            let rules = json!([{"kind": kind}]);
+            assert_eq!(client.call("POST", "/_sim/faults", &rules).unwrap().0, 200);
+            let answer = client.get("/api/v1/zapier/triggers/auth-test");
+            assert_eq!(answer, (status, json!({"error": text})));
         }
     }
 

@@ -21,16 +21,32 @@ impl StateFile {
     /// What an earlier simulator left; nothing when the file does not exist.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// When the file is there and cannot be read, or could not be written when it is not there.
     pub(crate) fn load(&self) -> Result<Option<Value>, String> {
         let Some(path) = &self.path else { return Ok(None) };
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+                return if folder_of(path).is_dir() {
+                    Ok(None)
+                } else {
+                    Err(format!(
+                        "cannot keep state in `{}`: there is no folder `{}`",
+                        path.display(),
+                        folder_of(path).display()
+                    ))
+                };
+            }
             Err(why) => return Err(format!("cannot read state `{}`: {why}", path.display())),
         };
         let value = serde_json::from_slice(&bytes);
-        value.map(Some).map_err(|why| format!("`{}` is not a simulator's state: {why}", path.display()))
+        value.map(Some).map_err(|why| self.refused(&why.to_string()))
+    }
+
+    /// The error for a file that is there and holds no state.
+    pub(crate) fn refused(&self, why: &str) -> String {
+        let path = self.path.as_deref().unwrap_or(Path::new(""));
+        format!("`{}` is not a simulator's state: {why}", path.display())
     }
 
     /// Notes that the services have changed.
@@ -56,9 +72,12 @@ impl StateFile {
     }
 }
 
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn write_whole(path: &Path, snapshot: &Value) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
     let mut out = std::io::BufWriter::new(&mut file);
     serde_json::to_writer(&mut out, snapshot)?;
     out.flush()?;

@@ -4,6 +4,7 @@
 //! of what the target holds now; the plan compares the two.
 
 use crate::record::schema::{FieldRef, Kind};
+use crate::record::{Record, to_text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -66,10 +67,37 @@ pub struct Draft {
     /// of JSON Lines can leave a place out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<usize>,
+    /// What a result file says that the row became, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub became: Option<Became>,
     /// Whether every value left is an edit, known from the version that the row was made from (design 9.8).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub based: bool,
 }
+
+/// What became of a row in the run whose result file it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Became {
+    /// Its record, as `_ferry_id` names it.
+    pub id: String,
+    /// Whether nothing was written for it (`_ferry_action`).
+    pub is_rejected: bool,
+}
+
+impl Became {
+    /// What Ferry's own columns of a file's row say.
+    #[must_use]
+    pub fn of_row(row: &Record) -> Option<Self> {
+        let text =
+            |name| row.field(name).and_then(|field| field.entries.first()).map(|entry| to_text(&entry.value));
+        let id = text(ID_COLUMN)?.trim().to_owned();
+        let is_rejected = text("_ferry_action").is_some_and(|action| action.trim() == "rejected");
+        (!id.is_empty()).then_some(Self { id, is_rejected })
+    }
+}
+
+/// The column of result files that names a row's record.
+pub const ID_COLUMN: &str = "_ferry_id";
 
 /// The cell text of an unmapped row that clears a value.
 pub const CLEAR: &str = "#N/A";
@@ -83,4 +111,23 @@ pub struct Reject {
     pub value: Option<String>,
     /// Why, for people: what could not be done and what would help; names the mapping's line where one exists.
     pub reason: String,
+}
+
+impl Reject {
+    /// Several findings on a row of fields as one: of the first one's field, with all reasons, each of which names
+    /// its own.
+    #[must_use]
+    pub fn joined(mut rejects: Vec<Self>) -> Self {
+        if rejects.len() == 1 {
+            return rejects.remove(0);
+        }
+        let named = |reject: &Self| match &reject.field {
+            Some(field) => format!("{field}: {}", reject.reason),
+            None => reject.reason.clone(),
+        };
+        let reasons: Vec<String> = rejects.iter().map(named).collect();
+        let first = rejects.into_iter().next();
+        let (field, value) = first.map_or((None, None), |reject| (reject.field, reject.value));
+        Self { field, value, reason: reasons.join("; ") }
+    }
 }

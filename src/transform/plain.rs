@@ -32,7 +32,7 @@ struct PlainColumn {
 
 impl Plain {
     /// Resolves the headers of `file` against the fields of the target. Columns that begin with `_ferry_` are
-    /// Ferry's own and ignored.
+    /// Ferry's own and no fields.
     ///
     /// # Errors
     /// When a header means no field of the target (class `Input`), with the nearest name.
@@ -102,7 +102,8 @@ impl Plain {
             self.columns.iter().map(|column| self.values(column, row.field(&column.header))).collect();
         let time =
             |name| row.field(name).and_then(|field| field.entries.first()).map(|entry| to_text(&entry.value));
-        let seen_updated = time("_updated").or_else(|| time("_created"));
+        let filled = |name| time(name).filter(|text: &String| !text.trim().is_empty());
+        let seen_updated = filled("_updated").or_else(|| filled("_created"));
         let absent = |(at, column): (usize, &PlainColumn)| row.field(&column.header).is_none().then_some(at);
         let silent = match self.leaves_out {
             true => self.columns.iter().enumerate().filter_map(absent).collect(),

@@ -178,3 +178,36 @@ fn kills_in_a_storm_delete_exactly_what_was_listed() {
     assert_eq!(copied[0], ids[..60].iter().cloned().collect());
     assert_eq!(copied[0], copied[1]);
 }
+
+#[test]
+fn what_was_deleted_comes_back_by_its_copy() {
+    let stream = "nimble:contacts";
+    let rehearsal = Rehearsal::generated("", 12);
+    rehearsal.json(["export", stream, "-o", "all.csv"]).expect(0);
+    let mut reader = csv::Reader::from_path(rehearsal.path("all.csv")).unwrap();
+    let ids: String = reader.records().take(4).map(|row| format!("{}\n", &row.unwrap()[0])).collect();
+    rehearsal.file("some.csv", format!("_id\n{ids}"));
+    let out = rehearsal.json(["delete", "some.csv", stream, "--yes"]).expect(0);
+    let copy = run_of(&rehearsal, &out).join("deleted.csv");
+    let mut reader = csv::Reader::from_path(copy).unwrap();
+    let mut writer = csv::Writer::from_path(rehearsal.path("back.csv")).unwrap();
+    let headers = reader.headers().unwrap().clone();
+    assert_eq!(&headers[0], "_id");
+    for row in std::iter::once(headers).chain(reader.records().map(Result::unwrap)) {
+        writer.write_record(row.iter().skip(1)).unwrap();
+    }
+    writer.flush().unwrap();
+    let back = rehearsal.json(["import", "back.csv", stream, "--yes"]).expect(0);
+    assert_eq!((back.count("created"), back.count("verified")), (4, 4), "{}", back.transcript());
+}
+
+#[test]
+fn each_field_of_a_new_row_that_the_service_fills_is_named() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("new.csv", "_id,first name,_owner,_creator\n,Ada,me,you\n");
+    let out = rehearsal.json(["import", "new.csv", "nimble:contacts", "--yes"]).expect(1);
+    assert_eq!((out.count("rejected"), out.count("created")), (1, 0), "{}", out.transcript());
+    let rejected = result_rows(&run_of(&rehearsal, &out), "rejected.csv");
+    let reason = &rejected[0]["_ferry_reason"];
+    assert!(reason.contains("_owner: the service fills") && reason.contains("_creator: the"), "{reason}");
+}

@@ -391,3 +391,41 @@ fn a_link_that_cannot_be_is_said_before_anything_is_read() {
         );
     }
 }
+
+/// How many records of each folder there were when the first deal was made.
+fn made_before_the_first_deal(rehearsal: &Rehearsal) -> usize {
+    let ledger = rehearsal.ledger();
+    let writes: Vec<_> = ledger.iter().filter(|entry| entry.is_write()).collect();
+    let folder = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let companies = folder(&writes[0].path);
+    writes.iter().take_while(|entry| folder(&entry.path) == companies).count()
+}
+
+#[test]
+fn a_canary_makes_only_what_its_rows_link_to_and_the_limit_counts_what_is_made_for_links() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("deals.csv", "name,company\nOne,A\nTwo,B\nThree,C\nFour,A\n");
+    rehearsal.file("map.toml", linking("Company", "create"));
+    let import = ["import", "deals.csv", "nethunt:Deals", "-m", "map.toml", "--yes"];
+    let out = rehearsal.json(import.into_iter().chain(["--max-changes", "6"])).expect(4);
+    assert!(out.stderr.contains("changes 7 records, and 6 are allowed"), "{}", out.transcript());
+    assert!(rehearsal.writes_since(0).is_empty());
+    let limits = ["--max-changes", "7", "--canary", "2"];
+    let out = rehearsal.json(import.into_iter().chain(limits)).expect(0);
+    assert_eq!((out.count("created"), out.count("linked_created")), (4, 3), "{}", out.transcript());
+    assert_eq!(made_before_the_first_deal(&rehearsal), 2);
+    let expected = owned(&[("One", &["A"]), ("Two", &["B"]), ("Three", &["C"]), ("Four", &["A"])]);
+    assert_eq!(links(&rehearsal, "Deals", "Company", "Companies"), expected);
+}
+
+#[test]
+fn records_that_link_can_be_marked() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", "name,company\nAda,A\nBob,A\n");
+    rehearsal.file("map.toml", linking("Company", "create"));
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"];
+    let out = rehearsal.json(import.into_iter().chain(["--marker-field", "External ID"])).expect(0);
+    assert_eq!(out.count("created"), 2, "{}", out.transcript());
+    let expected = owned(&[("Ada", &["A"]), ("Bob", &["A"])]);
+    assert_eq!(links(&rehearsal, "Contacts", "Company", "Companies"), expected);
+}

@@ -58,6 +58,7 @@ mod support;
 mod tidy;
 mod trouble;
 mod undo;
+mod undo_attached;
 mod undo_links;
 mod upsert;
 mod verify;

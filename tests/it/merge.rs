@@ -272,3 +272,103 @@ fn in_every_format_what_nobody_touched_is_no_edit() {
         }
     }
 }
+
+#[test]
+fn an_emptied_cell_clears_the_text_that_asks_to_clear() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 20);
+        let id = Sheet::with(&rehearsal, stream, field).cell(0, "_id").clone();
+        edit(&rehearsal, stream, &id, "#N/A");
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        assert_eq!(sheet.of(&id, field), "#N/A");
+        let (out, writes) = import(&rehearsal, stream, &["sheet.csv"], 0);
+        assert_eq!((out.count("updated"), writes), (0, 0), "{}", out.transcript());
+        let row = sheet.rows.iter().position(|row| row[0] == id).unwrap();
+        sheet.cell(row, field).clear();
+        sheet.save(&rehearsal);
+        let (out, writes) = import(&rehearsal, stream, &["sheet.csv"], 0);
+        assert_eq!((out.count("updated"), writes), (1, 1), "{}", out.transcript());
+        assert_eq!(Sheet::exported_to(&rehearsal, stream, "after.csv").of(&id, field), "");
+    }
+}
+
+#[test]
+fn a_sheet_whose_times_a_spreadsheet_rewrote_takes_nothing_back() {
+    for (stream, field) in STREAMS {
+        let other = if field == "Name" { "Zip" } else { "first name" };
+        for (written, is_time) in [("24/08/2017 16:05", false), ("2099-01-01T00:00:00Z", true)] {
+            let rehearsal = Rehearsal::generated("", 20);
+            let mut sheet = Sheet::with(&rehearsal, stream, field);
+            let ids = [0, 1].map(|row: usize| sheet.cell(row, "_id").clone());
+            edit(&rehearsal, stream, &ids[0], "Service");
+            (0..sheet.rows.len()).for_each(|row| written.clone_into(sheet.cell(row, "_updated")));
+            (0..2).for_each(|row| "Mine".clone_into(sheet.cell(row, other)));
+            sheet.save(&rehearsal);
+            sheet.save_to(&rehearsal, "copy.csv");
+            let in_conflict = |file: &str, rows: &[&str]| {
+                let (out, writes) = import(&rehearsal, stream, &[file], 1);
+                let unchanged = (sheet.rows.len() - rows.len()) as u64;
+                assert_eq!((out.count("unchanged"), writes), (unchanged, 0), "{}", out.transcript());
+                let conflicts = result_rows(&run_of(&rehearsal, &out), "conflicts.csv");
+                let found: Vec<_> = conflicts.iter().map(|row| row["_ferry_row"].as_str()).collect();
+                assert_eq!(found, rows, "{conflicts:?}");
+                for row in conflicts {
+                    assert_eq!(
+                        (row["_ferry_field"].as_str(), row["_ferry_value"].as_str()),
+                        ("_updated", written)
+                    );
+                    assert!(row["_ferry_reason"].contains("keep `_updated`"), "{row:?}");
+                }
+            };
+            in_conflict("copy.csv", &["1", "2"]);
+            if is_time {
+                in_conflict("sheet.csv", &["1", "2"]);
+                continue;
+            }
+            // Its export wrote the only version that there is.
+            let (out, writes) = import(&rehearsal, stream, &["sheet.csv"], 0);
+            assert_eq!((out.count("updated"), writes), (2, 2), "{}", out.transcript());
+            let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
+            assert_eq!(ids.clone().map(|id| after.of(&id, other)), ["Mine"; 2]);
+            assert_eq!(after.of(&ids[0], field), "Service");
+            // Now there are two.
+            in_conflict("sheet.csv", &["1"]);
+        }
+    }
+}
+
+#[test]
+fn a_copy_of_one_of_two_exports_of_the_same_second_takes_nothing_back() {
+    let (stream, field) = STREAMS[0];
+    let rehearsal = Rehearsal::generated("", 20);
+    let id = Sheet::with(&rehearsal, stream, field).cell(0, "_id").clone();
+    let exported = |text: &str, file: &str| {
+        edit(&rehearsal, stream, &id, text);
+        let out = rehearsal.json(["export", stream, "-o", file]).expect(0);
+        rusqlite::Connection::open(run_of(&rehearsal, &out).join("checkpoint.sqlite")).unwrap()
+    };
+    let first = exported("First", "first.csv");
+    let second = exported("Second", "second.csv");
+    // As if both changes were of one second.
+    let seen = "SELECT updated FROM extract_seen WHERE id = ?";
+    let version: i64 = second.query_row(seen, [&id], |row| row.get(0)).unwrap();
+    first
+        .execute("UPDATE extract_seen SET updated = ? WHERE id = ?", rusqlite::params![version, id])
+        .unwrap();
+    drop((first, second));
+    let mut sheet = Sheet::read_from(&rehearsal, "first.csv");
+    let row = sheet.rows.iter().position(|row| row[0] == id).unwrap();
+    *sheet.cell(row, "_updated") = Sheet::read_from(&rehearsal, "second.csv").of(&id, "_updated").to_owned();
+    "Mine".clone_into(sheet.cell(row, "first name"));
+    sheet.save_to(&rehearsal, "first.csv");
+    sheet.save_to(&rehearsal, "copy.csv");
+    let (out, writes) = import(&rehearsal, stream, &["copy.csv"], 1);
+    assert_eq!((out.count("conflicts"), writes), (1, 0), "{}", out.transcript());
+    let conflict = &result_rows(&run_of(&rehearsal, &out), "conflicts.csv")[0];
+    assert!(conflict["_ferry_reason"].contains("exports hold different content"), "{conflict:?}");
+    // Under its own name it is known.
+    let (out, writes) = import(&rehearsal, stream, &["first.csv"], 0);
+    assert_eq!((out.count("updated"), writes), (1, 1), "{}", out.transcript());
+    let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
+    assert_eq!((after.of(&id, field), after.of(&id, "first name")), ("Second", "Mine"));
+}

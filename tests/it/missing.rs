@@ -106,3 +106,30 @@ fn what_may_not_have_been_taken_out_is_not_deleted() {
     let out = rehearsal.json(["import", "sheet.csv", stream, "--delete-missing", "--yes"]).expect(0);
     assert_eq!((out.count("created"), deletion(&out)), (1, None), "{}", out.transcript());
 }
+
+#[test]
+fn a_row_that_lost_its_id_is_not_taken_for_a_missing_one() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 20);
+        let whole = Sheet::exported(&rehearsal, stream);
+        let all = there(&rehearsal, stream);
+        // Blanked with the time of its last change, too, the row is known by what the service filled besides.
+        for columns in [&["_id"][..], &["_id", "_updated"]] {
+            let mut sheet = whole.clone();
+            columns.iter().for_each(|column| sheet.cell(3, column).clear());
+            sheet.save(&rehearsal);
+            let out = rehearsal.json(["import", "sheet.csv", stream, "--delete-missing", "--yes"]).expect(2);
+            assert!(out.stderr.contains("row 4 (line "), "{}", out.transcript());
+            assert!(out.stderr.contains("has no `_id`"), "{}", out.transcript());
+        }
+        assert_eq!(there(&rehearsal, stream), all);
+        let mut new = vec![String::new(); whole.headers.len()];
+        new[whole.column(field)] = "Brand New".to_owned();
+        new[1].clone_from(&whole.rows[whole.rows.iter().position(|row| row[1] != "company").unwrap()][1]);
+        let mut sheet = whole.clone();
+        sheet.rows.push(new);
+        sheet.save(&rehearsal);
+        let out = rehearsal.json(["import", "sheet.csv", stream, "--delete-missing", "--yes"]).expect(0);
+        assert_eq!((out.count("created"), deletion(&out)), (1, None), "{}", out.transcript());
+    }
+}

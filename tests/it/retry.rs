@@ -273,3 +273,47 @@ fn rows_that_the_service_refuses_may_stop_a_load_and_resuming_goes_on() {
     assert_eq!((out.count("failed"), out.count("created")), (5, 35), "{}", out.transcript());
     assert_every_row_has_one_result(&run, 40);
 }
+
+#[test]
+fn a_reject_file_imported_as_it_is_completes_what_was_made() {
+    let rehearsal = Rehearsal::new("");
+    let rows = "name,_type,first name,_tags\nAda,person,Ada,a;b;c;d;e;f;g\nBob,person,Bob,\n";
+    let split = "take = \"all\"\ndo = [{ split = { on = \";\" } }]\n";
+    rehearsal.file("map.toml", format!("{NIMBLE}{split}"));
+    rehearsal.file("rows.csv", rows.replace("name,_type,first", "name,kind,first").replace("_tags", "tags"));
+    rehearsal.file(
+        "plain.csv",
+        rows.replace("name,_type", "_id,_type").replace("Ada,p", ",p").replace("Bob,p", ",p"),
+    );
+    for (file, mapping) in [("plain.csv", &[][..]), ("rows.csv", &["-m", "map.toml"])] {
+        let import = |file: &str| {
+            let fixed = ["import", file, "nimble:contacts", "--yes"].into_iter();
+            rehearsal.json(fixed.chain(mapping.iter().copied()))
+        };
+        let made = rehearsal.effects("create");
+        rehearsal.faults("[[fault]]\nkind = \"error_before_commit\"\npath_regex = \"tags\"\nstatus = 409\n");
+        let first = import(file).expect(1);
+        assert_eq!((first.count("created"), first.count("failed")), (1, 1), "{}", first.transcript());
+        rehearsal.faults("");
+        repair(&rehearsal, &first, "rejected.csv", &[]);
+
+        let id = result_rows(&run_of(&rehearsal, &first), "rejected.csv")[0]["_ferry_id"].clone();
+        repair(&rehearsal, &first, "gone.csv", &[(&id, "0123456789abcdef01234567")]);
+        let gone = import("gone.csv").expect(1);
+        assert_eq!((gone.count("created"), gone.count("rejected")), (0, 1), "{}", gone.transcript());
+        let rejected = &result_rows(&run_of(&rehearsal, &gone), "rejected.csv")[0];
+        assert_eq!(rejected["_ferry_field"], "_ferry_id");
+        assert!(rejected["_ferry_reason"].contains("ferry retry RUN"), "{rejected:?}");
+
+        let second = import("rejected.csv").expect(0);
+        assert_balanced(&second);
+        // The mapping only creates; without one, or by a retry, the record is completed.
+        let counts = (second.count("created"), second.count("updated"), second.count("skipped"));
+        assert_eq!(counts, if mapping.is_empty() { (0, 1, 0) } else { (0, 0, 1) }, "{}", second.transcript());
+        if !mapping.is_empty() {
+            let third = rehearsal.json(["retry", &run_name(&first), "rejected.csv", "--yes"]).expect(0);
+            assert_eq!((third.count("created"), third.count("updated")), (0, 1), "{}", third.transcript());
+        }
+        assert_eq!(rehearsal.effects("create"), made + 2);
+    }
+}

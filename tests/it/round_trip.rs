@@ -6,6 +6,7 @@ use crm_ferry::record::list_cell;
 use serde_json::Value;
 
 use crate::accounts::assert_balanced;
+use crate::sheet::{Sheet, edit};
 use crate::support::Rehearsal;
 
 const RECORDS: usize = 500;
@@ -214,5 +215,42 @@ fn the_us_congress_goes_into_both_services_and_a_second_time_there_is_nothing_to
         assert_eq!(again.code, out.code, "{}", again.transcript());
         assert_eq!(again.count("unchanged"), out.count("created"), "{}", again.transcript());
         assert_eq!(rehearsal.writes_since(seen).len(), 0);
+    }
+}
+
+#[test]
+fn a_sheet_comes_back_as_it_was_written_without_saying_how_again() {
+    for (stream, field, list) in
+        [("nimble:contacts", "last name", "email[work]"), ("nethunt:Contacts", "Name", "Email")]
+    {
+        let rehearsal = Rehearsal::generated("", 30);
+        let guarded = Sheet::with(&rehearsal, stream, field).cell(0, "_id").clone();
+        edit(&rehearsal, stream, &guarded, "+359 (87) 4-3293");
+        let how = ["--spreadsheet-safe", "--list-separator", "|"];
+        rehearsal.json(["export", stream, "-o", "sheet.csv"].into_iter().chain(how)).expect(0);
+        let text = rehearsal.read("sheet.csv");
+        assert!(text.contains("'+359 (87) 4-3293"), "{text}");
+        rehearsal.file("copy.csv", &text);
+        for (file, flags) in
+            [("sheet.csv", &[][..]), ("sheet.csv", &["--list-separator", ";"]), ("copy.csv", &[])]
+        {
+            let fixed = ["import", file, stream, "-n"].into_iter();
+            let out = rehearsal.json(fixed.chain(flags.iter().copied())).expect(0);
+            assert_eq!(out.count("unchanged"), 30, "{file} {flags:?}: {}", out.transcript());
+            assert_eq!(
+                out.stderr.contains("wrote it: --list-separator '|'"),
+                file == "sheet.csv" && flags.len() < 2
+            );
+        }
+        let mut sheet = Sheet::read_from(&rehearsal, "sheet.csv");
+        let row = sheet.rows.iter().position(|row| row[0] == guarded).unwrap();
+        "'=Edited".clone_into(sheet.cell(row, field));
+        "a@x.example|b@x.example".clone_into(sheet.cell(row, list));
+        sheet.save(&rehearsal);
+        rehearsal.json(["import", "sheet.csv", stream, "--yes"]).expect(0);
+        let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
+        // NetHunt keeps addresses in angle brackets.
+        let addresses = after.of(&guarded, list).replace(['<', '>'], "");
+        assert_eq!((after.of(&guarded, field), &*addresses), ("=Edited", "a@x.example;b@x.example"));
     }
 }

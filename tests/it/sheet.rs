@@ -19,6 +19,10 @@ impl Sheet {
 
     pub(crate) fn exported_to(rehearsal: &Rehearsal, stream: &str, file: &str) -> Self {
         rehearsal.json(["export", stream, "-o", file]).expect(0);
+        Self::read_from(rehearsal, file)
+    }
+
+    pub(crate) fn read_from(rehearsal: &Rehearsal, file: &str) -> Self {
         let mut reader = csv::Reader::from_path(rehearsal.path(file)).unwrap();
         let row = |row: &csv::StringRecord| row.iter().map(str::to_owned).collect();
         let headers = row(reader.headers().unwrap());

@@ -34,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "http",
             "load::target",
             "record",
+            "run::parts",
             "stop",
             "transform::draft",
         ],

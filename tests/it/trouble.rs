@@ -61,9 +61,24 @@ fn a_service_that_is_down_stops_the_run_after_the_retries() {
 fn a_read_that_the_service_refuses_ends_with_two_since_it_would_be_refused_again() {
     let rehearsal = Rehearsal::generated("", 3);
     for (stream, path, status, words) in [
-        ("nethunt:Contacts", "/triggers/new-record", 400, "NetHunt answers 400: Internal server error"),
-        ("nethunt:Contacts", "/triggers/new-record", 404, "NetHunt answers 404: Internal server error"),
-        ("nethunt:Contacts", "/triggers/new-record", 422, "NetHunt answers 422: Internal server error"),
+        (
+            "nethunt:Contacts",
+            "/triggers/new-record",
+            400,
+            "NetHunt answers 400: x-simulated: the request is refused",
+        ),
+        (
+            "nethunt:Contacts",
+            "/triggers/new-record",
+            404,
+            "NetHunt answers 404: x-simulated: the request is refused",
+        ),
+        (
+            "nethunt:Contacts",
+            "/triggers/new-record",
+            422,
+            "NetHunt answers 422: x-simulated: the request is refused",
+        ),
         ("nimble:contacts", "/contacts?", 400, "Nimble refuses the request: Internal error handling request"),
         ("nimble:contacts", "/contacts?", 422, "Nimble refuses the request: Internal error handling request"),
     ] {

@@ -10,24 +10,24 @@ use crate::support::{Output, Rehearsal};
 
 /// A stream to import to, with a field that rows change and one that somebody else changes.
 #[derive(Clone, Copy)]
-struct Place {
-    stream: &'static str,
+pub(crate) struct Place {
+    pub(crate) stream: &'static str,
     field: &'static str,
-    other: &'static str,
+    pub(crate) other: &'static str,
 }
 
-const PLACES: [Place; 2] = [
+pub(crate) const PLACES: [Place; 2] = [
     Place { stream: "nimble:contacts", field: "last name", other: "middle name" },
     Place { stream: "nethunt:Contacts", field: "Address", other: "Zip" },
 ];
 
 impl Place {
-    fn is_nimble(self) -> bool {
+    pub(crate) fn is_nimble(self) -> bool {
         self.stream.starts_with("nimble")
     }
 
     /// Everything at the service that is not a time or an id of something made and gone, by record.
-    fn content(self, rehearsal: &Rehearsal) -> BTreeMap<String, Value> {
+    pub(crate) fn content(self, rehearsal: &Rehearsal) -> BTreeMap<String, Value> {
         let known = |record: &Value| {
             let id = if record["id"].is_null() { &record["recordId"] } else { &record["id"] };
             id.as_str().unwrap().to_owned()
@@ -63,7 +63,7 @@ impl Place {
     }
 
     /// Somebody else sets a field.
-    fn edit(self, rehearsal: &Rehearsal, id: &str, field: &str, value: &str) {
+    pub(crate) fn edit(self, rehearsal: &Rehearsal, id: &str, field: &str, value: &str) {
         if self.is_nimble() {
             let fields = json!({field: [{"value": value, "modifier": ""}]});
             rehearsal.service("PUT", &format!("/contact/{id}?replace=0"), &json!({"fields": fields}));
@@ -75,7 +75,7 @@ impl Place {
     }
 
     /// Somebody else hangs a text on a record.
-    fn comment(self, rehearsal: &Rehearsal, id: &str) {
+    pub(crate) fn comment(self, rehearsal: &Rehearsal, id: &str) {
         if self.is_nimble() {
             let note = json!({"contact_ids": [id], "note": "call her", "note_preview": "call her"});
             rehearsal.service("POST", "/contacts/notes", &note);
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// Somebody else makes a record that belongs to another.
-    fn child(self, rehearsal: &Rehearsal, of: &str) {
+    pub(crate) fn child(self, rehearsal: &Rehearsal, of: &str) {
         if self.is_nimble() {
             let company = self.value(rehearsal, of, "company name");
             let value = |value: &str| json!([{"value": value, "modifier": ""}]);
@@ -104,7 +104,12 @@ impl Place {
 
 /// Imports an exported sheet with changes in its first rows and some new rows at its end. Returns the ids of the
 /// records changed and made, each in row order.
-fn import(rehearsal: &Rehearsal, place: Place, changed: usize, new: usize) -> (Output, [Vec<String>; 2]) {
+pub(crate) fn import(
+    rehearsal: &Rehearsal,
+    place: Place,
+    changed: usize,
+    new: usize,
+) -> (Output, [Vec<String>; 2]) {
     prepare(rehearsal, place, changed, new);
     let out = rehearsal.json(["import", "sheet.csv", place.stream, "--yes"]).expect(0);
     let done = result_rows(&run_of(rehearsal, &out), "succeeded.csv");
@@ -156,7 +161,7 @@ fn prepare(rehearsal: &Rehearsal, place: Place, changed: usize, new: usize) {
     writer.flush().unwrap();
 }
 
-fn run_name(out: &Output) -> String {
+pub(crate) fn run_name(out: &Output) -> String {
     out.summary()["run"].as_str().unwrap().to_owned()
 }
 
@@ -205,13 +210,13 @@ fn an_import_is_shown_and_taken_back_and_the_service_is_as_before() {
     }
 }
 
-/// Nothing more of a run that was taken back is sent, and it is not taken back twice.
+/// Nothing more of a run that was taken back is sent, and there is nothing left to take back.
 fn assert_is_closed(rehearsal: &Rehearsal, run: &str) {
     let seen = rehearsal.requests();
-    for command in [&["resume", run, "--yes"][..], &["undo", run, "--yes"]] {
-        let out = rehearsal.ferry(command).expect(2);
-        assert!(out.stderr.contains("taken back"), "{}", out.transcript());
-    }
+    let out = rehearsal.ferry(["resume", run, "--yes"]).expect(2);
+    assert!(out.stderr.contains("taken back"), "{}", out.transcript());
+    let out = rehearsal.json(["undo", run, "-n"]).expect(0);
+    assert_eq!(out.count("unchanged"), out.count("read"), "{}", out.transcript());
     assert!(rehearsal.writes_since(seen).is_empty());
 }
 
@@ -350,6 +355,41 @@ fn a_killed_undo_goes_on_and_takes_everything_back() {
             out.transcript()
         );
         assert_eq!(place.content(&rehearsal), before, "{}", out.transcript());
+        assert_one_result(&run_of(&rehearsal, &out), out.count("read"));
+    }
+}
+
+#[test]
+fn what_an_undo_has_left_is_taken_back_by_another() {
+    for place in PLACES {
+        let rehearsal = Rehearsal::generated("", 10);
+        let before = place.content(&rehearsal);
+        let (out, [_, new]) = import(&rehearsal, place, 2, 8);
+        let run = run_name(&out);
+        place.comment(&rehearsal, &new[5]);
+        let path = if place.is_nimble() { "/contact/" } else { "/actions/delete-record/" };
+        let method = if place.is_nimble() { "DELETE" } else { "POST" };
+        let fault = format!("path = \"{path}\"\nmethod = \"{method}\"\n");
+        rehearsal.faults(&format!("[[fault]]\nkind = \"error_before_commit\"\n{fault}"));
+        let out = rehearsal.json(["undo", &run, "--yes"]).expect(1);
+        assert_balanced(&out);
+        // Companies of persons that could not be deleted stay, too.
+        assert!(out.count("deleted") == 0 && out.count("failed") >= 6, "{}", out.transcript());
+        rehearsal.faults("");
+
+        // Everything that comes to mind leads to another undo.
+        let undo = run_name(&out);
+        for (command, code) in [(["resume", &undo, "--yes"], 1), (["retry", &undo, "--yes"], 2)] {
+            let out = rehearsal.ferry(command).expect(code);
+            assert!(out.stderr.contains(&format!("`ferry undo {run}` once more")), "{}", out.transcript());
+        }
+        let out = rehearsal.json(["undo", &run, "--yes"]).expect(1);
+        assert_balanced(&out);
+        assert_eq!((out.count("conflicts"), out.count("failed")), (1, 0), "{}", out.transcript());
+        assert!(out.count("deleted") >= 7 && out.count("updated") == 0, "{}", out.transcript());
+        let mut left = place.content(&rehearsal);
+        left.remove(&new[5]);
+        assert_eq!(left, before);
         assert_one_result(&run_of(&rehearsal, &out), out.count("read"));
     }
 }

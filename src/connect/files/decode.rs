@@ -28,7 +28,7 @@ impl RowDecoder {
             of: schema.of.clone(),
             names: schema.fields.iter().map(|field| field.name.clone()).collect(),
             objects: matches!(format, Format::Jsonl | Format::Vcard),
-            guarded: options.spreadsheet_safe && matches!(format, Format::Csv | Format::Tsv),
+            guarded: options.spreadsheet_safe && format.is_text_table(),
         }
     }
 

@@ -51,6 +51,14 @@ pub struct FileEndpoint {
 /// Table formats that people try and Ferry does not read.
 const FOREIGN: [&str; 4] = ["xlsx", "xls", "ods", "json"];
 
+impl Format {
+    /// Whether cells are text and nothing else, so that it takes [`super::WriteOptions`] to tell what they mean.
+    #[must_use]
+    pub fn is_text_table(self) -> bool {
+        matches!(self, Self::Csv | Self::Tsv)
+    }
+}
+
 impl FileEndpoint {
     /// Reads an endpoint as typed; `None` if it does not look like a file: it has no known extension, or begins
     /// with a connection's name and a colon. `format_flag` (`csv`, `jsonl.gz`, …) stands above the extension.

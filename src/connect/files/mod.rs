@@ -98,6 +98,14 @@ impl Default for WriteOptions {
     }
 }
 
+/// The text that a reader gives for a cell of such a text, by what guarded it when it was written and what takes the
+/// guard off.
+#[must_use]
+pub fn reread(text: String, guarded: bool, unguards: bool) -> String {
+    let written = if guarded { guard::add(text) } else { text };
+    if unguards { guard::remove(&written).to_owned() } else { written }
+}
+
 /// A row as it stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {

@@ -8,6 +8,7 @@ use super::headers::{Headers, unique};
 use super::{Compression, FileEndpoint, Row, TableReader, parquet_value};
 use crate::error::{Error, IoContext, Result};
 use crate::record::schema::{FieldSpec, Schema};
+use crate::run::parts::batch_rows;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, TimeUnit};
 use parquet::arrow::arrow_reader::{
@@ -19,8 +20,9 @@ use std::io::{self, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Rows decoded at a time.
+/// The most rows decoded at a time, and about the bytes of their columns after which it is fewer.
 const BATCH_ROWS: usize = 1_024;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// A Parquet file being read.
 pub(super) struct ParquetReader {
@@ -63,7 +65,8 @@ impl ParquetReader {
         let specs = names.into_iter().zip(arrow.fields()).map(|(name, field)| spec(name, field));
         let schema = Schema { of: name.clone(), fields: specs.collect(), ..Schema::default() };
         let notices = notices.into_iter().map(|said| format!("`{name}`: {said}")).collect();
-        let reader = unbroken(&name, || builder.with_batch_size(BATCH_ROWS).build().map_err(refused))?;
+        let rows = batch_rows(builder.metadata(), BATCH_BYTES).min(BATCH_ROWS);
+        let reader = unbroken(&name, || builder.with_batch_size(rows).build().map_err(refused))?;
         Ok(Self { name, reader, batch: None, at: 0, row: 0, typical: 0, schema, notices, doubled })
     }
 

@@ -2,21 +2,26 @@
 //! one request each (NetHunt facts, sections 4 and 6.3).
 //!
 //! Comments, call logs and files name their record. Links are values of other records' fields, which the stream of
-//! changes shows as they come and go, in every folder that can be read. The stream may be missing; then nothing is
-//! known of links and makers.
+//! changes shows as they come and go, in every folder that can be read. Where a service has no such stream, links
+//! are looked for in the records that changed since. Where it has neither, or not the stream of comments, call logs
+//! or files, nobody can tell what hangs on a record: that is said of each record instead, and keeps it.
 
-use super::api::{Api, since};
+use super::api::{Api, failed, since};
+use super::look_up;
 use super::rows;
 use super::select::Only;
 use super::stream::Stream;
 use super::wire::{FolderEntry, User};
-use crate::error::Result;
-use crate::http::Unreadable;
+use crate::error::{Error, Result};
+use crate::http::{Failure, Unreadable};
 use crate::load::target::Attached;
 use crate::record::to_text;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Requests that it takes at least to see what is attached: the list of folders, three streams, one folder's changes.
+pub(super) const REQUESTS: u64 = 5;
 
 /// An entry of `record-change` with what changed.
 #[derive(Debug, Default, Deserialize)]
@@ -29,6 +34,13 @@ struct Change {
     field_actions: Map<String, Value>,
 }
 
+/// The fields of a record.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Held {
+    fields: Map<String, Value>,
+}
+
 /// A value of a field of another record, as the last change left it.
 #[derive(Debug, Default)]
 struct Link {
@@ -38,12 +50,18 @@ struct Link {
 
 /// What was attached to records of `folder` since `from`, in Unix milliseconds.
 pub(super) fn attached(api: &Api, folder: &str, ids: &HashSet<&str>, from: i64) -> Result<Vec<Attached>> {
-    let mut attached = Vec::new();
+    let (mut attached, mut unseen) = (Vec::new(), Vec::new());
     for stream in [Stream::Comments, Stream::Calls, Stream::Files] {
-        children(api, folder, stream, ids, from, &mut attached)?;
+        let hidden = children(api, folder, stream, ids, from, &mut attached)?;
+        unseen.extend(hidden.map(|why| format!("its {} cannot be seen ({why})", stream.plural())));
     }
-    for folder in folders(api, folder) {
-        links(api, &folder, ids, from, &mut attached)?;
+    for FolderEntry { id, name } in folders(api, folder)? {
+        let hidden = links(api, &id, ids, from, &mut attached)?;
+        unseen.extend(hidden.map(|why| format!("links to it from `{name}` cannot be seen ({why})")));
+    }
+    for what in &unseen {
+        let of = |to: &&str| Attached { to: (*to).to_owned(), what: what.clone(), from: None };
+        attached.extend(ids.iter().map(of));
     }
     Ok(attached)
 }
@@ -78,12 +96,16 @@ pub(super) fn changed_by(api: &Api, folder: &str, login: &str, id: &str, from: i
 }
 
 /// The folder itself, and every other one that can be read.
-fn folders(api: &Api, folder: &str) -> Vec<String> {
-    let others: Vec<FolderEntry> = api.list(&["triggers", "readable-folder"], &[]).unwrap_or_default();
-    let others = others.into_iter().map(|entry| entry.id).filter(|id| id != folder);
-    std::iter::once(folder.to_owned()).chain(others).collect()
+fn folders(api: &Api, folder: &str) -> Result<Vec<FolderEntry>> {
+    let listed: Result<Vec<FolderEntry>, Failure> = api.list(&["triggers", "readable-folder"], &[]);
+    let mut listed = listed.map_err(|failure| failed("list the NetHunt folders", failure))?;
+    if listed.iter().all(|entry| entry.id != folder) {
+        listed.push(FolderEntry { id: folder.to_owned(), name: "its own folder".to_owned() });
+    }
+    Ok(listed)
 }
 
+/// Adds what a stream of the folder hangs on records, or says why it cannot be seen.
 fn children(
     api: &Api,
     folder: &str,
@@ -91,7 +113,7 @@ fn children(
     ids: &HashSet<&str>,
     from: i64,
     attached: &mut Vec<Attached>,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let one = match stream {
         Stream::Comments => "a comment",
         Stream::Calls => "a call log",
@@ -112,7 +134,8 @@ fn children(
             Ok(())
         },
     )?;
-    read.or_else(|no| no.optional(&format!("see the {} of the NetHunt folder", stream.plural())).map(drop))
+    let what = format!("see the {} of the NetHunt folder", stream.plural());
+    read.map_or_else(|no| no.optional(&what).map(Some), |()| Ok(None))
 }
 
 fn links(
@@ -121,10 +144,10 @@ fn links(
     ids: &HashSet<&str>,
     from: i64,
     attached: &mut Vec<Attached>,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let mut links: HashMap<(String, String, String), Link> = HashMap::new();
     let mut gone = HashSet::new();
-    changes(api, folder, &[("since", &since(from))], &mut |change| {
+    let no_changes = changes(api, folder, &[("since", &since(from))], &mut |change| {
         if change.record_action == "DELETE" {
             gone.insert(change.record_id);
             return;
@@ -140,11 +163,45 @@ fn links(
             }
         }
     })?;
+    if let Some(why) = no_changes {
+        let is_seen = links_held(api, folder, ids, from, attached)?;
+        return Ok((!is_seen).then_some(why));
+    }
     let there = links.into_iter().filter(|((record, ..), link)| link.is_there && !gone.contains(record));
-    attached.extend(there.filter(|((record, _, to), _)| record != to).map(|((record, field, to), _)| {
-        Attached { to, what: format!("record {record} links to it in `{field}`"), from: Some(record) }
-    }));
-    Ok(())
+    attached.extend(
+        there
+            .filter(|((record, _, to), _)| record != to)
+            .map(|((record, field, to), _)| link_to(to, record, &field)),
+    );
+    Ok(None)
+}
+
+fn link_to(to: String, record: String, field: &str) -> Attached {
+    Attached { to, what: format!("record {record} links to it in `{field}`"), from: Some(record) }
+}
+
+/// Adds the links in records that were made or changed since; false where the service does not show those. A link
+/// that was there before comes along where its record was changed otherwise.
+fn links_held(
+    api: &Api,
+    folder: &str,
+    ids: &HashSet<&str>,
+    from: i64,
+    attached: &mut Vec<Attached>,
+) -> Result<bool> {
+    let mut links = BTreeSet::new();
+    let is_seen = look_up::updated_since(api, folder, from, &mut |raw| {
+        let Some(record) = raw.id else { return Ok(()) };
+        let fields: Held = serde_json::from_str(&raw.raw)
+            .map_err(|why| Error::stopped(format!("record {record} cannot be read: {why}")))?;
+        for (field, value) in &fields.fields {
+            let to = values(Some(value)).filter(|id| ids.contains(id.as_str()) && *id != record);
+            links.extend(to.map(|to| (to, record.clone(), field.clone())));
+        }
+        Ok(())
+    })?;
+    attached.extend(links.into_iter().map(|(to, record, field)| link_to(to, record, &field)));
+    Ok(is_seen)
 }
 
 fn values(part: Option<&Value>) -> impl Iterator<Item = String> {
@@ -156,13 +213,13 @@ fn values(part: Option<&Value>) -> impl Iterator<Item = String> {
     list.into_iter()
 }
 
-/// Hands over the changes of a folder; none where the service has no such stream.
+/// Hands over the changes of a folder, or says why there are none to be seen.
 fn changes(
     api: &Api,
     folder: &str,
     query: &[(&str, &str)],
     take: &mut (dyn FnMut(Change) + Send),
-) -> Result<()> {
+) -> Result<Option<String>> {
     let read = api.stream(
         &["triggers", "record-change", folder],
         query,
@@ -179,5 +236,6 @@ fn changes(
             Ok(())
         },
     )?;
-    read.or_else(|no| no.optional("see what was changed in the NetHunt folder").map(drop))
+    let what = "see what was changed in the NetHunt folder";
+    read.map_or_else(|no| no.optional(what).map(Some), |()| Ok(None))
 }

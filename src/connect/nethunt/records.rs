@@ -239,9 +239,13 @@ impl Target for Records {
         back::inverse(operation, record)
     }
 
-    fn attached(&self, records: &[Record], since: Timestamp) -> Result<Vec<Attached>> {
-        let ids = records.iter().filter_map(|record| record.id.as_deref()).collect();
+    fn attached(&self, ids: &[String], since: Timestamp) -> Result<Vec<Attached>> {
+        let ids = ids.iter().map(String::as_str).collect();
         attached::attached(&self.api, self.folder(), &ids, begin(since))
+    }
+
+    fn attached_takes(&self, records: u64) -> u64 {
+        records.div_ceil(AT_ONCE as u64) * attached::REQUESTS
     }
 
     fn own(&self, records: &[RawRecord], since: Timestamp) -> Result<HashSet<String>> {

@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 /// The field that the service fills in by itself (facts, section 8.1).
 const SOURCE: &str = "source";
 const COMPANY_NAME: &str = "company name";
+/// A part of the addresses of pictures that the service keeps itself, like those of contacts that have none of their
+/// own (facts, section 7). It changes these when it likes.
+const OWN_PICTURES: &str = "/api/avatars/";
 
 /// What operations meant a contact to hold.
 #[derive(Default)]
@@ -20,6 +23,8 @@ struct Meant {
     pairs: BTreeMap<(String, String), (Vec<String>, bool)>,
     tags: Option<(Vec<String>, bool)>,
     avatar: Option<String>,
+    /// The picture that a new contact was given.
+    first_avatar: Option<String>,
 }
 
 impl Meant {
@@ -33,8 +38,9 @@ impl Meant {
                 meant.tags = Some((sent_tags(body), exact));
             }
             if *kind == OperationKind::Create {
-                // The picture of a new contact is left out: the service replaces it when it likes.
                 meant.kind = body.get("record_type").and_then(Value::as_str).map(str::to_owned);
+                // That it holds no longer: the service may have put one of its own in its place.
+                meant.first_avatar = body.get("avatar_url").map(canonical::value);
             } else if let Some(url) = body.get("avatar_url") {
                 meant.avatar = Some(canonical::value(url));
             }
@@ -88,6 +94,10 @@ pub(super) fn beyond(schema: &Schema, operations: &[Operation], record: &Record)
             differences.push(difference(&shown(&place), values, &now));
         }
     }
+    let avatar = meant.avatar.or(meant.first_avatar).unwrap_or_default();
+    if has_foreign_picture(record) && avatar_of(record) != avatar {
+        differences.push(difference("_avatar", &[avatar], &[avatar_of(record)]));
+    }
     let tags = meant.tags.map(|(tags, _)| tags).unwrap_or_default();
     let now = tags_of(record);
     if now != tags {
@@ -103,7 +113,10 @@ pub(super) fn is_bare(record: &Record) -> bool {
     let named =
         |(name, modifier): &(String, String)| (name == COMPANY_NAME && modifier.is_empty()) || name == SOURCE;
     let filled = |place: &(String, String)| !of_record(record, place).is_empty();
-    company && tags_of(record).is_empty() && places(record).iter().all(|place| named(place) || !filled(place))
+    company
+        && !has_foreign_picture(record)
+        && tags_of(record).is_empty()
+        && places(record).iter().all(|place| named(place) || !filled(place))
 }
 
 /// What takes an operation back.
@@ -218,6 +231,12 @@ fn places(record: &Record) -> Vec<(String, String)> {
     places
 }
 
+/// Whether a contact has a picture that the service has not put there by itself.
+fn has_foreign_picture(record: &Record) -> bool {
+    let url = avatar_of(record);
+    !url.is_empty() && !url.contains(OWN_PICTURES)
+}
+
 fn avatar_of(record: &Record) -> String {
     record.values("_avatar", "").next().map(canonical::value).unwrap_or_default()
 }
@@ -279,6 +298,31 @@ mod tests {
         let more = record(&more, &json!(["b", "a"]));
         assert!(differences(&schema, &all, &more).is_empty());
         assert_eq!(fields_of(&beyond(&schema, &all, &more)), ["email[personal]", "title"]);
+    }
+
+    #[test]
+    fn a_picture_that_somebody_has_set_is_an_addition() {
+        let schema = offline_schema();
+        let own = "https://app.nimble.example/api/avatars/person_default";
+        let cases: [(Option<&str>, Option<&str>, bool); 7] = [
+            (None, None, true),
+            (None, Some(own), true),
+            (None, Some("https://x.example/a.png"), false),
+            (Some("https://x.example/a.png"), Some("https://x.example/a.png"), true),
+            (Some("https://x.example/a.png"), Some("https://x.example/b.png"), false),
+            (Some("https://x.example/a.png"), Some(own), true),
+            (Some("https://x.example/a.png"), None, true),
+        ];
+        for (written, now, as_written) in cases {
+            let name = json!({"first name": [{"value": "Ada", "modifier": ""}]});
+            let mut body = json!({"record_type": "person", "fields": name});
+            body.as_object_mut().unwrap().extend(written.map(|url| ("avatar_url".to_owned(), json!(url))));
+            let create = [operation(OperationKind::Create, body, Value::Null)];
+            let contact = json!({"id": "1", "record_type": "person", "fields": name, "avatar_url": now});
+            let contact = Decoder::new(&schema).decode(&contact.to_string()).unwrap();
+            assert!(differences(&schema, &create, &contact).is_empty());
+            assert_eq!(beyond(&schema, &create, &contact).is_empty(), as_written, "{written:?} {now:?}");
+        }
     }
 
     #[test]

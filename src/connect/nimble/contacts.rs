@@ -229,10 +229,15 @@ impl Target for Contacts {
 
     /// Notes, and for companies the persons that belong to it. Tasks hang on contacts too, but the service lists
     /// none.
-    fn attached(&self, records: &[Record], _since: Timestamp) -> Result<Vec<Attached>> {
-        let mut attached = notes::attached(&self.api, records)?;
-        for record in records {
-            let Some(to) = &record.id else { continue };
+    fn attached(&self, ids: &[String], _since: Timestamp) -> Result<Vec<Attached>> {
+        let decode = self.decoder();
+        let mut attached = Vec::new();
+        for raw in self.read(ids)? {
+            let Some(to) = &raw.id else { continue };
+            let record = decode
+                .decode(&raw.raw)
+                .map_err(|why| Error::stopped(format!("contact {to} of the target cannot be read: {why}")))?;
+            attached.extend(notes::attached(&self.api, to)?);
             attached.extend(record.values("_children", "").map(to_text).map(|child| Attached {
                 to: to.clone(),
                 what: format!("person {child} belongs to it"),
@@ -240,6 +245,11 @@ impl Target for Contacts {
             }));
         }
         Ok(attached)
+    }
+
+    /// The contacts are read once more, and the notes of each are a request.
+    fn attached_takes(&self, records: u64) -> u64 {
+        records + records.div_ceil(self.reads_at_once() as u64)
     }
 
     fn own(&self, records: &[RawRecord], _since: Timestamp) -> Result<HashSet<String>> {

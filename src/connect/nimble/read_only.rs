@@ -1,5 +1,6 @@
 //! Columns that the service fills: an unchanged one is ignored, an edited one rejects its row (design
-//! section 6).
+//! section 6). A record that is made anew from a row of an export, like the copy of one that was deleted, gets them
+//! from the service.
 //!
 //! Without the version that a sheet was made from, an edit cannot be told from what the service did since.
 //! So a difference is taken for the service's own where it can only have been: the record has changed since the
@@ -19,8 +20,10 @@ pub(super) const REASON: &str = "the service fills this field, it cannot be writ
 pub(super) fn is_edited(row: &RowToPlan<'_>, place: &FieldRef, new: &[Value]) -> bool {
     let new = filled(new);
     let Some(current) = row.current else {
-        // A new record gets these from the service; an id is the caller's matter.
-        return !new.is_empty() && !matches!(place.name.as_str(), "_id" | "_created");
+        // A new record gets these from the service; an id is the caller's matter. A row that was exported says what
+        // another record had, which is no wish.
+        let exported = row.draft.seen_updated.as_ref().is_some_and(|time| !time.trim().is_empty());
+        return !exported && !new.is_empty() && !matches!(place.name.as_str(), "_id" | "_created");
     };
     let (now, new) = (settled(&now(current, place)), settled(&new));
     if now == new {
@@ -126,7 +129,7 @@ mod tests {
             let new = new.as_array().cloned().unwrap_or_default();
             assert_eq!(is_edited(&row, &place, &new), expected, "{name} {new:?} {seen:?}");
             let created = RowToPlan { current: None, ..row };
-            let refused = name != "_id" && !filled(&new).is_empty();
+            let refused = name != "_id" && seen.is_none() && !filled(&new).is_empty();
             assert_eq!(is_edited(&created, &place, &new), refused, "{name}");
         }
     }

@@ -17,7 +17,7 @@ use crate::flow::others::OtherRuns;
 use crate::flow::planning::{self, Saved};
 use crate::load::apply::Apply;
 use crate::load::delete::Removal;
-use crate::load::journal::Journal;
+use crate::load::journal::{Journal, Pending};
 use crate::load::limit::FailureLimit;
 use crate::load::marker::{self, Marker};
 use crate::load::target::ReadMark;
@@ -183,6 +183,9 @@ impl Part {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
         let Self { stream, others, undone, first, journal, .. } = self;
+        let planned = planning::saved(journal)?.and_then(|saved| saved.mark.first_reply);
+        let planned = planned.unwrap_or(Timestamp::UNIX_EPOCH);
+        let planned = planned.checked_sub(stream.settle).unwrap_or(planned);
         let decode = stream.source.decoder();
         let removal = Removal {
             target: &**stream.target()?,
@@ -193,12 +196,18 @@ impl Part {
             server_now: &|| stream.client.server_now(),
             progress,
         };
-        removal.run(journal)?;
         let of = of(undone, first.as_ref(), users);
+        let users = users.map(|users| &users.journal);
         take_back(work, stream, others, &undone.mark, &|_| {}, |back| {
-            back.release(of, journal, users.map(|users| &users.journal))
-        })?;
-        removal.run(journal)
+            let look = |may_hold| {
+                move |journal: &mut Journal, rows: &[Pending]| {
+                    back.look_again(journal, rows, planned, may_hold, users)
+                }
+            };
+            removal.run_looking(journal, Some(&look(true)))?;
+            back.release(of, journal, users)?;
+            removal.run_looking(journal, Some(&look(false)))
+        })
     }
 
     /// The account if all goes as planned.
@@ -218,11 +227,13 @@ impl Part {
         Ok(view.costing(self.requests()?, rate))
     }
 
-    /// The requests that the open part of the plan takes: each record is read once more before it is written.
+    /// The requests that the open part of the plan takes: each record is read once more before it is written, and
+    /// what hangs on it before it is deleted.
     fn requests(&self) -> Result<u64> {
         let to_do = self.journal.to_do()?;
-        let at_once = self.stream.target()?.deletes_at_once().max(1) as u64;
-        let reads = to_do.rows().div_ceil(at_once);
+        let target = self.stream.target()?;
+        let at_once = target.deletes_at_once().max(1) as u64;
+        let reads = to_do.rows().div_ceil(at_once) + target.attached_takes(to_do.deletes);
         Ok(reads + to_do.deletes.div_ceil(at_once) + to_do.updates)
     }
 

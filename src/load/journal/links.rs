@@ -158,6 +158,18 @@ impl Journal {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The last record of a linked stream that a row up to `row` needs; 0 where none does. Records are numbered in
+    /// the order of the rows that first need them.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn needed_up_to(&self, stream: usize, row: u64) -> Result<u64> {
+        let sql = "SELECT coalesce(max(to_row), 0) FROM load_link
+                   WHERE state = 'side' AND stream = ? AND row <= ?";
+        let row = i64::try_from(row).unwrap_or(i64::MAX);
+        Ok(self.db.prepare_cached(sql)?.query_row(params![stream as i64, row], |row| row.get(0))?)
+    }
+
     /// Whether a row still needs this record.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::load::keys;
 use crate::load::merge::OnConflict;
 use crate::record::schema::FieldRef;
 use crate::record::{Record, to_text};
-use crate::transform::draft::{Draft, TargetField};
+use crate::transform::draft::{Became, Draft, ID_COLUMN, TargetField};
 
 /// What a row without a match, or with one, may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,19 @@ pub(super) fn match_row(
     let current = known.current;
     if let Some(id) = id_of(draft, materials.fields) {
         return Ok((existing(materials, current, row, &id, true, tally)?, None));
+    }
+    // For a rejected row nothing was written, so that its key, which may be what was corrected, says what it is for.
+    let became =
+        draft.became.as_ref().filter(|became| !became.is_rejected || materials.matching.keys.is_empty());
+    if let Some(Became { id, .. }) = became {
+        if current.by_id(id, materials.decode)?.is_none() {
+            let why = format!(
+                "the target has no record `{id}`, which the row became in the run that it comes from; empty its \
+                 `{ID_COLUMN}` to create one, or try that run's rows again by `ferry retry RUN`"
+            );
+            return Ok((Matched::Settled(Outcome::Rejected, Some(ID_COLUMN.into()), why), None));
+        }
+        return Ok((existing(materials, current, row, id, true, tally)?, None));
     }
     let earlier = draft.source_id.as_deref().map(known.earlier).transpose()?.flatten();
     let Some(id) = earlier else { return Ok((by_key(materials, current, row, draft, tally)?, None)) };

@@ -7,11 +7,17 @@
 use super::{Now, TakeBack, Undone, hindrance, words};
 use crate::error::Result;
 use crate::load::delete::state_of;
-use crate::load::journal::{CarriedOut, Journal, Outcome, Written};
+use crate::load::journal::{CarriedOut, Journal, Outcome, Pending, Written};
 use crate::load::undo::Keep;
 use crate::load::verify::read_all;
 use crate::record::{Record, instant};
+use jiff::Timestamp;
 use std::collections::HashMap;
+
+/// Whether a record that hangs on another stays, as far as the undo has come.
+fn stays(journal: &Journal, users: Option<&Journal>, from: &str) -> Result<bool> {
+    Ok(journal.leaves(from)? && users.map_or(Ok(true), |users| users.leaves(from))?)
+}
 
 const MORE: &str = "it was made for the sake of another record, but holds more than its name by now";
 const NOT_KNOWN: &str = "it was made for the sake of another record, but nothing tells that it was by this login; \
@@ -35,7 +41,7 @@ impl TakeBack<'_> {
             for (id, raw) in &found {
                 records.push(self.decoded(id, raw)?);
             }
-            let attached = self.attached(&records)?;
+            let attached = self.attached(&ids, self.since)?;
             let records: HashMap<String, Record> =
                 records.into_iter().filter_map(|record| Some((record.id.clone()?, record))).collect();
             journal.transaction(|journal| {
@@ -45,9 +51,7 @@ impl TakeBack<'_> {
                         continue;
                     };
                     let hangs = attached.get(id).map(Vec::as_slice).unwrap_or_default();
-                    let users_leave = |from: &str| users.map_or(Ok(true), |users| users.leaves(from));
-                    let stays = |from: &str| Ok(journal.leaves(from)? && users_leave(from)?);
-                    let why = match hindrance(hangs, &stays)? {
+                    let why = match hindrance(hangs, &|from: &str| stays(journal, users, from))? {
                         Some(why) => Some(why),
                         None => self.edited(undone, *row, record)?,
                     };
@@ -59,6 +63,36 @@ impl TakeBack<'_> {
                 Ok(())
             })?;
         }
+    }
+
+    /// A last look at rows that are about to be deleted: what hangs on a record since the plan was made, at `since`,
+    /// makes a conflict of it, unless it goes too. `may_hold` says that such a row is to be held back until the
+    /// others have come to their end. `users` is as for [`TakeBack::release`].
+    ///
+    /// # Errors
+    /// As reads in general; class `Stopped` when a stop was asked for.
+    pub fn look_again(
+        &self,
+        journal: &mut Journal,
+        rows: &[Pending],
+        since: Timestamp,
+        may_hold: bool,
+        users: Option<&Journal>,
+    ) -> Result<()> {
+        let ids: Vec<String> = rows.iter().filter_map(|pending| pending.id.clone()).collect();
+        let attached = self.attached(&ids, since)?;
+        journal.transaction(|journal| {
+            for pending in rows {
+                let hangs = pending.id.as_ref().and_then(|id| attached.get(id));
+                let Some(hangs) = hangs else { continue };
+                match hindrance(hangs, &|from: &str| stays(journal, users, from))? {
+                    Some(why) => journal.conclude(pending.row, Outcome::Conflict, Some(&why))?,
+                    None if may_hold => journal.hold(pending.row)?,
+                    None => {}
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Records that the service made on the side of the load's: they go if they hold nothing of their own and
@@ -102,8 +136,8 @@ impl TakeBack<'_> {
                 sides.push(Now { written, raw: Some(raw), record: Some(record) });
             }
             let own = self.own(&sides)?;
-            let records: Vec<Record> = sides.iter().filter_map(|side| side.record.clone()).collect();
-            let attached = self.attached(&records)?;
+            let ids: Vec<String> = sides.iter().filter_map(|side| side.written.id.clone()).collect();
+            let attached = self.attached(&ids, self.since)?;
             let mut plans = Vec::with_capacity(sides.len());
             for side in &sides {
                 let id = side.written.id.as_deref().unwrap_or_default();

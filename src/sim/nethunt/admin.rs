@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::folders::Definition;
 use super::knobs::Knobs;
 use super::refusal::Refused;
-use super::store::{Author, Draft, SEEDED, Store};
+use super::store::{Author, Draft, Folder, SEEDED, Store};
 use super::triggers::{json_body, rows_of};
 use super::values::{instant, normalise, parse_instant};
 use super::{NetHunt, notes};
@@ -29,7 +29,11 @@ pub(super) fn answer(account: &mut NetHunt, now_ms: i64, request: &Request) -> R
             read(request).and_then(|body| seed_notes(&mut account.store, now_ms, folder, &body))
         }
         ("POST", ["knobs"]) => read(request).and_then(|body| {
-            account.set_knobs(Knobs::parse(&body).map_err(Refused::bad)?);
+            let knobs = account.knobs.changed(&body).map_err(Refused::bad)?;
+            let has = |folder: &Folder, name: &str| folder.definition.field(name).is_some();
+            let is_field = |name: &str| account.store.folders.iter().any(|folder| has(folder, name));
+            knobs.check_fields(is_field).map_err(Refused::bad)?;
+            account.set_knobs(knobs);
             Ok(Reply::json(200, &json!({})))
         }),
         _ => Err(Refused::new(404, "no such admin route")),

@@ -165,7 +165,7 @@ mod tests {
         let contacts = at_start().remove(0);
         let field = contacts.field(field).unwrap();
         let before = Some(stored).filter(|value| !value.is_null());
-        let outcome = apply(field, before, action, query, &Knobs::parse(knobs).unwrap());
+        let outcome = apply(field, before, action, query, &Knobs::default().changed(knobs).unwrap());
         outcome.map_err(|refused| refused.status).map(|outcome| match outcome {
             Outcome::Untouched => stored.clone(),
             Outcome::Holds(value) => value.unwrap_or(Value::Null),

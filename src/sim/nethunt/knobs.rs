@@ -4,11 +4,14 @@
 //! Strict: an unknown knob or value is an error that names it, so that a misspelt scenario never passes for
 //! a tested one. Rate limits and lost answers are not here: the server lays those faults over any service.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::spelling::{limit, word};
+use crate::sim::scenario::laid_over;
 
 /// The order in which a stream shows its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Order {
     /// Newest first.
@@ -20,7 +23,7 @@ pub(super) enum Order {
 }
 
 /// One order for all streams, or one for each named stream.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub(super) enum Orders {
     /// The same for every stream.
@@ -30,7 +33,7 @@ pub(super) enum Orders {
 }
 
 /// The order in which folders and fields are named, which the reference leaves open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ListingOrder {
     /// As they were defined.
@@ -42,7 +45,7 @@ pub(super) enum ListingOrder {
 }
 
 /// The end at which a cut keeps its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Anchor {
     /// The newest rows are kept.
@@ -52,7 +55,7 @@ pub(super) enum Anchor {
 }
 
 /// Whether `since` itself belongs to the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Border {
     /// Only later rows.
@@ -62,7 +65,7 @@ pub(super) enum Border {
 }
 
 /// The unit in which `since` and a row's time are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Resolution {
     /// Milliseconds.
@@ -72,7 +75,7 @@ pub(super) enum Resolution {
 }
 
 /// How rows of one instant are ordered among themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum TieOrder {
     /// By id, ascending, always the same.
@@ -82,7 +85,7 @@ pub(super) enum TieOrder {
 }
 
 /// The answer to a search without a hit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum NoMatch {
     /// 200 with an empty array.
@@ -93,7 +96,7 @@ pub(super) enum NoMatch {
 }
 
 /// A value that is added to a filled single-valued field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum FilledAdd {
     /// 400 with text.
@@ -106,7 +109,7 @@ pub(super) enum FilledAdd {
 }
 
 /// A value to remove that is not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RemoveMismatch {
     /// 400 with text.
@@ -117,7 +120,7 @@ pub(super) enum RemoveMismatch {
 }
 
 /// A status for something forbidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Refusal {
     /// Refused as a bad request.
     #[serde(rename = "400")]
@@ -138,7 +141,7 @@ impl Refusal {
 }
 
 /// What becomes of a field that the folder does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum UnknownField {
     /// Dropped without a word.
@@ -152,7 +155,7 @@ pub(super) enum UnknownField {
 }
 
 /// What becomes of a value of a wrong shape or type, or outside the field's options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum BadValue {
     /// 400 with text.
@@ -166,7 +169,7 @@ pub(super) enum BadValue {
 }
 
 /// The shape of error bodies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ErrorBody {
     /// Plain text.
@@ -178,7 +181,7 @@ pub(super) enum ErrorBody {
 }
 
 /// How date-time values are read back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum DateTimes {
     /// UTC with three decimals.
@@ -190,7 +193,7 @@ pub(super) enum DateTimes {
 }
 
 /// What an update that changes no value does to `updatedAt` and the change stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum NoChange {
     /// It counts as an update.
@@ -200,7 +203,7 @@ pub(super) enum NoChange {
 }
 
 /// A link to a record that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum DanglingLinks {
     /// Stored.
@@ -210,9 +213,9 @@ pub(super) enum DanglingLinks {
 }
 
 /// All settings; see the module's documentation.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Knobs {
+pub(crate) struct Knobs {
     /// Row 1: order of each stream, `find-record` included.
     pub(super) order: Orders,
     /// Which rows `limit` keeps; by default those that the order shows first.
@@ -222,10 +225,12 @@ pub(super) struct Knobs {
     /// Row 2: the unit of the comparison.
     pub(super) since_resolution: Resolution,
     /// Row 3: most rows of any stream, with or without `limit`.
+    #[serde(deserialize_with = "limit")]
     pub(super) cap: Option<usize>,
     /// Row 3: which rows the cap keeps; by default as `anchor`.
     pub(super) cap_anchor: Option<Anchor>,
     /// Row 3: most hits of find-record.
+    #[serde(deserialize_with = "limit")]
     pub(super) witness_cap: Option<usize>,
     /// Row 3: which hits that cap keeps.
     pub(super) witness_anchor: Anchor,
@@ -240,20 +245,26 @@ pub(super) struct Knobs {
     /// Whether a `fieldName` filter of record-change drops deletions.
     pub(super) field_filter_drops_deletes: bool,
     /// Row 6: a search without a hit.
+    #[serde(deserialize_with = "word")]
     pub(super) no_match: NoMatch,
     /// Row 7: status for an unknown record: 400, 404 or 410.
     pub(super) unknown_id: u16,
     /// Row 8: status for deleting a deleted record: 200, 400, 404 or 410.
     pub(super) delete_twice: u16,
     /// Row 9: adding to a filled single-valued field.
+    #[serde(deserialize_with = "word")]
     pub(super) filled_add: FilledAdd,
     /// Row 10: removing what is not stored.
+    #[serde(deserialize_with = "word")]
     pub(super) remove_mismatch: RemoveMismatch,
     /// Row 11: `overwrite` together with `remove`.
+    #[serde(deserialize_with = "word")]
     pub(super) overwrite_with_remove: Refusal,
     /// Row 12: a field that the folder does not have.
+    #[serde(deserialize_with = "word")]
     pub(super) unknown_field: UnknownField,
     /// Row 13: a value that the field does not take.
+    #[serde(deserialize_with = "word")]
     pub(super) bad_value: BadValue,
     /// Row 13: a scalar for a multi-valued field is taken as a list of one.
     pub(super) lenient_scalars: bool,
@@ -344,37 +355,14 @@ const STREAMS: [&str; 7] = [
 /// Triggers that are no streams, and may be disabled like these.
 const LISTS: [&str; 4] = ["auth-test", "readable-folder", "writable-folder", "folder-field"];
 
-/// Knobs whose values are words, of which some look like a status.
-const WORD_KNOBS: [&str; 6] =
-    ["no_match", "filled_add", "remove_mismatch", "overwrite_with_remove", "unknown_field", "bad_value"];
-
 impl Knobs {
-    /// Reads the settings of a scenario; `null` and an empty object mean the defaults.
+    /// These settings with those of a JSON object laid over them.
     ///
     /// # Errors
-    /// When a knob is unknown or has a value it cannot have.
-    pub(super) fn parse(settings: &Value) -> Result<Self, String> {
-        let mut settings = match settings {
-            Value::Null => Map::new(),
-            Value::Object(map) => map.clone(),
-            other => return Err(format!("nethunt knobs: an object is expected, not `{other}`")),
-        };
-        for name in WORD_KNOBS {
-            if let Some(value) = settings.get_mut(name)
-                && value.is_number()
-            {
-                *value = Value::String(value.to_string());
-            }
-        }
-        for name in ["cap", "witness_cap"] {
-            if settings.get(name).and_then(Value::as_str) == Some("none") {
-                settings.remove(name);
-            }
-        }
-        let knobs: Self = serde_json::from_value(Value::Object(settings))
-            .map_err(|error| format!("nethunt knobs: {error}"))?;
-        knobs.check()?;
-        Ok(knobs)
+    /// When a setting is unknown or has a value that it cannot have.
+    pub(super) fn changed(&self, settings: &Value) -> Result<Self, String> {
+        let knobs = laid_over(self, settings)?;
+        knobs.check().map(|()| knobs)
     }
 
     /// The order in which `stream` shows its rows.
@@ -385,27 +373,42 @@ impl Knobs {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// # Errors
+    /// When a rule is for a field that no folder has, as far as `is_field` knows; the text names the key.
+    pub(super) fn check_fields(&self, is_field: impl Fn(&str) -> bool) -> Result<(), String> {
+        for (key, names) in
+            [("required_fields", &self.required_fields), ("unique_fields", &self.unique_fields)]
+        {
+            if let Some(name) = names.iter().find(|name| !is_field(name)) {
+                return Err(format!("`{key}`: no folder has a field `{name}`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// When a value makes no sense; the text names the key.
+    pub(super) fn check(&self) -> Result<(), String> {
         if let Orders::Each(orders) = &self.order
             && let Some(name) = orders.keys().find(|name| !STREAMS.contains(&name.as_str()))
         {
-            return Err(format!("nethunt knobs: order: unknown stream `{name}`"));
+            return Err(format!("`order`: unknown stream `{name}`"));
         }
         let is_trigger = |name: &str| LISTS.contains(&name) || STREAMS[..6].contains(&name);
         if let Some(name) = self.disabled_triggers.iter().find(|name| !is_trigger(name)) {
-            return Err(format!("nethunt knobs: disabled_triggers: unknown trigger `{name}`"));
+            return Err(format!("`disabled_triggers`: unknown trigger `{name}`"));
         }
         if ![400, 404, 410].contains(&self.unknown_id) {
-            return Err(format!("nethunt knobs: unknown_id: `{}` is not 400, 404 or 410", self.unknown_id));
+            return Err(format!("`unknown_id` is 400, 404 or 410, not {}", self.unknown_id));
         }
         if ![200, 400, 404, 410].contains(&self.delete_twice) {
-            return Err(format!(
-                "nethunt knobs: delete_twice: `{}` is not 200, 400, 404 or 410",
-                self.delete_twice
-            ));
+            return Err(format!("`delete_twice` is 200, 400, 404 or 410, not {}", self.delete_twice));
         }
-        if self.index_lag_ms < 0 || self.visibility_lag_ms < 0 {
-            return Err("nethunt knobs: a lag cannot be negative".to_owned());
+        for (key, lag) in [("index_lag_ms", self.index_lag_ms), ("visibility_lag_ms", self.visibility_lag_ms)]
+        {
+            if lag < 0 {
+                return Err(format!("`{key}` cannot be negative"));
+            }
         }
         Ok(())
     }
@@ -417,10 +420,14 @@ mod tests {
 
     use super::*;
 
+    fn parse(settings: &Value) -> Result<Knobs, String> {
+        Knobs::default().changed(settings)
+    }
+
     #[test]
     fn nothing_means_the_defaults_of_the_table() {
-        for settings in [Value::Null, json!({}), json!({"cap": "none"})] {
-            let knobs = Knobs::parse(&settings).unwrap();
+        for settings in [json!({}), json!({"cap": "none"})] {
+            let knobs = parse(&settings).unwrap();
             assert_eq!(knobs.order_of("new-record"), Order::Desc);
             assert_eq!((knobs.since, knobs.since_resolution), (Border::Strict, Resolution::Ms));
             assert_eq!((knobs.cap, knobs.tie_order), (None, TieOrder::Random));
@@ -431,16 +438,27 @@ mod tests {
     #[test]
     fn a_status_may_be_written_as_a_number_or_as_text() {
         for settings in [json!({"bad_value": 400}), json!({"bad_value": "400"})] {
-            assert_eq!(Knobs::parse(&settings).unwrap().bad_value, BadValue::BadRequest);
+            assert_eq!(parse(&settings).unwrap().bad_value, BadValue::BadRequest);
         }
     }
 
     #[test]
     fn an_order_may_be_given_for_each_stream() {
-        let knobs = Knobs::parse(&json!({"order": {"new-record": "asc", "record-change": "mixed"}})).unwrap();
+        let knobs = parse(&json!({"order": {"new-record": "asc", "record-change": "mixed"}})).unwrap();
         assert_eq!(knobs.order_of("new-record"), Order::Asc);
         assert_eq!(knobs.order_of("record-change"), Order::Mixed);
         assert_eq!(knobs.order_of("new-comment"), Order::Desc);
+    }
+
+    #[test]
+    fn settings_that_are_not_named_stay_as_they_are() {
+        let order = json!({"new-record": "asc"});
+        let knobs = parse(&json!({"order": order, "cap": 5, "bad_value": 400})).unwrap();
+        let knobs = knobs.changed(&json!({"since": "inclusive", "anchor": "oldest"})).unwrap();
+        assert_eq!((knobs.order_of("new-record"), knobs.cap), (Order::Asc, Some(5)));
+        assert_eq!((knobs.since, knobs.bad_value), (Border::Inclusive, BadValue::BadRequest));
+        let knobs = knobs.changed(&json!({"cap": "none", "anchor": null, "order": "mixed"})).unwrap();
+        assert_eq!((knobs.cap, knobs.anchor, knobs.order_of("new-record")), (None, None, Order::Mixed));
     }
 
     #[test]
@@ -452,13 +470,17 @@ mod tests {
             (json!({"unknown_id": 200}), "unknown_id"),
             (json!({"delete_twice": 500}), "delete_twice"),
             (json!({"order": {"new-records": "asc"}}), "new-records"),
-            (json!({"index_lag_ms": -1}), "negative"),
+            (json!({"index_lag_ms": -1}), "`index_lag_ms`"),
+            (json!({"cap": -1}), "`cap`"),
+            (json!({"witness_cap": "all"}), "`witness_cap`"),
+            (json!({"order": "descc"}), "did you mean `desc`?"),
+            (json!({"order": {"new-record": "up"}}), "unknown variant `up`"),
             (json!({"disabled_triggers": ["new-coment"]}), "new-coment"),
             (json!({"listing_order": "sorted"}), "sorted"),
             (json!([]), "object"),
         ];
         for (settings, word) in bad {
-            let error = Knobs::parse(&settings).unwrap_err();
+            let error = parse(&settings).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
     }

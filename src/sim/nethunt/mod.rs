@@ -2,7 +2,7 @@
 //!
 //! Written from the reference alone. It refuses what the reference does not allow, in plain text and with
 //! the service's own words where they are known; what the reference leaves open is a knob of the scenario.
-//! Deterministic: the clock is handed in, and chance comes from a fixed seed.
+//! Deterministic: the clock is handed in, and chance comes from a seed.
 //!
 //! Not here: sockets, rate limits, lost and broken answers (the server lays them over every service).
 
@@ -10,11 +10,12 @@ mod actions;
 mod admin;
 mod algebra;
 mod folders;
-mod knobs;
+pub(crate) mod knobs;
 mod notes;
 mod populate;
 mod refusal;
 mod search;
+mod spelling;
 mod state;
 mod store;
 mod streams;
@@ -42,6 +43,16 @@ pub struct NetHunt {
     dice: fastrand::Rng,
 }
 
+/// Whether settings make sense for an account as it begins.
+///
+/// # Errors
+/// When one does not; the text names the key.
+pub(crate) fn check(knobs: &Knobs) -> Result<(), String> {
+    let folders = folders::at_start();
+    knobs.check()?;
+    knobs.check_fields(|name| folders.iter().any(|folder| folder.field(name).is_some()))
+}
+
 /// One request with all that is needed to answer it.
 struct Call<'a> {
     store: &'a mut Store,
@@ -52,18 +63,13 @@ struct Call<'a> {
 }
 
 impl NetHunt {
-    /// An account with the folders Contacts, Companies and Deals, all empty.
-    ///
-    /// `knobs` is the `[nethunt]` part of a scenario: an object, or `null` for the defaults.
-    ///
-    /// # Errors
-    /// When a knob is unknown or has a value that it cannot have; the text names it.
-    pub fn new(knobs: &Value) -> Result<Self, String> {
+    /// An account with the folders Contacts, Companies and Deals, all empty; chance comes from `seed`.
+    pub(crate) fn new(knobs: Knobs, seed: u64) -> Self {
         let mut store = Store::default();
         folders::at_start().into_iter().for_each(|definition| store.add_folder(definition));
-        let mut account = Self { store, knobs: Knobs::default(), dice: fastrand::Rng::with_seed(1) };
-        account.set_knobs(Knobs::parse(knobs)?);
-        Ok(account)
+        let mut account = Self { store, knobs: Knobs::default(), dice: fastrand::Rng::with_seed(seed) };
+        account.set_knobs(knobs);
+        account
     }
 
     /// Fills the account with invented companies, contacts and deals, the same for the same arguments.
@@ -122,7 +128,8 @@ impl Call<'_> {
     fn answer(&mut self) -> Result<Reply, Refused> {
         // Credentials are judged before the path: a wrong key with a wrong folder id is a wrong key.
         self.authenticate()?;
-        let segments: Vec<&str> = self.request.path.trim_matches('/').split('/').collect();
+        let segments: Vec<&str> =
+            self.request.path.strip_prefix('/').unwrap_or_default().split('/').collect();
         let reading = match segments[..] {
             ["triggers", ..] | ["searches", ..] => true,
             ["actions", ..] => false,

@@ -17,7 +17,7 @@ use super::values::instant;
 use crate::sim::exchange::Reply;
 
 /// The text of the service when it is asked for nothing.
-const NOTHING_ASKED: &str = "Please enter either Record ID or Search Query";
+pub(super) const NOTHING_ASKED: &str = "Please enter either Record ID or Search Query";
 
 /// What a query looks for; needles are in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -168,7 +168,7 @@ mod tests {
 
     fn positions(knobs: &serde_json::Value, limit: Option<usize>) -> Vec<usize> {
         let index: BTreeSet<Row> = [(10, 0), (20, 1), (20, 2), (30, 3), (40, 4)].into();
-        let knobs = Knobs::parse(knobs).unwrap();
+        let knobs = Knobs::default().changed(knobs).unwrap();
         let anchor = knobs.cap_anchor.unwrap_or(anchor_of(knobs.order_of("new-record"), &knobs));
         let cap = Cut { rows: knobs.cap, anchor };
         let rows = Window { from_ms: 10, limit }.of(&index);
@@ -234,7 +234,7 @@ mod tests {
         ];
         for (knobs, from_ms) in cases {
             let asked = request(&[("since", "1970-01-01T00:00:01.500Z")]);
-            let window = Window::read(&asked, 0, &Knobs::parse(&knobs).unwrap()).unwrap();
+            let window = Window::read(&asked, 0, &Knobs::default().changed(&knobs).unwrap()).unwrap();
             assert_eq!(window, Window { from_ms, limit: None }, "{knobs}");
         }
     }
@@ -269,7 +269,7 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let index: BTreeSet<Row> = times.iter().copied().enumerate().map(|(at, time)| (time, at)).collect();
-            let knobs = Knobs { anchor: Some(anchor), ..Knobs::parse(&json!({"order": order})).unwrap() };
+            let knobs = Knobs { anchor: Some(anchor), ..Knobs::default().changed(&json!({"order": order})).unwrap() };
             let cap = Cut { rows: None, anchor };
             let mut dice = fastrand::Rng::with_seed(seed);
             let rows = select(index.iter().copied(), cap, Some(limit), "new-record", &knobs, &mut dice);

@@ -163,7 +163,7 @@ mod tests {
 
     fn stored(field: &str, value: &Value, knobs: &Value) -> Result<Option<Value>, u16> {
         let contacts = at_start().remove(0);
-        let knobs = Knobs::parse(knobs).unwrap();
+        let knobs = Knobs::default().changed(knobs).unwrap();
         normalise(contacts.field(field).unwrap(), value, &knobs).map_err(|refused| refused.status)
     }
 

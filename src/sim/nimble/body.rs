@@ -8,8 +8,8 @@ use crate::sim::exchange::{Reply, Request};
 
 /// The body as a JSON object; the media type is asked for as well (reference, conventions).
 pub(super) fn json_body(request: &Request) -> Result<Map<String, Value>, Reply> {
-    let json = request.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
-    if !json {
+    let kind = request.header("content-type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    if !kind.trim().eq_ignore_ascii_case("application/json") {
         return Err(invalid("`Content-Type: application/json` is needed"));
     }
     match serde_json::from_slice(&request.body) {

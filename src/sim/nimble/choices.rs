@@ -1,6 +1,6 @@
 //! The choices of dropdowns in the newer definitions: create, rename and move, delete.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Nimble;
 use super::body::{json_body, text};
@@ -37,7 +37,7 @@ impl Nimble {
         let place = choices.iter().position(|choice| choice.id == id);
         let place = place.ok_or_else(|| not_found("choice", id))?;
         let mut choice = choices.remove(place);
-        if text(&body, "id")? != id {
+        if body.contains_key("id") && text(&body, "id")? != id {
             return Err(invalid("`id` of a choice cannot be changed"));
         }
         if body.contains_key("value") {
@@ -61,7 +61,8 @@ impl Nimble {
         if wants_checks(request)? {
             let uses = self.uses_of(&field.name, id);
             if uses > 0 {
-                let query: Value = json!({"custom_fields": {&field.name: {"is": id}}});
+                let own = json!({&field.name: {"is": id}});
+                let query = if field.is_standard { own } else { json!({"custom_fields": own}) };
                 return Err(preflight(
                     "x-simulated-choice_in_use",
                     "contacts have this choice",

@@ -134,10 +134,32 @@ pub(super) const DEFAULTS: &[Row] = &[
 pub(super) const EMPLOYMENT: Row =
     ("contact employment", P, Kind::Employment, true, NONE, PERSONAL, NONE, false);
 
+/// Whether an account has this field from the start, case aside.
+pub(super) fn is_default(name: &str, is_current: bool) -> bool {
+    let name = name.to_lowercase();
+    let newer = NEWER.iter().filter(|_| is_current);
+    DEFAULTS.iter().chain([&EMPLOYMENT]).chain(newer).any(|row| row.0.to_lowercase() == name)
+}
+
+/// What the current description has besides; in no tab.
+pub(super) const NEWER: &[Row] = &[
+    ("instagram", None, Kind::Text, true, NONE, CONTACT, NONE, false),
+    ("threads", None, Kind::Text, true, NONE, CONTACT, NONE, false),
+    ("tiktok", None, Kind::Text, true, NONE, CONTACT, NONE, false),
+    ("youtube", None, Kind::Text, true, NONE, CONTACT, NONE, false),
+    ("muck rack", None, Kind::Text, true, NONE, CONTACT, NONE, false),
+    ("discovered gender", None, Kind::ReadOnly, false, NONE, "", NONE, false),
+    ("discovered employment", None, Kind::ReadOnly, false, NONE, "", NONE, false),
+    ("discovered education", None, Kind::ReadOnly, false, NONE, "", NONE, false),
+    ("discovered age range", None, Kind::ReadOnly, false, NONE, "", NONE, false),
+    ("discovered related address", None, Kind::ReadOnly, false, NONE, "", NONE, false),
+];
+
 /// The tab a default field is in; some are in none.
 pub(super) fn tab_of_field(name: &str, group: &str) -> Option<&'static str> {
     match name {
         "source" | "last contacted" => None,
+        _ if NEWER.iter().any(|row| row.0 == name) => None,
         "company name" => Some(COMPANY),
         "lead status" | "lead source" | "lead type" => Some(LEAD_MORE),
         _ => Some(tab_of_group(group)),

@@ -8,6 +8,7 @@ use super::errors::{forbidden, invalid, not_found, preflight};
 use super::knobs::DeleteAnswer;
 use super::listing::Selection;
 use super::read::{flag, id_list};
+use super::search::Keyword;
 use super::tabs::empty;
 use crate::sim::exchange::{Reply, Request};
 
@@ -38,7 +39,7 @@ impl Nimble {
     /// `DELETE /contacts`, the newer form: several keywords, no limit, a check for what cannot be edited.
     pub(super) fn delete_checked(&mut self, now_ms: i64, request: &Request) -> Result<Reply, Reply> {
         let keywords = request.query.iter().filter(|(key, value)| key == "keyword" && !value.is_empty());
-        let keywords = keywords.map(|(_, value)| value.clone()).collect();
+        let keywords = keywords.map(|(_, value)| Keyword::new(value, true)).collect();
         let selection = Selection::read(request, &self.metadata, &self.knobs)?.with_keywords(keywords);
         let checked = flag(request, "preflight_checks", false)?;
         let ids = self.selected(now_ms, &selection)?;
@@ -91,7 +92,8 @@ impl Nimble {
         Ok(empty().with_effect("update", id))
     }
 
-    fn is_locked(&self, id: &str) -> bool {
+    /// Whether its privacy keeps the user from changing a contact.
+    pub(super) fn is_locked(&self, id: &str) -> bool {
         let contact = self.store.slot(id).and_then(|slot| self.store.at(slot));
         contact.is_some_and(|contact| contact.is_locked)
     }

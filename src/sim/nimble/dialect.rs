@@ -17,13 +17,13 @@ pub(super) fn operators(field: &str, is_current: bool) -> Option<&'static [&'sta
     if is_current { current(field) } else { legacy(field) }
 }
 
-/// The operators of a custom field.
+/// The operators of a custom field; nothing for a standard one.
 pub(super) fn custom_operators(
     field: &str,
     metadata: &Metadata,
     is_current: bool,
 ) -> Option<&'static [&'static str]> {
-    let kind = metadata.field(field)?.kind;
+    let kind = metadata.field(field).filter(|field| !field.is_standard)?.kind;
     Some(match kind {
         _ if !is_current => TEXT,
         Kind::Number => CURRENT_NUMBER,

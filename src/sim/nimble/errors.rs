@@ -13,10 +13,28 @@ pub(super) fn unauthorized(knobs: &Knobs) -> Reply {
     if knobs.auth_status() == 403 {
         return Reply::json(403, &json!({"message": "Can't authenticate request"}));
     }
+    bad_token()
+}
+
+fn bad_token() -> Reply {
     Reply::json(
         401,
         &json!({"error": "invalid_token", "error_description": "x-simulated: the access token is missing or not valid"}),
     )
+}
+
+/// What stands in the place of an answer when a fault has hit the request; where the reference has no body for the
+/// status, one is made up.
+pub(super) fn fault(status: u16, is_usual: bool, knobs: &Knobs) -> Reply {
+    let body = match status {
+        401 if is_usual => return unauthorized(knobs),
+        401 => return bad_token(),
+        402 => return quota(knobs),
+        429 => json!({"message": "x-simulated: too many requests"}),
+        503 => json!({"message": "x-simulated: service unavailable"}),
+        _ => json!({"message": "Internal error handling request", "code": 107}),
+    };
+    Reply::json(status, &body)
 }
 
 /// 409/245 for parameters and bodies, with a message of ours.

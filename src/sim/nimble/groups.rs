@@ -22,6 +22,10 @@ const GROUPS: &[(&str, &str)] = &[
 
 /// A name has at most so many characters (reference, metadata; custom field names in queries).
 const NAME: usize = 150;
+/// The types of presentation of the older description; the current one has further ones (reference,
+/// presentations).
+const OLDEST: [&str; 5] =
+    ["single-line-text-box", "multi-line-text-box", "select-box", "separator", "address"];
 
 impl Metadata {
     /// `{"fields": .., "groups": ..}` as `GET /contacts/metadata` gives it.
@@ -45,6 +49,9 @@ impl Metadata {
         for field in elsewhere.chain(placed.iter().copied()) {
             let group = self.group_name(field);
             fields.insert(field.name.clone(), self.entries(field));
+            if self.custom_tabs().any(|tab| tab.unlisted.contains(&field.serial)) {
+                continue;
+            }
             if let Some(order) = groups.get_mut(group).and_then(|group| group["order"].as_array_mut()) {
                 order.push(json!(field.name));
             }
@@ -102,7 +109,7 @@ impl Nimble {
         let only_for = self.metadata.tabs[tab].only_for;
         self.metadata.change(old.serial, |field| {
             (field.name, field.kind, field.rule) = (new.name, new.kind, new.rule);
-            (field.choices, field.presentation) = (new.choices, new.presentation);
+            (field.choices, field.presentation, field.older) = (new.choices, new.presentation, new.older);
             (field.group, field.only_for) = (standard, only_for);
         });
         if !self.metadata.tabs[tab].fields().any(|serial| serial == old.serial) {
@@ -129,7 +136,14 @@ impl Nimble {
         let (name, only_for) = (self.group_name_of(&body, None)?, group_type(&body)?);
         let id = self.metadata.fresh_id();
         let reply = Reply::json(201, &group_json(&id, &name, types(only_for), false));
-        self.metadata.tabs.push(Tab { id, name, only_for, is_standard: false, members: Vec::new() });
+        self.metadata.tabs.push(Tab {
+            id,
+            name,
+            only_for,
+            is_standard: false,
+            members: Vec::new(),
+            unlisted: Vec::new(),
+        });
         Ok(reply.with_effect("create", "group"))
     }
 
@@ -138,19 +152,21 @@ impl Nimble {
         let body = json_body(request)?;
         let place = self.custom_group(id)?;
         let (name, only_for) = (self.group_name_of(&body, Some(id))?, group_type(&body)?);
-        let order = texts(body.get("order"), "order")?;
-        let mut members = Vec::new();
-        for name in &order {
-            let field = self.metadata.field(name).map(|field| Member::Field(field.serial));
-            let field = field.filter(|field| self.metadata.tabs[place].members.contains(field));
-            members.push(field.ok_or_else(|| invalid(&format!("`{name}` is not in the group")))?);
+        let mut listed = Vec::new();
+        for name in texts(body.get("order"), "order")? {
+            let serial = self.metadata.field(&name).map(|field| field.serial);
+            let serial = serial.filter(|serial| self.metadata.tabs[place].fields().any(|own| own == *serial));
+            listed.push(serial.ok_or_else(|| invalid(&format!("`{name}` is not in the group")))?);
         }
         let tab = &mut self.metadata.tabs[place];
-        // What the order leaves out stays behind what it names: only a delete takes fields away.
-        members.extend(
-            tab.members.iter().filter(|member| !members.contains(member)).cloned().collect::<Vec<_>>(),
-        );
-        (tab.name, tab.only_for, tab.members) = (name.clone(), only_for, members);
+        // What the order leaves out stays in the group, behind what it names: only a delete takes fields away.
+        let rank = |member: &Member| match member {
+            Member::Field(serial) => listed.iter().position(|named| named == serial).unwrap_or(listed.len()),
+            Member::Group { .. } => listed.len(),
+        };
+        tab.members.sort_by_key(rank);
+        tab.unlisted = tab.fields().filter(|serial| !listed.contains(serial)).collect();
+        (tab.name, tab.only_for) = (name.clone(), only_for);
         let reply = Reply::json(200, &self.metadata.json()["groups"][name]);
         Ok(reply.with_effect("update", "group"))
     }
@@ -182,7 +198,14 @@ impl Nimble {
         let presentation =
             presentation.ok_or_else(|| invalid("`presentation` is an object, empty at least"))?;
         let mut field = custom_text(name);
-        match presentation.get("type").map(|kind| kind.as_str().unwrap_or_default()) {
+        field.older = older_form(presentation)?;
+        let kind = presentation.get("type").map(|kind| kind.as_str().unwrap_or_default());
+        if let Some(kind) = kind.filter(|kind| !self.knobs.is_current() && !OLDEST.contains(kind)) {
+            return Err(invalid(&format!("no such presentation: `{kind}`")));
+        }
+        match kind {
+            // It holds nothing, so nobody can write to it.
+            Some("separator") => field.kind = Kind::ReadOnly,
             None | Some("single-line-text-box" | "phone" | "date-wo-year") => {}
             Some("email") => field.rule = Some(Rule::Email),
             Some("url") => field.rule = Some(Rule::Url),
@@ -242,6 +265,23 @@ impl Nimble {
     }
 }
 
+/// Type and width of a presentation, as far as they are given; widths come as texts and as numbers, and are shown
+/// as texts (reference, presentations).
+fn older_form(presentation: &Map<String, Value>) -> Result<Value, Reply> {
+    let mut form = Map::new();
+    if let Some(kind) = presentation.get("type") {
+        form.insert("type".to_owned(), kind.clone());
+    }
+    if let Some(width) = presentation.get("width") {
+        let text = width.as_str().map_or_else(|| width.to_string(), str::to_owned);
+        if !matches!(text.as_str(), "1" | "2") {
+            return Err(invalid("`width` of a presentation is 1 or 2"));
+        }
+        form.insert("width".to_owned(), Value::String(text));
+    }
+    Ok(Value::Object(form))
+}
+
 /// The choices of a select-box; ids that are left out are given.
 fn choices(values: Option<&Value>) -> Result<Vec<Choice>, Reply> {
     let values = values.and_then(Value::as_array).ok_or_else(|| invalid("`values` is a list"))?;
@@ -274,6 +314,9 @@ fn presentation(field: &Field) -> Value {
         Some(Rule::Email) => presentation["type"] = json!("email"),
         Some(Rule::Url) => presentation["type"] = json!("url"),
         Some(Rule::Birthday) | None => {}
+    }
+    for (key, value) in field.older.as_object().into_iter().flatten() {
+        presentation[key.as_str()] = value.clone();
     }
     if field.kind == Kind::Choice {
         presentation["values"] = json!(field.choices);

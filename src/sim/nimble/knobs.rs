@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::defaults::is_default;
 
 /// The `[nimble]` table of a scenario.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Knobs {
     /// Which of the two living descriptions of the service holds where they differ; the switches below that
@@ -82,7 +84,7 @@ pub(crate) struct Knobs {
     pub(super) saved_searches: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Profile {
     /// The reference this project starts from, with the field definitions of 2021 beside the older ones.
@@ -91,7 +93,7 @@ pub(super) enum Profile {
     Current,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ErrorShape {
     /// `errors` holds a list for each field.
@@ -100,7 +102,7 @@ pub(super) enum ErrorShape {
     Object,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum MissingContact {
     /// 200 with no resources.
     #[serde(rename = "empty")]
@@ -109,7 +111,7 @@ pub(super) enum MissingContact {
     NotFound,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum NotesPath {
     Both,
@@ -117,7 +119,7 @@ pub(super) enum NotesPath {
     Contacts,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum DeleteAnswer {
     /// `{"status": .., "data": {"ids": ..}}`
@@ -126,7 +128,7 @@ pub(super) enum DeleteAnswer {
     Empty,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FieldsApi {
     Legacy,
@@ -134,7 +136,7 @@ pub(super) enum FieldsApi {
     Both,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Authorize {
     Grant,
@@ -142,14 +144,14 @@ pub(super) enum Authorize {
     InvalidRequest,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum PerPageOver {
     Clamp,
     Error,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Sorting {
     #[serde(rename = "honour")]
     Honour,
@@ -159,7 +161,7 @@ pub(super) enum Sorting {
     Ignore,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum SortOver {
     #[serde(rename = "409")]
     Refuse,
@@ -167,7 +169,7 @@ pub(super) enum SortOver {
     Ignore,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Order {
     Created,
@@ -176,7 +178,7 @@ pub(super) enum Order {
     Hash,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum TieOrder {
     /// Always the same.
@@ -187,7 +189,7 @@ pub(super) enum TieOrder {
     Replicas,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AddressStyle {
     Json,
@@ -195,14 +197,14 @@ pub(super) enum AddressStyle {
     Raw,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum TagsStyle {
     Objects,
     Strings,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TimestampsStyle {
     /// `2012-09-07T16:49:56+0300`
@@ -213,7 +215,7 @@ pub(super) enum TimestampsStyle {
     NaiveMicros,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Merge {
     Pair,
@@ -282,8 +284,29 @@ impl Knobs {
         if !matches!(self.auth_status(), 401 | 403) {
             return Err("`auth_status` is 401 or 403".to_owned());
         }
-        if self.token_lifetime_s < 1 || self.token_lifetime_ms < 0 || self.refresh_reuse_grace_ms < 0 {
-            return Err("a token's times are positive".to_owned());
+        if self.min_join_items == Some(0) {
+            return Err("`min_join_items` is at least 1".to_owned());
+        }
+        for (place, name) in self.custom_fields.iter().enumerate() {
+            let is_it = |other: &str| other.to_lowercase() == name.to_lowercase();
+            if name.trim().is_empty() {
+                return Err("`custom_fields`: a field has a name".to_owned());
+            }
+            if is_default(name, self.is_current())
+                || self.custom_fields[..place].iter().any(|other| is_it(other))
+            {
+                return Err(format!("`custom_fields`: there is a field `{name}` already"));
+            }
+        }
+        for (key, time, least) in [
+            ("index_delay_ms", self.index_delay_ms, 0),
+            ("token_lifetime_s", self.token_lifetime_s, 1),
+            ("token_lifetime_ms", self.token_lifetime_ms, 0),
+            ("refresh_reuse_grace_ms", self.refresh_reuse_grace_ms, 0),
+        ] {
+            if time < least {
+                return Err(format!("`{key}` is at least {least}"));
+            }
         }
         if self.zone_minutes.abs() > 14 * 60 {
             return Err("`zone_minutes` lies between -840 and 840".to_owned());

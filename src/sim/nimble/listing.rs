@@ -36,7 +36,7 @@ pub(super) struct Ask {
 pub(super) struct Selection {
     record_type: Option<RecordType>,
     /// All of them have to hit.
-    keywords: Vec<String>,
+    keywords: Vec<Keyword>,
     query: Option<(String, Query)>,
 }
 
@@ -125,18 +125,19 @@ impl Selection {
         };
         // The type is ignored when there is a query (reference, list parameters).
         let record_type = record_type.filter(|_| query.is_none());
-        Ok(Self { record_type, keywords: keyword.map(str::to_owned).into_iter().collect(), query })
+        let keywords = keyword.map(|text| Keyword::new(text, knobs.is_current())).into_iter().collect();
+        Ok(Self { record_type, keywords, query })
     }
 
     /// Takes further keywords, as a delete of the current description may have several.
-    pub(super) fn with_keywords(mut self, keywords: Vec<String>) -> Self {
+    pub(super) fn with_keywords(mut self, keywords: Vec<Keyword>) -> Self {
         self.keywords = keywords;
         self
     }
 
     /// How well a contact fits: one for each word hit (reference, `contain`).
     fn score(&self, contact: &Contact, store: &Store) -> u32 {
-        let keywords = self.keywords.iter().map(|keyword| Keyword::new(keyword).score(contact, store));
+        let keywords = self.keywords.iter().map(|keyword| keyword.score(contact, store));
         keywords.sum::<u32>() + self.query.as_ref().map_or(0, |(_, query)| query.score(contact, store))
     }
 
@@ -151,8 +152,7 @@ impl Selection {
             slots.retain(|slot| store.at(*slot).is_some_and(|contact| contact.record_type == record_type));
         }
         for keyword in &self.keywords {
-            let keyword = Keyword::new(keyword);
-            slots.retain(|slot| store.keyword_hits(*slot, &keyword));
+            slots.retain(|slot| store.keyword_hits(*slot, keyword));
         }
         if let Some((_, query)) = &self.query {
             slots.retain(|slot| store.at(*slot).is_some_and(|contact| query.hits(contact, store, now_ms)));
@@ -185,6 +185,7 @@ impl Sort {
             "created"
                 | "updated"
                 | "name"
+                | "record type"
                 | "score"
                 | "recently viewed"
                 | "users last contacted"
@@ -285,7 +286,11 @@ fn sorted(store: &Store, sort: &Sort, ties: TieOrder, dice: &mut fastrand::Rng) 
             let mut keyed: Vec<(bool, String, usize)> = store
                 .iter()
                 .map(|(slot, contact)| {
-                    let text = if field == "name" { name(contact) } else { contact.first(field).to_owned() };
+                    let text = match field {
+                        "name" => name(contact),
+                        "record type" => contact.record_type.name().to_owned(),
+                        field => contact.first(field).to_owned(),
+                    };
                     (text.is_empty(), fold(&text), slot)
                 })
                 .collect();

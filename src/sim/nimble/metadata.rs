@@ -10,9 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::defaults::{CUSTOM, DEFAULTS, EMPLOYMENT, Row, TABS, tab_of_field};
+use super::defaults::{CUSTOM, DEFAULTS, EMPLOYMENT, NEWER, Row, TABS, tab_of_field};
 use super::kinds::{Kind, Rule};
 use super::knobs::{FieldsApi, Knobs};
+
+/// Where the serials of fields that only the current description has begin: the others' do not depend on them.
+const NEWER_SERIALS: usize = 0x8000;
 
 /// The two kinds of contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,9 @@ pub(super) struct Field {
     pub(super) is_standard: bool,
     /// As the newer definitions show it; null for kinds that have none there.
     pub(super) presentation: Value,
+    /// `type` and `width` as they were set through the older definitions.
+    #[serde(default)]
+    pub(super) older: Value,
 }
 
 /// A tab and what is in it, in order.
@@ -81,6 +87,9 @@ pub(super) struct Tab {
     pub(super) only_for: Option<RecordType>,
     pub(super) is_standard: bool,
     pub(super) members: Vec<Member>,
+    /// Serials of fields that the order of the older group leaves out.
+    #[serde(default)]
+    pub(super) unlisted: Vec<usize>,
 }
 
 /// A field, by its serial, or a group of fields.
@@ -117,14 +126,16 @@ impl Metadata {
         let mut metadata = Self { fields: Vec::new(), by_name: HashMap::new(), tabs: Vec::new(), next: 0 };
         let rows = DEFAULTS.iter().copied();
         // Last of the defaults, so that no other id depends on it.
-        let newer = (knobs.is_current() || knobs.fields_api != FieldsApi::Legacy).then_some(EMPLOYMENT);
+        let employment = (knobs.is_current() || knobs.fields_api != FieldsApi::Legacy).then_some(EMPLOYMENT);
         let custom = knobs.custom_fields.iter().map(|name| custom_text(name));
-        let defaults = rows.chain(newer).map(|row| default_field(row, knobs));
+        let defaults = rows.chain(employment).map(|row| default_field(row, knobs));
         metadata.fields = defaults.chain(custom).collect();
         for (serial, field) in metadata.fields.iter_mut().enumerate() {
             field.serial = serial;
         }
         metadata.next = metadata.fields.len();
+        let newer = NEWER.iter().filter(|_| knobs.is_current()).zip(NEWER_SERIALS..);
+        metadata.fields.extend(newer.map(|(row, serial)| Field { serial, ..default_field(*row, knobs) }));
         let standard = TABS.iter().map(|&(name, only_for)| (name, only_for, true));
         for (name, only_for, is_standard) in standard.chain([(CUSTOM, None, false)]) {
             let of_tab = |field: &&Field| match &field.group {
@@ -134,7 +145,14 @@ impl Metadata {
             let members =
                 metadata.fields.iter().filter(of_tab).map(|field| Member::Field(field.serial)).collect();
             let id = metadata.fresh_id();
-            metadata.tabs.push(Tab { id, name: name.to_owned(), only_for, is_standard, members });
+            metadata.tabs.push(Tab {
+                id,
+                name: name.to_owned(),
+                only_for,
+                is_standard,
+                members,
+                unlisted: Vec::new(),
+            });
         }
         metadata.index();
         metadata
@@ -200,6 +218,7 @@ impl Metadata {
     /// Takes a field out of its place in a tab.
     pub(super) fn displace(&mut self, serial: usize) {
         for tab in &mut self.tabs {
+            tab.unlisted.retain(|field| *field != serial);
             tab.members.retain(|member| *member != Member::Field(serial));
             for member in &mut tab.members {
                 if let Member::Group { fields, .. } = member {
@@ -304,6 +323,7 @@ fn default_field(row: Row, knobs: &Knobs) -> Field {
         sortable,
         is_standard: true,
         presentation: Value::Null,
+        older: Value::Null,
     }
 }
 
@@ -322,6 +342,7 @@ pub(super) fn custom_text(name: &str) -> Field {
         sortable: false,
         is_standard: false,
         presentation: Value::Null,
+        older: Value::Null,
     }
 }
 

@@ -39,7 +39,7 @@ mod write;
 
 use serde_json::{Value, json};
 
-use self::errors::{no_such_path, reshaped, unauthorized};
+use self::errors::{fault, no_such_path, reshaped, unauthorized};
 use self::knobs::{Knobs, NotesPath};
 use self::listing::Orders;
 use self::metadata::Metadata;
@@ -91,6 +91,11 @@ impl Nimble {
         }
     }
 
+    /// What stands in the place of an answer when a fault has hit the request.
+    pub(crate) fn refusal(&self, status: u16, is_usual: bool) -> Reply {
+        fault(status, is_usual, &self.knobs)
+    }
+
     /// An id as the service makes them: eight hex digits of Unix seconds, then what makes it unique.
     fn new_id(&self, created_s: i64) -> String {
         self.numbered_id(created_s, self.store.ever() as u64)
@@ -109,7 +114,10 @@ impl Nimble {
     }
 
     fn route(&mut self, now_ms: i64, request: &Request) -> Reply {
-        let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+        let path = request.path.strip_prefix('/').unwrap_or(&request.path);
+        // A slash that was sent escaped is part of a name, such as a choice's id.
+        let parts: Vec<String> = path.split('/').map(|part| part.replace("%2F", "/")).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         if let Some(reply) = self.route_strictly(now_ms, &parts, request) {
             return reply.unwrap_or_else(|refusal| refusal);
         }
@@ -118,7 +126,8 @@ impl Nimble {
         }
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["myself"]) => myself(),
-            ("GET", ["company", "users"]) => users(),
+            // What the older description has and the current one left out is there in the older one alone.
+            ("GET", ["company", "users"]) if !self.knobs.is_current() => users(),
             ("GET", ["contacts"] | ["contacts", "list"]) => self.list(now_ms, request),
             ("GET", ["contacts", "ids"]) => self.list_ids(now_ms, request),
             ("GET", ["contact", ids]) => self.detail(ids, usize::MAX, request),
@@ -148,11 +157,11 @@ impl Nimble {
             ("POST", ["contacts", id, "notes"]) if is_current => self.create_note_of(now_ms, id, request),
             ("PUT", ["contacts", "notes", id]) => self.update_note(now_ms, id, request),
             ("DELETE", ["contacts", "notes", id]) => self.delete_note(id),
-            ("POST", ["activities", "task"]) => self.create_task(now_ms, request),
+            ("POST", ["activities", "task"]) if !is_current => self.create_task(now_ms, request),
             ("POST", ["tasks"]) if is_current => self.create_related_task(now_ms, request),
             ("GET", ["activities"]) if is_current => self.activities(now_ms, request),
             ("DELETE", ["contact", ids]) => self.delete(ids),
-            ("DELETE", ["contacts", "list"]) => self.delete_selected(now_ms, request),
+            ("DELETE", ["contacts", "list"]) if !is_current => self.delete_selected(now_ms, request),
             ("DELETE", ["contacts"]) if is_current => self.delete_checked(now_ms, request),
             ("PUT", ["contact", id, "field"]) if is_current => self.mark_primary(now_ms, id, true, request),
             ("DELETE", ["contact", id, "field"]) if is_current => {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::dialect::{custom_operators, operators};
 use super::knobs::Knobs;
 use super::metadata::Metadata;
-use super::search::{ADDRESS_PARTS, Keyword, fold, name};
+use super::search::{ADDRESS_PARTS, Keyword, fold, name, part_text, shown};
 use super::store::{Contact, Store};
 
 /// The most terminals in one query, saved searches counted as what they stand for (reference, search).
@@ -25,15 +25,21 @@ pub(super) enum Query {
     And(Vec<Query>),
     Or(Vec<Query>),
     Not(Box<Query>),
-    Terminal { field: String, test: Test },
+    Terminal { field: Field, test: Test },
+}
+
+/// A field that is asked for; a custom one may have the name of anything else that can be searched.
+#[derive(Debug)]
+pub(super) struct Field {
+    name: String,
+    is_custom: bool,
 }
 
 /// What a terminal asks of a field's values.
 #[derive(Debug)]
 pub(super) enum Test {
     Is(String, bool),
-    /// What is contained, whether it has to be, and whether whole words count in every field.
-    Contain(Keyword, bool, bool),
+    Contain(Keyword, bool),
     In(Vec<String>, bool),
     StartsWith(String),
     /// Month and day, first and last.
@@ -72,7 +78,7 @@ impl Query {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(|part| part.score(contact, store)).sum(),
             Self::Not(_) => 0,
-            Self::Terminal { field, test: Test::Contain(wanted, true, _) } => {
+            Self::Terminal { field, test: Test::Contain(wanted, true) } => {
                 wanted.score_of(values(field, contact, store).iter().map(String::as_str))
             }
             Self::Terminal { .. } => 0,
@@ -123,7 +129,7 @@ impl Reader<'_> {
         if !allowed.contains(&operator) {
             return Err(format!("`{field}` has no operator `{operator}`"));
         }
-        if field == "saved_search" {
+        if field == "saved_search" && !custom {
             let name = operand.as_str().unwrap_or_default();
             let saved = knobs.saved_searches.get(name).ok_or_else(|| format!("no saved search `{name}`"))?;
             let saved: Value = serde_json::from_str(saved).map_err(|_| format!("`{name}` is not JSON"))?;
@@ -139,7 +145,7 @@ impl Reader<'_> {
             2
         };
         let test = Test::read(operator, operand, shortest, knobs)?;
-        Ok(Query::Terminal { field: field.to_owned(), test })
+        Ok(Query::Terminal { field: Field { name: field.to_owned(), is_custom: custom }, test })
     }
 }
 
@@ -155,8 +161,8 @@ impl Test {
         Ok(match operator {
             "is" => Self::Is(fold(text()?), true),
             "is_not" => Self::Is(fold(text()?), false),
-            "contain" => Self::Contain(Keyword::new(text()?), true, knobs.is_current()),
-            "not_contain" => Self::Contain(Keyword::new(text()?), false, knobs.is_current()),
+            "contain" => Self::Contain(Keyword::new(text()?, knobs.is_current()), true),
+            "not_contain" => Self::Contain(Keyword::new(text()?, knobs.is_current()), false),
             "starts_with" => Self::StartsWith(fold(text()?)),
             "in" | "not_in" => {
                 let items = operand.as_array().filter(|items| !items.is_empty());
@@ -196,30 +202,30 @@ impl Test {
         })
     }
 
-    fn holds(&self, field: &str, contact: &Contact, store: &Store, now_ms: i64) -> bool {
-        let moment = || match field {
+    fn holds(&self, field: &Field, contact: &Contact, store: &Store, now_ms: i64) -> bool {
+        // The names that mean more than a field's values mean nothing in a custom field.
+        let meaning = if field.is_custom { "" } else { field.name.as_str() };
+        let moment = || match meaning {
             "created" => Some(contact.created_s * 1000),
             "updated" => Some(contact.updated_ms),
             "company last contacted" | "user last contacted" => contact.last_contacted_ms,
-            _ => iso_ms(contact.first(field)),
+            _ => iso_ms(contact.first(&field.name)),
         };
         match self {
             Self::InTheLast(span, yes) => {
                 moment().is_some_and(|ms| ms > now_ms - span && ms <= now_ms) == *yes
             }
             Self::Range(from, to, yes) => moment().is_some_and(|ms| (*from..=*to).contains(&ms)) == *yes,
-            Self::Empty(yes) if is_moment(field) => moment().is_none() == *yes,
-            Self::Is(wanted, true) if field == "record type" => {
+            Self::Empty(yes) if is_moment(meaning) => moment().is_none() == *yes,
+            Self::Is(wanted, true) if meaning == "record type" => {
                 wanted == "all" || *wanted == contact.record_type.name()
             }
             _ => {
                 let values = values(field, contact, store);
                 match self {
                     Self::Is(wanted, yes) => values.iter().any(|value| fold(value) == *wanted) == *yes,
-                    Self::Contain(wanted, yes, words) => {
-                        // Only the names of some fields give `contain` the sense of prefix or suffix.
-                        let field = if *words { "" } else { field };
-                        values.iter().any(|value| wanted.in_value(field, value)) == *yes
+                    Self::Contain(wanted, yes) => {
+                        values.iter().any(|value| wanted.in_value(meaning, value)) == *yes
                     }
                     Self::In(wanted, yes) => values.iter().any(|value| wanted.contains(&fold(value))) == *yes,
                     Self::StartsWith(wanted) => values.iter().any(|value| fold(value).starts_with(wanted)),
@@ -245,16 +251,18 @@ impl Test {
     }
 }
 
-fn values(field: &str, contact: &Contact, store: &Store) -> Vec<String> {
+fn values(field: &Field, contact: &Contact, store: &Store) -> Vec<String> {
     let plain = |field: &str| -> Vec<String> {
-        contact.values(field).iter().map(|value| value.value.clone()).collect()
+        contact.values(field).iter().map(|value| shown(&value.value).into_owned()).collect()
     };
-    let field = field.strip_prefix("address.").unwrap_or(field);
-    match field {
+    if field.is_custom {
+        return plain(&field.name);
+    }
+    match field.name.strip_prefix("address.").unwrap_or(&field.name) {
         "name" | "names" => vec![name(contact)],
         "_id" => vec![contact.id.clone()],
         "__any" => {
-            let all = contact.fields.iter().flat_map(|(_, values)| values).map(|value| value.value.clone());
+            let all = contact.fields.iter().flat_map(|(name, _)| plain(name));
             let tags = contact.tags.iter().map(|tag| store.tag_text(*tag).to_owned());
             all.chain(tags).chain([name(contact)]).collect()
         }
@@ -283,7 +291,7 @@ fn values(field: &str, contact: &Contact, store: &Store) -> Vec<String> {
 
 fn address_part(address: &str, part: &str) -> Option<String> {
     match serde_json::from_str::<Value>(address) {
-        Ok(Value::Object(parts)) => parts.get(part)?.as_str().map(str::to_owned),
+        Ok(Value::Object(parts)) => part_text(parts.get(part)?),
         _ => (part == "street").then(|| address.to_owned()),
     }
 }
@@ -376,6 +384,7 @@ mod tests {
             ),
             (r#"{"custom_fields":{"External ID":{"is":"7"}}}"#, true),
             (r#"{"custom_fields":{"Nope":{"is":"7"}}}"#, false),
+            (r#"{"custom_fields":{"email":{"is":"ada@example.org"}}}"#, false),
             (r#"{"created":{"range":{"start_date":"2026-01-01","end_date":"2026-01-01"}}}"#, true),
             (r#"{"created":{"in_the_last":{"unit":"fortnight","quantity":1}}}"#, false),
             (r#"{"rating":{"gte":"3"}}"#, true),

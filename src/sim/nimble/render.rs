@@ -13,6 +13,7 @@ use super::USERS;
 use super::knobs::{AddressStyle, Knobs, TagsStyle, TimestampsStyle};
 use super::merge::FieldValue;
 use super::metadata::Metadata;
+use super::search::part_text;
 use super::store::Contact;
 
 /// The pieces of a rendered contact.
@@ -26,7 +27,7 @@ pub(super) struct Rendered {
 }
 
 /// What newer answers of the service have besides, and is the same for every contact here.
-const EXTRA_KEYS: &str = ",\"privacy\":{\"read\":null,\"edit\":null},\"last_contacted_user\":null,\"lc\":null,\
+const EXTRA_KEYS: &str = ",\"last_contacted_user\":null,\"lc\":null,\
     \"notice\":null,\"files\":[],\"stages_info\":{},\"reminders\":[],\"contexts\":[]";
 /// A contact that nobody ever wrote to.
 const NEVER_CONTACTED: &str = ",\"last_contacted\":{\"user_id\":null,\"object_id\":null,\"type\":null,\
@@ -154,6 +155,8 @@ fn last_contacted(head: &mut String, contact: &Contact, knobs: &Knobs) {
 
 fn extra_keys(head: &mut String, contact: &Contact) {
     head.push_str(EXTRA_KEYS);
+    let everyone = || json!({"read": null, "edit": null});
+    let _ = write!(head, ",\"privacy\":{}", contact.privacy.clone().unwrap_or_else(everyone));
     let creator = USERS.iter().find(|(_, name, ..)| *name == contact.creator).map(|(id, ..)| *id);
     let _ = write!(head, ",\"is_editable\":{},\"creator_id\":", !contact.is_locked);
     match creator {
@@ -229,17 +232,27 @@ fn quote(out: &mut String, text: &str) {
 
 fn address(stored: &str, style: AddressStyle) -> String {
     let Ok(Value::Object(parts)) = serde_json::from_str(stored) else { return stored.to_owned() };
-    let parts: Vec<(String, String)> = parts
-        .into_iter()
-        .map(|(key, value)| (key, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        .collect();
     if style == AddressStyle::Raw {
-        let parts = parts.iter().map(|(_, value)| value.as_str()).filter(|value| !value.is_empty());
+        let parts = parts.values().filter_map(part_text).filter(|value| !value.is_empty());
         return parts.collect::<Vec<_>>().join(", ");
     }
-    let parts =
-        parts.iter().map(|(key, value)| format!("{}: {}", python_literal(key), python_literal(value)));
-    format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
+    python(&Value::Object(parts))
+}
+
+/// A value as Python's `repr` writes it.
+fn python(value: &Value) -> String {
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => python_literal(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", ")),
+        Value::Object(parts) => {
+            let parts = parts.iter().map(|(key, part)| format!("{}: {}", python_literal(key), python(part)));
+            format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// A string as Python's `repr` writes it.
@@ -288,6 +301,12 @@ mod tests {
         );
         assert_eq!(address(stored, AddressStyle::Raw), "1 O'Hara \"St\", Cork\nCity, Côte d'Ivoire");
         assert_eq!(address("free text", AddressStyle::Pydict), "free text");
+        let stored = r#"{"street":null,"zip":11000,"main":true,"old":[1,{"city":"Brno"}]}"#;
+        assert_eq!(
+            address(stored, AddressStyle::Pydict),
+            "{'street': None, 'zip': 11000, 'main': True, 'old': [1, {'city': 'Brno'}]}"
+        );
+        assert_eq!(address(r#"{"street":null,"city":"Brno","zip":11000}"#, AddressStyle::Raw), "Brno, 11000");
     }
 
     #[test]

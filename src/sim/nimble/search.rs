@@ -3,6 +3,9 @@
 //! The reference folds as Lucene's ASCII folding does. Words are compared whole in most fields; in names,
 //! e-mails, phones and profiles a text hits as prefix or suffix of a value instead.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -15,6 +18,9 @@ const PREFIX_OR_SUFFIX: &[&str] =
 
 /// The parts of an address that can be searched on their own.
 pub(super) const ADDRESS_PARTS: &[&str] = &["street", "city", "state", "zip", "country"];
+/// The parts of an employment.
+const EMPLOYMENT_PARTS: &[&str] =
+    &["company_name", "title", "start_date", "end_date", "is_present", "is_primary"];
 
 /// All text of a contact, folded: what is not in here is hit by no keyword.
 #[derive(Debug)]
@@ -27,7 +33,7 @@ impl Folded {
         for (_, values) in &contact.fields {
             for value in values {
                 all.push('\n');
-                all.push_str(&fold(&value.value));
+                all.push_str(&fold(&shown(&value.value)));
             }
         }
         for tag in &contact.tags {
@@ -43,14 +49,16 @@ impl Folded {
 pub(super) struct Keyword {
     text: String,
     words: Vec<String>,
+    /// Whether whole words count in every field, as the current description has it.
+    only_words: bool,
 }
 
 impl Keyword {
     /// Folds and splits what the user typed.
-    pub(super) fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str, only_words: bool) -> Self {
         let text = fold(text.trim());
         let words = words(&text).map(str::to_owned).collect();
-        Self { text, words }
+        Self { text, words, only_words }
     }
 
     /// Whether any field of the contact contains the keyword, each field in its own sense of `contain`.
@@ -75,7 +83,7 @@ impl Keyword {
 
     /// How many of its words are in these values.
     pub(super) fn score_of<'a>(&self, values: impl Iterator<Item = &'a str>) -> u32 {
-        let folded: Vec<String> = values.map(fold).collect();
+        let folded: Vec<String> = values.map(|value| fold(&shown(value))).collect();
         let has =
             |wanted: &&String| folded.iter().any(|value| words(value).any(|word| word == wanted.as_str()));
         u32::try_from(self.words.iter().filter(has).count()).unwrap_or(u32::MAX)
@@ -83,11 +91,35 @@ impl Keyword {
 
     /// Whether a value of `field` contains the keyword.
     pub(super) fn in_value(&self, field: &str, value: &str) -> bool {
-        let value = fold(value);
-        if PREFIX_OR_SUFFIX.contains(&field) {
+        let value = fold(&shown(value));
+        if !self.only_words && PREFIX_OR_SUFFIX.contains(&field) {
             return !self.text.is_empty() && (value.starts_with(&self.text) || value.ends_with(&self.text));
         }
         words(&value).any(|word| self.words.iter().any(|wanted| wanted == word))
+    }
+}
+
+/// The text of a value that a search sees: of an address and an employment, which are stored as JSON, the parts.
+pub(super) fn shown(value: &str) -> Cow<'_, str> {
+    let parts = || match serde_json::from_str::<Value>(value) {
+        Ok(Value::Object(parts)) => Some(parts),
+        _ => None,
+    };
+    let known = |key: &str| ADDRESS_PARTS.contains(&key) || EMPLOYMENT_PARTS.contains(&key);
+    let parts = value.trim_start().starts_with('{').then(parts).flatten();
+    let Some(parts) = parts.filter(|parts| parts.keys().all(|key| known(key))) else {
+        return Cow::Borrowed(value);
+    };
+    let parts = parts.values().filter_map(part_text).filter(|part| !part.is_empty());
+    Cow::Owned(parts.collect::<Vec<_>>().join(", "))
+}
+
+/// The text of one part.
+pub(super) fn part_text(part: &Value) -> Option<String> {
+    match part {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -145,8 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn of_an_address_and_an_employment_the_parts_are_seen() {
+        for (value, expected) in [
+            (r#"{"street":"1 Vodi\u010dkova","zip":11000,"city":"","state":null}"#, "1 Vodičkova, 11000"),
+            (r#"{"company_name":"Acme","is_present":true}"#, "Acme"),
+            (r#"{"anything":"else"}"#, r#"{"anything":"else"}"#),
+            ("{free text", "{free text"),
+        ] {
+            assert_eq!(shown(value), expected);
+        }
+    }
+
+    #[test]
     fn contain_compares_words_or_ends_as_the_test_vectors_say() {
-        let words = Keyword::new("Jon Pupken");
+        let words = Keyword::new("Jon Pupken", false);
         for (value, hit) in [
             ("JON PUPKEN", true),
             ("JON travolta", true),
@@ -156,7 +200,7 @@ mod tests {
         ] {
             assert_eq!(words.in_value("title", value), hit, "{value}");
         }
-        let ends = Keyword::new("POPOV");
+        let ends = Keyword::new("POPOV", false);
         for (value, hit) in [
             ("POPOV", true),
             ("POPOVa", true),

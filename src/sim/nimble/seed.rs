@@ -92,10 +92,12 @@ impl Nimble {
             ("GET", "/tasks") => self.all_tasks(),
             ("GET", "/tokens") => Reply::json(200, &self.tokens.json(now_ms)),
             ("POST", "/tokens") => Reply::json(200, &self.tokens.grant(now_ms, &self.knobs)),
-            ("POST", "/knobs") => match read_knobs(&request.body).and_then(|knobs| self.turn(knobs)) {
-                Ok(()) => Reply::json(200, &json!({})),
-                Err(why) => Reply::text(400, &why),
-            },
+            ("POST", "/knobs") => {
+                match self.changed_knobs(&request.body).and_then(|knobs| self.turn(knobs)) {
+                    Ok(()) => Reply::json(200, &json!({})),
+                    Err(why) => Reply::text(400, &why),
+                }
+            }
             _ => Reply::text(404, "no such path below /_sim/nimble"),
         }
     }
@@ -141,7 +143,14 @@ impl Nimble {
         Some(id)
     }
 
-    /// Sets all switches anew; what was rendered before is forgotten, what was defined through the API stays.
+    /// The switches in force with those of a body laid over them.
+    fn changed_knobs(&self, body: &[u8]) -> Result<Knobs, String> {
+        let settings = serde_json::from_slice(body).map_err(|why| why.to_string())?;
+        let knobs: Knobs = scenario::laid_over(&self.knobs, &settings)?;
+        knobs.check().map(|()| knobs)
+    }
+
+    /// Sets the switches anew; what was rendered before is forgotten, what was defined through the API stays.
     fn turn(&mut self, knobs: Knobs) -> Result<(), String> {
         let mut metadata = Metadata::new(&knobs);
         metadata.restore(&self.metadata.snapshot())?;
@@ -274,11 +283,4 @@ fn moment(body: &Map<String, Value>, key: &str) -> Result<Option<i64>, String> {
     let Some(text) = body.get(key) else { return Ok(None) };
     let parsed = text.as_str().and_then(|text| text.parse::<Timestamp>().ok());
     parsed.map(|moment| Some(moment.as_millisecond())).ok_or_else(|| format!("`{key}` is an RFC 3339 time"))
-}
-
-fn read_knobs(body: &[u8]) -> Result<Knobs, String> {
-    let value: Value = serde_json::from_slice(body).map_err(|why| why.to_string())?;
-    let knobs: Knobs = scenario::from_json(&value)?;
-    knobs.check()?;
-    Ok(knobs)
 }

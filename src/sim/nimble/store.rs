@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde_json::Value;
+
 use super::knobs::Knobs;
 use super::merge::FieldValue;
 use super::metadata::{Metadata, RecordType};
@@ -32,6 +34,8 @@ pub(super) struct Contact {
     pub(super) is_important: Option<bool>,
     /// When a user last wrote to the contact or called.
     pub(super) last_contacted_ms: Option<i64>,
+    /// Who may read and edit it; none: everyone.
+    pub(super) privacy: Option<Value>,
     /// Whether its privacy keeps the user from changing it.
     pub(super) is_locked: bool,
     /// For companies: the persons whose parent company this is.

@@ -124,6 +124,10 @@ impl Nimble {
         }
         if body.contains_key("field_type") {
             read_kind(&body, &mut new)?;
+            // The form of before may not suit a new rule.
+            if let Some(older) = new.older.as_object_mut() {
+                older.remove("type");
+            }
         }
         let multiples = optional_flag(&body, "multiples")?.unwrap_or(old.multiples);
         if new.kind != old.kind || multiples != old.multiples {
@@ -217,7 +221,10 @@ impl Nimble {
         };
         let place = self.tab_after(nullable(&body, "insert_after")?.as_deref())?;
         let id = self.metadata.fresh_id();
-        self.metadata.tabs.insert(place, Tab { id, name, only_for, is_standard: false, members: Vec::new() });
+        self.metadata.tabs.insert(
+            place,
+            Tab { id, name, only_for, is_standard: false, members: Vec::new(), unlisted: Vec::new() },
+        );
         Ok(self.shown_tab(place).with_effect("create", "tab"))
     }
 

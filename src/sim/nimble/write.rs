@@ -109,6 +109,9 @@ impl Nimble {
             Err(refusal) => return refusal,
         };
         let Some(slot) = self.store.slot(id) else { return not_found("contact", id) };
+        if self.is_locked(id) {
+            return forbidden("the contact's privacy keeps the user from changing its tags");
+        }
         let mut places = Vec::new();
         for tag in tags {
             let place = self.store.tag(&tag);
@@ -125,7 +128,7 @@ impl Nimble {
         reply.with_effect("update", id)
     }
 
-    /// What the current description lets a body say besides: the owner, on create, and a mark.
+    /// What the current description lets a body say besides: owner and privacy, on create, and a mark.
     fn read_newer_keys(
         &self,
         contact: &mut Contact,
@@ -144,6 +147,9 @@ impl Nimble {
             if contact.owner_id.as_ref().is_some_and(|id| !known(id)) {
                 return Err(invalid("`owner_id` is no user's"));
             }
+        }
+        if is_new {
+            contact.privacy = privacy(body.get("privacy"))?;
         }
         Ok(())
     }
@@ -164,6 +170,7 @@ impl Nimble {
             owner_id: Some(USERS[0].0.to_owned()),
             is_important: None,
             last_contacted_ms: None,
+            privacy: None,
             is_locked: false,
             children: Vec::new(),
             visible_ms: now_ms + self.knobs.index_delay_ms,
@@ -270,6 +277,29 @@ impl Nimble {
         let most = self.knobs.contact_quota;
         if most > 0 && more > 0 && self.store.len() + more > most { Err(quota(&self.knobs)) } else { Ok(()) }
     }
+}
+
+/// Who may read and edit a contact: for each, everyone or lists of users and groups.
+fn privacy(sent: Option<&Value>) -> Result<Option<Value>, Reply> {
+    let wrong = || invalid("`privacy` has `read` and `edit`, each null or `user_ids` and `group_ids`");
+    let sent = match sent {
+        None | Some(Value::Null) => return Ok(None),
+        Some(sent) => sent.as_object().ok_or_else(wrong)?,
+    };
+    let is_id = |id: &Value| id.as_str().is_some_and(|id| id_list(id).is_ok());
+    let ids = |(key, ids): (&String, &Value)| {
+        matches!(key.as_str(), "user_ids" | "group_ids")
+            && ids.as_array().is_some_and(|ids| ids.iter().all(is_id))
+    };
+    let good = |(key, who): (&String, &Value)| {
+        let principals = who.is_null() || who.as_object().is_some_and(|who| who.iter().all(ids));
+        matches!(key.as_str(), "read" | "edit") && principals
+    };
+    if !sent.iter().all(good) {
+        return Err(wrong());
+    }
+    let of = |key: &str| sent.get(key).cloned().unwrap_or_default();
+    Ok(Some(json!({"read": of("read"), "edit": of("edit")})))
 }
 
 fn avatar_url(body: &Map<String, Value>) -> Result<Option<String>, Reply> {

@@ -204,19 +204,15 @@ impl Target for Notes {
     }
 }
 
-/// The notes that hang on contacts.
-pub(super) fn attached(api: &Api, contacts: &[Record]) -> Result<Vec<Attached>> {
-    let lists = NoteLists::new(api.clone());
-    let mut attached = Vec::new();
-    for to in contacts.iter().filter_map(|contact| contact.id.as_ref()) {
-        let notes = lists.of(to).map_err(read_failed)?.records.into_iter();
-        attached.extend(notes.map(|note| Attached {
-            to: to.clone(),
-            what: "a note hangs on it".to_owned(),
-            from: note.id,
-        }));
-    }
-    Ok(attached)
+/// The notes that hang on a contact.
+pub(super) fn attached(api: &Api, to: &str) -> Result<Vec<Attached>> {
+    let notes = NoteLists::new(api.clone()).of(to).map_err(read_failed)?.records.into_iter();
+    let hangs = |note: RawRecord| Attached {
+        to: to.to_owned(),
+        what: "a note hangs on it".to_owned(),
+        from: note.id,
+    };
+    Ok(notes.map(hangs).collect())
 }
 
 /// The id of the user who wrote a note, where it says so.

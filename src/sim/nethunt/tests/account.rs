@@ -156,7 +156,7 @@ fn a_snapshot_restores_the_same_account() {
     account.drift(NOW + 1, 1, "delete").unwrap();
     account.drift(NOW + 1, 2, "update").unwrap();
     let snapshot = account.snapshot();
-    let mut other = NetHunt::new(&json!({"tie_order": "id"})).unwrap();
+    let mut other = super::account(&json!({"tie_order": "id"}));
     other.restore(&snapshot).unwrap();
     for trigger in
         ["new-record", "updated-record", "record-change", "new-comment", "new-call-log", "new-gdrivefile"]
@@ -208,7 +208,7 @@ fn generated_records_are_what_the_service_would_store() {
         }
     }
     assert_eq!(folders, [400, 40, 80]);
-    let mut twin = NetHunt::new(&json!({})).unwrap();
+    let mut twin = super::account(&json!({}));
     twin.generate(400, 3, NOW);
     assert_eq!(twin.snapshot(), account.snapshot());
     for trigger in ["new-comment", "new-call-log", "new-gdrivefile"] {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::sim::exchange::{Reply, Request, Service};
 use crate::sim::nethunt::NetHunt;
+use crate::sim::nethunt::knobs::Knobs;
 
 /// 2023-07-14T09:00:00.000Z.
 const NOW: i64 = 1_689_325_200_000;
@@ -16,7 +17,7 @@ const CONTACTS: &str = "60672149a1c0ffee0000c001";
 const EPOCH: &str = "since=1970-01-01T00:00:00.000Z";
 
 fn account(knobs: &Value) -> NetHunt {
-    NetHunt::new(knobs).unwrap()
+    NetHunt::new(Knobs::default().changed(knobs).unwrap(), 1)
 }
 
 fn request(method: &str, path: &str, query: &str, body: &str) -> Request {

@@ -116,7 +116,7 @@ fn bodies_may_come_in_chunks_or_not_at_all() {
         wire.send(&format!("POST /api/v1/zapier/actions/delete-record/{id}"), headers, "")
     };
     assert_eq!(delete(&id, "Content-Type: application/json\r\n"), (200, "{}".to_owned()));
-    assert_eq!(delete(&id, ""), (404, "Record not found".to_owned()));
+    assert_eq!(delete(&id, ""), (404, "x-simulated: Record not found".to_owned()));
     let other = wire.get(&format!("/searches/find-record/{CONTACTS}?query=Name:Ada"))[0]["id"].clone();
     assert_eq!(delete(other.as_str().unwrap(), "Content-Length: 0\r\n"), (200, "{}".to_owned()));
     assert_eq!(wire.names(&format!("/triggers/new-record/{CONTACTS}")), ["Ben B", "Їжак"]);
@@ -128,7 +128,7 @@ fn only_the_right_prefix_is_served_and_only_with_the_key() {
     let body = r#"{"timeZone":"UTC","fields":{"Name":"X"}}"#;
     let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
     let doubled = format!("POST /api/v1/zapier/zapier/actions/create-record/{CONTACTS}");
-    assert_eq!(wire.send(&doubled, &headers, body), (404, "Not Found".to_owned()));
+    assert_eq!(wire.send(&doubled, &headers, body), (404, "x-simulated: Not Found".to_owned()));
     let stranger = "GET /api/v1/zapier/triggers/new-record/undefined HTTP/1.1\r\nHost: sim\r\n\
                     Authorization: Bearer nh_live_x\r\nConnection: close\r\n\r\n";
     let refused = "Your email address or API key does not appear to be valid".to_owned();

@@ -49,10 +49,25 @@ fn updated_record_follows_fields_and_knobs() {
     };
     set(&mut account, &json!({"include_creations": false}));
     assert_eq!(names(&of(&mut account, "")), ["Ada"]);
-    set(&mut account, &json!({"one_row": false}));
+    set(&mut account, &json!({"include_creations": true, "one_row": false}));
     let ids: Vec<Value> = of(&mut account, "").iter().map(|row| row["id"].clone()).collect();
     assert_eq!(ids.len(), 5);
     assert_eq!(ids[..2], [json!(format!("{ada}-{}", NOW + 6000)), json!(format!("{ada}-{}", NOW + 5000))]);
+}
+
+#[test]
+fn what_is_left_to_chance_follows_the_seed() {
+    let listed = |seed: u64| {
+        let knobs = Knobs::default().changed(&json!({"order": "mixed"})).unwrap();
+        let mut account = NetHunt::new(knobs, seed);
+        for name in 0..20 {
+            create(&mut account, NOW, &json!({"Name": format!("N{name}")}));
+        }
+        let rows = rows(&mut account, NOW, "new-record", EPOCH);
+        names(&rows).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(1), listed(1));
+    assert_ne!(listed(1), listed(2));
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn what_a_create_must_have() {
     }
     assert_eq!(account.handle(NOW, &request("POST", &path, "", "{")).status, 400);
     let knobs = json!({"unknown_field": 400, "unique_fields": ["Email"], "required_fields": ["Name"]});
-    account.set_knobs(crate::sim::nethunt::Knobs::parse(&knobs).unwrap());
+    account.admin(NOW, &request("POST", "/knobs", "", &knobs.to_string()));
     let twin = json!({"timeZone": "UTC", "fields": {"Name": "A", "Email": ["a@b.example"]}});
     assert_eq!(post(&mut account, NOW, &path, &twin).status, 200);
     assert_eq!(post(&mut account, NOW, &path, &twin).status, 400);
@@ -124,7 +124,7 @@ fn an_update_is_whole_or_not_at_all() {
         None
     );
     let unknown = update(&mut account, NOW, "60672149a1c0ffee00000009", &json!({}));
-    assert_eq!(text(&unknown), (404, "Record not found".to_owned()));
+    assert_eq!(text(&unknown), (404, "x-simulated: Record not found".to_owned()));
 }
 
 #[test]

@@ -187,6 +187,17 @@ fn lists_are_paged_sorted_and_narrowed() {
 }
 
 #[test]
+fn lists_are_sorted_by_record_type() {
+    let mut account = Account::new(json!({}));
+    let person = account.person(json!({}));
+    let company = account.seed(json!({"record_type": "company", "fields": {"company name": "Acme"}}));
+    for (order, expected) in [("asc", [&company, &person]), ("desc", [&person, &company])] {
+        let listed = account.ids(&format!("sort=record type:{order}"));
+        assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{order}");
+    }
+}
+
+#[test]
 fn keywords_find_any_field_and_queries_find_one() {
     let mut account = Account::new(json!({}));
     account.people(3);
@@ -339,6 +350,7 @@ fn seeded_contacts_keep_their_times_and_are_not_judged() {
     let reply = account.admin("POST", "/contacts", &json!([{"record_type": "person", "feilds": {}}]));
     assert_eq!(reply, (400, json!("contact 1: unknown key `feilds`")));
     assert_eq!(account.admin("POST", "/knobs", &json!({"tags_style": "strings"})).0, 200);
+    assert_eq!(account.admin("POST", "/knobs", &json!({"create_status": 200})).0, 200);
     assert_eq!(account.contact(ids[0])["tags"], json!(["a", "b"]));
     account.nimble.generate(50, 1, NOW);
     assert_eq!(account.get("/contacts").1["meta"]["total"], 53);

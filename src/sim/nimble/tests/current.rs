@@ -75,6 +75,52 @@ fn owners_and_marks_are_set_and_wrong_ones_refused() {
 }
 
 #[test]
+fn newer_fields_and_privacy_are_there_and_older_paths_are_not() {
+    let mut account = current(json!({}));
+    let contact =
+        account.ada(json!({"instagram": [{"value": "ada"}], "muck rack": [{"value": "a"}, {"value": "b"}]}));
+    assert_eq!(shown(&contact, "muck rack"), ["=a", "=b"]);
+    let seeded = account.seed(json!({"record_type": "person",
+        "fields": {"first name": "Eve", "discovered gender": "female"}}));
+    assert_eq!(shown(&account.contact(&seeded), "discovered gender"), ["=female"]);
+    let metadata = account.get("/contacts/metadata").1;
+    assert_eq!(metadata["fields"]["tiktok"][0]["group"], "Contact Info");
+    assert_eq!(metadata["fields"]["discovered age range"][0]["read_only"], true);
+    let ids = |metadata: &Value| metadata["fields"]["External ID"][0]["id"].clone();
+    let mut before = Account::new(json!({}));
+    assert_eq!(
+        ids(&before.get("/contacts/metadata").1),
+        ids(&metadata),
+        "ids are the same in either profile"
+    );
+    assert!(before.get("/contacts/metadata").1["fields"].get("tiktok").is_none());
+
+    let user = "5f0000000000000000000002";
+    let body = |privacy: &Value| json!({"record_type": "person", "fields": {"first name": [{"value": "A"}]}, "privacy": privacy});
+    let privacy = json!({"read": null, "edit": {"user_ids": [user], "group_ids": []}});
+    let (_, contact) = account.call("POST", "/contact", body(&privacy));
+    assert_eq!(contact["privacy"], privacy);
+    let mut other = current(json!({}));
+    other.nimble.restore(&account.nimble.snapshot()).unwrap();
+    assert_eq!(other.contact(contact["id"].as_str().unwrap())["privacy"], privacy);
+    for wrong in
+        [json!("private"), json!({"edit": "me"}), json!({"edit": {"user_ids": ["me"]}}), json!({"see": null})]
+    {
+        assert_eq!(account.call("POST", "/contact", body(&wrong)).0, 409, "{wrong}");
+    }
+
+    let task = json!({"subject": "Call Ada"});
+    for (method, path, body) in [
+        ("GET", "/company/users", Value::Null),
+        ("POST", "/activities/task", task),
+        ("DELETE", "/contacts/list?keyword=nobody", Value::Null),
+    ] {
+        assert_eq!(account.call(method, path, body.clone()).0, 404, "{method} {path}");
+        assert_eq!(before.call(method, path, body).0, 200, "{method} {path}");
+    }
+}
+
+#[test]
 fn the_main_value_is_marked_and_unmarked() {
     let mut account = current(json!({}));
     let phones = json!([{"value": "1", "modifier": "work"}, {"value": "2", "modifier": "home"},
@@ -133,6 +179,7 @@ fn contacts_that_privacy_protects_stay_as_they_are() {
     assert_eq!(account.contact(&locked)["is_editable"], false);
     assert_eq!(account.call("PUT", &path, json!({"avatar_url": "x"})).0, 403);
     assert_eq!(account.call("DELETE", &path, Value::Null).0, 403);
+    assert_eq!(account.call("PUT", &format!("/contacts/{locked}/tags"), json!({"tags": ["x"]})).0, 403);
     let (status, answer) =
         account.call("DELETE", "/contacts?record_type=person&preflight_checks=true", Value::Null);
     assert_eq!((status, &answer["errors"][0]["type"]), (406, &json!("non_editable_contacts")));

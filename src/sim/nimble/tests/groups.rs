@@ -41,8 +41,9 @@ fn each_field_and_modifier_is_an_entry_with_its_own_id() {
 
 #[test]
 fn a_custom_field_is_made_filled_found_renamed_and_deleted() {
-    let mut account = Account::new(json!({}));
-    let field = account.legacy_field("Shoe size", json!({"type": "numeric-general", "width": 1}));
+    let mut account = Account::new(json!({"profile": "current", "create_status": 201}));
+    let field = account.legacy_field("Shoe size", json!({"type": "numeric-general", "width": 2}));
+    assert_eq!(field["presentation"], json!({"type": "numeric-general", "width": "2"}));
     assert_eq!((&field["modifier"], &field["multiples"]), (&json!(""), &json!(false)));
     assert_eq!(field["group"], "Custom Fields");
     let id = account.person(json!({"Shoe size": [{"value": "42.5"}]}));
@@ -79,7 +80,7 @@ fn a_custom_field_is_made_filled_found_renamed_and_deleted() {
 
 #[test]
 fn dropdowns_take_their_choices_and_other_kinds_their_form() {
-    let mut account = Account::new(json!({}));
+    let mut account = Account::new(json!({"profile": "current", "create_status": 201}));
     let values = json!([{"id": 1, "value": "S"}, {"id": "2", "value": "M"}, {"value": "L"}]);
     let size = account.legacy_field("Size", json!({"type": "select-box", "width": "1", "values": values}));
     assert_eq!(size["presentation"]["values"][2], json!({"id": "3", "value": "L"}));
@@ -105,6 +106,23 @@ fn dropdowns_take_their_choices_and_other_kinds_their_form() {
 }
 
 #[test]
+fn the_older_description_has_fewer_presentations_and_a_separator_among_them() {
+    let mut account = Account::new(json!({}));
+    let line = account.legacy_field("Line", json!({"type": "separator", "width": "1"}));
+    assert_eq!(line["presentation"], json!({"type": "separator", "width": "1"}));
+    let body = json!({"record_type": "person",
+        "fields": {"first name": [{"value": "Ada"}], "Line": [{"value": "x"}]}});
+    assert_eq!(account.call("POST", "/contact", body).0, 409);
+    let wide = account.legacy_field("Wide", json!({"type": "single-line-text-box", "width": "2"}));
+    assert_eq!(wide["presentation"]["width"], "2");
+    let group = account.metadata()["groups"]["Custom Fields"]["id"].clone();
+    for presentation in [json!({"type": "date"}), json!({"type": "address", "width": 3})] {
+        let body = json!({"name": "Born", "group_id": group, "presentation": presentation});
+        assert_eq!(account.call("POST", "/contacts/metadata/fields", body).0, 409, "{presentation}");
+    }
+}
+
+#[test]
 fn groups_are_made_ordered_and_deleted() {
     let mut account = Account::new(json!({}));
     let (status, group) =
@@ -120,6 +138,13 @@ fn groups_are_made_ordered_and_deleted() {
     let body = json!({"type": "both", "name": "Park", "order": ["Vans", "Cars"]});
     let (status, group) = account.call("PUT", &path, body);
     assert_eq!((status, &group["order"], &group["type"]), (200, &json!(["Vans", "Cars"]), &json!("both")));
+    let (status, group) =
+        account.call("PUT", &path, json!({"type": "both", "name": "Park", "order": ["Cars"]}));
+    assert_eq!((status, &group["order"]), (200, &json!(["Cars"])));
+    // An order that is left out is an empty one; the fields stay in the group.
+    let (status, group) = account.call("PUT", &path, json!({"type": "both", "name": "Park"}));
+    assert_eq!((status, &group["order"]), (200, &json!([])));
+    assert_eq!(account.metadata()["fields"]["Vans"][0]["group"], "Park");
     assert_eq!(account.call("DELETE", &path, Value::Null).0, 409);
     assert_eq!(account.call("DELETE", &path, json!({"force": true})).0, 200);
     assert!(account.metadata()["fields"].get("Cars").is_none());

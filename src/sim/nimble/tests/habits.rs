@@ -46,6 +46,17 @@ fn chunked_bodies_blanks_as_plus_and_slashes_at_the_end_are_taken() {
     let (status, _, contact) = send(&simulator, &(head("POST", "/api/v1/contact/", more) + &chunks));
     assert_eq!(status, 201, "{contact}");
     let id = contact["id"].as_str().unwrap();
+    for (kind, expected) in [
+        ("application/json;charset=utf-8", 201),
+        ("text/json", 409),
+        ("application/jsonx", 409),
+        ("text/plain; of=application/json", 409),
+    ] {
+        let other = body.replace("Ada", "Eva");
+        let (status, ..) =
+            send(&simulator, &with_body("POST", "/api/v1/contact", kind, &other.replace("Byron", "")));
+        assert_eq!(status, expected, "{kind}");
+    }
 
     let query = "%7B%22last+name%22:%7B%22is%22:%22byron+king%22%7D%7D";
     let (status, _, list) =

@@ -94,6 +94,71 @@ fn contain_means_words_today_and_prefix_or_suffix_before() {
 }
 
 #[test]
+fn a_keyword_means_words_today_and_prefix_or_suffix_before() {
+    for (profile, keyword, expected) in [
+        ("legacy", "pupken", vec![0, 2]),
+        ("legacy", "jp@x", vec![0]),
+        ("current", "pupken", vec![0]),
+        ("current", "pup", vec![]),
+        ("current", "jp travolta", vec![0, 1]),
+    ] {
+        let (mut account, ids) = account(profile);
+        let expected: Vec<String> = expected.into_iter().map(|place: usize| ids[place].clone()).collect();
+        assert_eq!(account.ids(&format!("keyword={keyword}")), expected, "{profile} {keyword}");
+    }
+    let (mut now, _) = account("current");
+    let (_, answer) = now.call("DELETE", "/contacts?keyword=pup", serde_json::Value::Null);
+    assert_eq!(answer["data"]["ids"], json!([]));
+}
+
+#[test]
+fn addresses_are_searched_by_their_parts_and_not_as_json() {
+    for profile in ["legacy", "current"] {
+        let (mut account, _) = account(profile);
+        let escaped = r#"{"street":"Vodi\u010dkova 5","zip":11000}"#;
+        let home = account.seed(json!({"record_type": "person", "fields": {"first name": "Eva",
+            "address": [{"value": escaped, "modifier": "home"}]}}));
+        for (word, found) in [("vodickova", true), ("11000", true), ("street", false), ("city", false)] {
+            let expected = if found { vec![home.clone()] } else { vec![] };
+            let by_field = hits(&mut account, &json!({"address": {"contain": word}}));
+            assert_eq!(
+                (by_field, account.ids(&format!("keyword={word}"))),
+                (expected.clone(), expected),
+                "{word}"
+            );
+        }
+        assert_eq!(hits(&mut account, &json!({"zip": {"is": "11000"}})), [home]);
+    }
+}
+
+#[test]
+fn a_custom_field_is_found_whatever_its_name_means_otherwise() {
+    for profile in ["legacy", "current"] {
+        let names = json!(["city", "name", "record type", "created", "_id"]);
+        let mut account = Account::new(json!({"profile": profile, "custom_fields": names}));
+        let fields = json!({"first name": "Ada", "city": "Roma", "name": "Countess Ada", "record type": "robot",
+            "created": "long ago", "_id": "seven"});
+        let ada = account.seed(json!({"record_type": "person", "fields": fields}));
+        account.seed(json!({"record_type": "person", "fields": {"first name": "Eva"}}));
+        for (field, operator, value) in [
+            ("city", "is", "roma"),
+            ("name", "contain", "ada"),
+            ("record type", "is", "robot"),
+            ("created", "contain", "ago"),
+            ("created", "is_not", "today"),
+            ("_id", "is", "seven"),
+        ] {
+            let found = hits(&mut account, &json!({"custom_fields": {field: {operator: value}}}));
+            assert!(found.contains(&ada) && (operator == "is_not" || found.len() == 1), "{field}: {found:?}");
+        }
+        let contains = hits(&mut account, &json!({"custom_fields": {"name": {"contain": "count"}}}));
+        assert!(contains.is_empty(), "whole words count in custom fields");
+        let standard = json!({"custom_fields": {"email": {"is": "a@x.example"}}});
+        assert_eq!(status(&mut account, &standard), 409);
+    }
+}
+
+#[test]
 fn limits_count_conditions_before_and_depth_today() {
     let (mut before, _) = account("legacy");
     let (mut now, _) = account("current");

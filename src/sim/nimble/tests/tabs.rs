@@ -183,6 +183,11 @@ fn choices_are_made_renamed_moved_and_deleted_in_default_fields_too() {
     assert_eq!((status, &tab["members"][0]["field_type"]["values"]["values"][4]["id"]), (200, &json!("won")));
     assert_eq!(account.call("POST", &path, body).0, 409);
     let ada = account.person(json!({"lead status": [{"value": "won"}]}));
+    let (status, _) = account.call("PUT", &format!("{path}/won"), json!({"value": "Vyhráno"}));
+    let values =
+        account.tab("Additional Lead Fields")["members"][0]["field_type"]["values"]["values"].clone();
+    assert_eq!((status, &values[4]), (200, &json!({"id": "won", "value": "Vyhráno"})));
+    assert_eq!(account.call("PUT", &format!("{path}/won"), json!({"id": "lost"})).0, 409);
     let body = json!({"id": "won", "value": "Gewonnen", "insert_after": null});
     let (status, all) = account.call("PUT", &format!("{path}/won"), body);
     assert_eq!((status, all["tabs"].is_array()), (200, true));
