@@ -364,6 +364,9 @@ fn read_file(
         if rows.is_empty() {
             progress.finish();
             say_passed_over(context, &reader.schema().of, passed_over);
+            if let Some(notice) = reader.closing() {
+                context.reporter.say(&notice);
+            }
             return Ok(());
         }
         let read = rows.len();

@@ -303,6 +303,29 @@ fn other_encodings_are_recognised_and_said() {
 }
 
 #[test]
+fn one_broken_byte_rejects_its_row_and_leaves_the_others_what_they_are() {
+    let rehearsal = sheet(b"name,email,score\nRen\xC3\xA9,rene@example.org,1\nJos\xE9,jose@example.org,2\n");
+    let output = import(&rehearsal).expect(1);
+    assert_eq!((output.count("created"), output.count("rejected")), (1, 1), "{}", output.transcript());
+    assert_eq!(rehearsal.records("Contacts")[0]["fields"]["Name"], "René");
+}
+
+#[test]
+fn bytes_that_are_no_table_are_refused_whatever_the_name_says() {
+    let args = ["import", "people.csv", "nethunt:Contacts", "-m", "people.toml", "--yes"];
+    let utf32: Vec<u8> = "\u{feff}name,email\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let cases: [(&[u8], &[&str]); 4] = [
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", &["packed with gzip", "hint: let its name end in `.gz`"]),
+        (b"\x28\xb5\x2f\xfd\x04\0", &["packed with zstd", "`csv.zst`"]),
+        (b"PK\x03\x04\x14\0", &["is a zip archive", "hint: save the sheet as `CSV UTF-8`"]),
+        (&utf32, &["`people.csv` is in UTF-32", "hint: save it in UTF-8"]),
+    ];
+    for (bytes, words) in cases {
+        refused(&sheet(bytes), &args, words);
+    }
+}
+
+#[test]
 fn without_a_terminal_nothing_is_sent_unless_told_so() {
     let rehearsal = sheet(ADA);
     let args = ["import", "people.csv", "nethunt:Contacts", "-m", "people.toml"];

@@ -105,6 +105,29 @@ fn json_lines_keep_what_was_read() {
 }
 
 #[test]
+fn an_object_whose_parts_are_empty_is_kept_by_parquet_as_it_is_by_csv() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal
+        .file("j.jsonl", "{\"a\":1,\"d\":{\"x\":null,\"y\":[]}}\n{\"a\":2,\"d\":{}}\n{\"a\":3,\"d\":null}\n");
+    let csv = convert(&rehearsal, "j.jsonl", "j.csv", &[]);
+    assert_eq!(csv, "a,d\n1,\"{\"\"x\"\":null,\"\"y\"\":[]}\"\n2,{}\n3,\n");
+    convert(&rehearsal, "j.jsonl", "j.parquet", &[]);
+    assert_eq!(convert(&rehearsal, "j.parquet", "back.csv", &[]), csv);
+}
+
+#[test]
+fn what_stands_inside_vcards_is_counted_and_addresses_are_kept() {
+    let rehearsal = Rehearsal::new("");
+    let card = |photo: &str| format!("BEGIN:VCARD\nVERSION:3.0\nFN:Ada\nPHOTO{photo}\nEND:VCARD\n");
+    let inside = card(";ENCODING=b;TYPE=JPEG:/9j/4AAQ");
+    rehearsal.file("c.vcf", [inside.clone(), card(":https://x.example/a.jpg"), inside].concat());
+    let out = rehearsal.json(["export", "c.vcf", "-o", "c.csv"]).expect(0);
+    assert_eq!(rehearsal.read("c.csv"), "FN,PHOTO\nAda,\nAda,https://x.example/a.jpg\nAda,\n");
+    let said = "`c.vcf`: 2 pictures, sounds, keys and the like that stand inside cards were left out";
+    assert_eq!(out.stderr.matches(said).count(), 1, "{}", out.transcript());
+}
+
+#[test]
 fn numbers_keep_their_literals_and_types_through_parquet() {
     let rehearsal = Rehearsal::new("");
     rehearsal.file("n.jsonl", "{\"n\":1.5,\"i\":3,\"m\":1,\"t\":true}\n{\"n\":2,\"i\":-4,\"m\":\"x\"}\n");

@@ -19,12 +19,32 @@ pub(super) fn open_bytes(endpoint: &FileEndpoint) -> Result<Box<dyn Read + Send>
     let raw: Box<dyn Read + Send> =
         if endpoint.is_standard_stream() { Box::new(io::stdin()) } else { Box::new(open_file(endpoint)?) };
     Ok(match endpoint.compression {
-        Compression::None => raw,
+        Compression::None => unpacked(endpoint, raw)?,
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
         Compression::Zstd => {
             Box::new(zstd::stream::read::Decoder::new(raw).during(|| format!("cannot unpack `{endpoint}`"))?)
         }
     })
+}
+
+/// The bytes of a file that is not packed by its name, if it is not by its bytes either: they would be read as text in
+/// some encoding.
+fn unpacked(endpoint: &FileEndpoint, mut raw: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>> {
+    let mut head = Vec::new();
+    (&mut raw).take(4).read_to_end(&mut head).map_err(|cause| read_error(endpoint, cause))?;
+    let packed = |with: &str, ending: &str| {
+        Error::input(format!("`{endpoint}` is packed with {with}, which its name does not say"))
+            .hint(format!("let its name end in `{ending}`, or say so with `--format`, such as `csv{ending}`"))
+    };
+    match head.as_slice() {
+        [0x1f, 0x8b, 8, ..] => Err(packed("gzip", ".gz")),
+        [0x28, 0xb5, 0x2f, 0xfd] => Err(packed("zstd", ".zst")),
+        b"PK\x03\x04" => {
+            Err(Error::input(format!("`{endpoint}` is a zip archive, as `.xlsx` and `.ods` files are"))
+                .hint("save the sheet as `CSV UTF-8`, or unpack the archive"))
+        }
+        _ => Ok(Box::new(io::Cursor::new(head).chain(raw))),
+    }
 }
 
 /// Opens the file itself, packed as it is.

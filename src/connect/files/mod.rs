@@ -156,6 +156,11 @@ pub trait TableReader: Send {
     /// never closed, a cell beyond all bounds.
     fn next_rows(&mut self, most: usize) -> Result<Vec<Row>>;
 
+    /// What is only known of the rows that were handed over, in a sentence to be said at the end.
+    fn closing(&self) -> Option<String> {
+        None
+    }
+
     /// The next rows as a block that any thread can take apart; none at the end. CSV and TSV have blocks, other
     /// formats have none at all.
     ///
