@@ -169,7 +169,8 @@ impl Batch {
                 (record.id, record.kind, record.created, record.updated)
             }
             Err(_) => {
-                let Named { id, record_type, created, updated } = serde_json::from_str(raw).unwrap_or_default();
+                let Named { id, record_type, created, updated } =
+                    serde_json::from_str(raw).unwrap_or_default();
                 (id.filter(|id| !id.is_empty()), record_type, created, updated)
             }
         };
