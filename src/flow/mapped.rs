@@ -282,20 +282,21 @@ pub(super) fn run(
             .map(|staged| match reads.decode(staged) {
                 Ok(record) => {
                     let outcome = transform.apply(&record, staged.row);
-                    if let Reads::File(_) = reads { with_result(outcome, &record) } else { outcome }
+                    Ok(if let Reads::File(_) = reads { with_result(outcome, &record) } else { outcome })
                 }
-                Err(why) => Outcome::Rejected(vec![unreadable(&why)]),
+                Err(why) => Err(unreadable(staged, &why)),
             })
             .collect();
         let mut drafts = Vec::with_capacity(batch.len());
         for (staged, outcome) in batch.iter().zip(outcomes) {
             match outcome {
-                Outcome::Filtered => counts.filtered += 1,
-                Outcome::Rejected(reasons) => {
+                Err(unreadable) => rejects.add(unreadable)?,
+                Ok(Outcome::Filtered) => counts.filtered += 1,
+                Ok(Outcome::Rejected(reasons)) => {
                     let reject = joined(reasons);
                     rejects.add(rejected_row(staged.row, staged.line, reject))?;
                 }
-                Outcome::Draft(mut draft) => {
+                Ok(Outcome::Draft(mut draft)) => {
                     counts.mapped += 1;
                     draft.source_id.clone_from(&staged.record.id);
                     drafts.push(draft_row(staged, &draft)?);

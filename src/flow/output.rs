@@ -35,7 +35,7 @@ struct Encoded {
     chunk: Chunk,
     rows: u64,
     filtered: u64,
-    rejected: Vec<(u64, Option<u64>, Reject)>,
+    rejected: Vec<RejectedRow>,
 }
 
 /// Batches that are encoded side by side.
@@ -118,9 +118,9 @@ pub(super) fn write(
             }
             total.filtered += encoded.filtered;
             total.written += encoded.rows;
-            for (row, line, reject) in encoded.rejected {
+            for reject in encoded.rejected {
                 total.rejected += 1;
-                rejects.add(rejected_row(row, line, reject))?;
+                rejects.add(reject)?;
             }
             writer.append(encoded.chunk)?;
             progress.add(encoded.rows);
@@ -146,7 +146,7 @@ fn encode(
         let record = match reads.decode(staged) {
             Ok(record) => record,
             Err(why) => {
-                rejected.push((staged.row, staged.line, unreadable(&why)));
+                rejected.push(unreadable(staged, &why));
                 continue;
             }
         };
@@ -154,7 +154,7 @@ fn encode(
             None => records.push(record),
             Some(Outcome::Filtered) => filtered += 1,
             Some(Outcome::Rejected(rejects)) => {
-                rejected.push((staged.row, staged.line, joined(rejects)));
+                rejected.push(rejected_row(staged.row, staged.line, joined(rejects)));
             }
             Some(Outcome::Draft(draft)) => {
                 if let Some(transform) = transform {
@@ -173,10 +173,13 @@ pub(super) fn rejected_row(row: u64, line: Option<u64>, reject: Reject) -> Rejec
     RejectedRow { row, line, stage: STAGE.to_owned(), field, value, reason, raw: None }
 }
 
-/// The reject of a row that cannot be decoded.
+/// The reject of a record that cannot be decoded, with its id, where it is known, and its text as it came.
 #[must_use]
-pub(super) fn unreadable(why: &str) -> Reject {
-    Reject { field: None, value: None, reason: format!("the record cannot be read: {why}") }
+pub(super) fn unreadable(staged: &StagedRow, why: &str) -> RejectedRow {
+    let why = why.split_once(" cannot be read: ").map_or(why, |(_, why)| why);
+    let what = staged.record.id.as_ref().map_or_else(|| "the record".to_owned(), |id| format!("record {id}"));
+    let reject = Reject { field: None, value: None, reason: format!("{what} cannot be read: {why}") };
+    RejectedRow { raw: Some(staged.record.raw.clone()), ..rejected_row(staged.row, staged.line, reject) }
 }
 
 /// Several findings on a row as one line of a reject file: the first one's field, all reasons.
