@@ -35,8 +35,8 @@ pub(super) struct SelectArgs {
     /// In this order: `created:desc` (Nimble)
     #[arg(long, value_name = "FIELD:asc|desc")]
     sort: Option<String>,
-    /// Only these fields
-    #[arg(long, value_name = "FIELD,..", value_delimiter = ',')]
+    /// Only these fields; `"a,b"` in double quotes is one whose name has a comma
+    #[arg(long, value_name = "FIELD,..")]
     fields: Vec<String>,
     /// At most so many records
     #[arg(long, value_name = "N")]
@@ -85,7 +85,7 @@ impl SelectArgs {
             record: self.record,
             changed_fields: self.changed_fields,
             sort: self.sort,
-            fields: self.fields,
+            fields: self.fields.iter().flat_map(|list| names(list)).collect(),
             limit: self.limit,
             per_page: self.per_page,
             expect: self.expect_count,
@@ -106,6 +106,13 @@ impl SelectArgs {
         .into_iter()
         .find_map(|(flag, given)| given.then_some(flag))
     }
+}
+
+/// The names of a list that is written like a line of CSV.
+fn names(list: &str) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(list.as_bytes());
+    let lines = reader.records().filter_map(Result::ok);
+    lines.flat_map(|line| line.iter().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 impl FromStr for Since {
@@ -157,5 +164,11 @@ mod tests {
         for wrong in ["2026-11-01T08:30:00", "yesterday", "", "d", "-1d", "7", "1.5h", "01/11/2026"] {
             assert!(wrong.parse::<Since>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_name_with_a_comma_is_quoted() {
+        assert_eq!(names("a,b c"), ["a", "b c"]);
+        assert_eq!(names(r#"a,"b,c",d"#), ["a", "b,c", "d"]);
     }
 }

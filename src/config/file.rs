@@ -124,7 +124,8 @@ impl Reading<'_> {
             return None;
         };
         if !is_name(name) {
-            let hint = Some("letters, digits, `-` and `_`, a letter first".to_owned());
+            let hint =
+                Some("letters, digits, `-` and `_`, a letter first, two characters or more".to_owned());
             self.add(at, format!("`{name}` is no name for a connection"), hint);
             return None;
         }

@@ -9,10 +9,10 @@ use super::context::Context;
 use super::input::{self, Input};
 use super::job::{Job, Place};
 use super::mapped::Transform;
-use super::output::{STAGE, joined, rejected_row};
+use super::output::{self, STAGE, joined, rejected_row};
 use super::results;
 use crate::connect::files::{
-    Block, CellRows, Chunk, FileEndpoint, Format, Row, RowDecoder, TableFormat, TableReader, TableWriter,
+    Block, CellRows, Chunk, FileEndpoint, Format, Row, RowDecoder, TableFormat, TableReader,
 };
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -92,19 +92,21 @@ pub(super) fn run(
     let again = || Error::input(format!("`{}` cannot be read again", job.source.name()));
     let mut reader = input.take_reader().ok_or_else(again)?;
     let decoder = input.file_decoder().ok_or_else(again)?;
-    let mut writer = TableWriter::create(endpoint, columns, &job.write)?;
+    let mut writer = output::begin(folder, endpoint, columns, &job.write)?;
     let format = writer.format();
     let work = Work { decoder, transform, format: &*format };
     let mut left = Staging::restart(folder.path(), LEFT_BEHIND)?;
     rejects.forget(STAGE)?;
     rejects.forget(input::STAGE)?;
     let progress = context.reporter.progress("write", None, None);
+    let mut written = 0;
     all(&work, &mut *reader, &mut |encoded| {
         if context.stop.is_requested() {
             return Err(Error::stopped("stopped while writing the file"));
         }
         summary.filtered += encoded.filtered;
-        summary.written += encoded.written;
+        summary.rejected += encoded.left.len() as u64;
+        written += encoded.written;
         summary.read += encoded.written + encoded.filtered + encoded.left.len() as u64;
         progress.add(encoded.written);
         keep(encoded.left, &mut left, rejects)?;
@@ -115,7 +117,8 @@ pub(super) fn run(
     writer.finish()?;
     progress.finish();
     summary.rejected = rejects.count()?;
-    summary.mapped = summary.written;
+    // Before its end nothing is in the file's place.
+    (summary.written, summary.mapped) = (written, written);
     summary.files.insert("output".into(), endpoint.path.display().to_string());
     if summary.rejected > 0 {
         results::write_of(folder, input, job, left.read()?, rejects, None, summary)?;
@@ -140,7 +143,8 @@ fn all(
         }
         drop((blocks, done));
         scope.spawn(move || cut_up(reader, &cut));
-        in_order(&encoded, take)
+        // It has to be gone before the threads are waited for: else those that have something for it never end.
+        in_order(encoded, take)
     })
 }
 
@@ -173,10 +177,7 @@ fn work_off(work: &Work<'_>, blocks: &Receiver<Numbered<Block>>, done: &Sender<N
 }
 
 /// Few blocks wait for one that takes longer: no more are in hand than the channels hold.
-fn in_order(
-    encoded: &Receiver<Numbered<Encoded>>,
-    take: &mut dyn FnMut(Encoded) -> Result<()>,
-) -> Result<()> {
+fn in_order(encoded: Receiver<Numbered<Encoded>>, take: &mut dyn FnMut(Encoded) -> Result<()>) -> Result<()> {
     let mut waiting = BTreeMap::new();
     let mut next = 0;
     for (number, encoded) in encoded {

@@ -23,6 +23,9 @@ pub(super) fn run(
 ) -> Result<()> {
     let mut rejects = Rejects::open(folder.path())?;
     let mut input = Input::open(context, folder, job)?;
+    if input.may_widen() {
+        read_input(context, folder, job, &mut input, &mut rejects, summary)?;
+    }
     let transform = transform(context, &input, job, endpoint)?;
     if direct::applies(job) && input.staging().finished()?.is_none() {
         return direct::run(
@@ -42,8 +45,9 @@ pub(super) fn run(
         None => wanted(input.columns(job.only_filled), &job.selection.fields)?,
     };
     rejects.forget(STAGE)?;
-    let written =
-        output::write(context, &input, endpoint, columns, &job.write, transform.as_ref(), &mut rejects)?;
+    let writer = output::begin(folder, endpoint, columns, &job.write)?;
+    let written = output::write(context, &input, writer, transform.as_ref(), &mut rejects)
+        .inspect_err(|_| summary.rejected = rejects.count().unwrap_or(0))?;
     summary.filtered = written.filtered;
     summary.rejected = rejects.count()?;
     summary.mapped = written.written;

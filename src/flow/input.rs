@@ -12,6 +12,7 @@ use crate::record::census::Census;
 use crate::record::columns::{self, Coding, Column};
 use crate::record::schema::{Kind, Schema};
 use crate::record::{RawRecord, Record};
+use crate::report::figures::counted;
 use crate::report::{RejectedRow, Rejects};
 use crate::run::folder::{RunEntry, RunFolder};
 use crate::run::parts::StagedRow;
@@ -39,6 +40,8 @@ pub struct Input {
     staging: Staging,
     /// Whether text files are counted too: only then is it known which of their columns are filled.
     counts_text: bool,
+    /// Whether rows of a table that hold nothing are passed over: a file that is made of the table keeps them.
+    passes_blank: bool,
 }
 
 enum Source {
@@ -94,7 +97,8 @@ impl Input {
                 let schema = stream.source.schema()?;
                 let reads = Reads::Stream(stream.source.decoder());
                 let kind = Source::Stream(stream);
-                Ok(Self { schema, doubled: Vec::new(), kind, reads, staging, counts_text: false })
+                let doubled = Vec::new();
+                Ok(Self { schema, doubled, kind, reads, staging, counts_text: false, passes_blank: false })
             }
             Place::File { endpoint, sha256 } => open_file(context, folder, endpoint, sha256.as_deref(), job),
         }
@@ -116,6 +120,24 @@ impl Input {
     #[must_use]
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
+    }
+
+    /// Whether it has columns that nobody knows before all of it is read.
+    #[must_use]
+    pub fn may_widen(&self) -> bool {
+        match &self.kind {
+            Source::File { reader: Some(reader), .. } => reader.may_widen(),
+            Source::File { reader: None, .. } | Source::Stream(_) => false,
+        }
+    }
+
+    /// Adds the columns that only the records of a file were seen to have.
+    fn widen(&mut self) {
+        if let Reads::File(decoder) = &self.reads {
+            let schema = self.schema.widened(self.staging.census());
+            self.reads = Reads::File(decoder.with_columns_of(&schema));
+            self.schema = Arc::new(schema);
+        }
     }
 
     /// Headers that stand in the file more than once.
@@ -146,13 +168,20 @@ impl Input {
                 };
                 // Text files hold text alone; only typed ones have something to count.
                 let typed = matches!(endpoint.format, Format::Jsonl | Format::Parquet | Format::Vcard);
-                let counted = (typed || self.counts_text).then_some(&self.reads);
-                read_file(context, reader.as_mut(), counted, selection.limit, &mut self.staging, rejects)?;
+                let ways = Ways {
+                    counted: (typed || self.counts_text).then_some(&self.reads),
+                    passing: match &self.reads {
+                        Reads::File(decoder) if self.passes_blank => Some(decoder),
+                        _ => None,
+                    },
+                };
+                read_file(context, reader.as_mut(), &ways, selection.limit, &mut self.staging, rejects)?;
                 rejects.commit()?;
                 Completeness::Complete
             }
         };
         self.staging.finish(&completeness)?;
+        self.widen();
         Ok(completeness)
     }
 
@@ -241,7 +270,6 @@ fn open_file(
     job: &Job,
 ) -> Result<Input> {
     let options = &job.read;
-    let counts_text = job.only_filled;
     let staging = Staging::open(folder.path(), STAGE)?;
     if staging.finished()?.is_some() {
         return finished_file(staging, endpoint, job);
@@ -268,7 +296,7 @@ fn open_file(
     staging.set_note("doubled", serde_json::to_string(&doubled).map_err(failed)?);
     let reads = Reads::File(RowDecoder::new(endpoint.format, &schema, options));
     let kind = Source::File { endpoint: endpoint.clone(), reader: Some(reader) };
-    Ok(Input { schema: Arc::new(schema), doubled, kind, reads, staging, counts_text })
+    Ok(of_file(job, schema, doubled, kind, reads, staging))
 }
 
 /// A file that was read to its end: all that is known of it stands in the checkpoint.
@@ -279,28 +307,71 @@ fn finished_file(staging: Staging, endpoint: &FileEndpoint, job: &Job) -> Result
     let doubled = serde_json::from_str(&note("doubled")?).map_err(damaged)?;
     let reads = Reads::File(RowDecoder::new(endpoint.format, &schema, &job.read));
     let kind = Source::File { endpoint: endpoint.clone(), reader: None };
-    Ok(Input { schema: Arc::new(schema), doubled, kind, reads, staging, counts_text: job.only_filled })
+    let mut input = of_file(job, schema, doubled, kind, reads, staging);
+    input.widen();
+    Ok(input)
+}
+
+fn of_file(
+    job: &Job,
+    schema: Schema,
+    doubled: Vec<String>,
+    kind: Source,
+    reads: Reads,
+    staging: Staging,
+) -> Input {
+    let (schema, counts_text) = (Arc::new(schema), job.only_filled);
+    let passes_blank = !matches!(job.target, Some(Place::File { .. }));
+    Input { schema, doubled, kind, reads, staging, counts_text, passes_blank }
+}
+
+/// How the rows of a file are looked at on their way.
+struct Ways<'a> {
+    /// Decodes those that are counted.
+    counted: Option<&'a Reads>,
+    /// Knows those that hold nothing and are passed over.
+    passing: Option<&'a RowDecoder>,
+}
+
+/// Says how many rows of a file held nothing and were passed over.
+pub(super) fn say_passed_over(context: &Context, of: &str, rows: u64) {
+    if rows > 0 {
+        let rows = counted(rows, "row");
+        context.reporter.say(format!("`{of}`: {rows} without any content passed over"));
+    }
 }
 
 fn read_file(
     context: &Context,
     reader: &mut dyn TableReader,
-    counted: Option<&Reads>,
+    ways: &Ways<'_>,
     limit: Option<u64>,
     staging: &mut Staging,
     rejects: &mut Rejects,
 ) -> Result<()> {
     let progress = context.reporter.progress("read", None, None);
     let mut left = limit.unwrap_or(u64::MAX);
+    let mut passed_over = 0;
+    let is_passed_over = |row: &Row| match (ways.passing, row) {
+        (Some(decoder), Row::Good { raw, .. }) => decoder.is_blank(raw),
+        _ => false,
+    };
     loop {
         if context.stop.is_requested() {
             return Err(Error::stopped("stopped while reading the file"));
         }
-        let rows = chunk(reader, usize::try_from(left).unwrap_or(CHUNK).min(CHUNK))?;
+        let mut rows = chunk(reader, usize::try_from(left).unwrap_or(CHUNK).min(CHUNK))?;
         if rows.is_empty() {
             progress.finish();
+            say_passed_over(context, &reader.schema().of, passed_over);
+            if let Some(notice) = reader.closing() {
+                context.reporter.say(&notice);
+            }
             return Ok(());
         }
+        let read = rows.len();
+        rows.retain(|row| !is_passed_over(row));
+        passed_over += (read - rows.len()) as u64;
         left -= rows.len() as u64;
         progress.add(rows.len() as u64);
         let mut good = Vec::with_capacity(rows.len());
@@ -310,7 +381,7 @@ fn read_file(
                 Row::Good { row, line, raw } => {
                     let record = RawRecord { id: None, kind: None, created: None, updated: None, raw };
                     let staged = StagedRow { row, line: Some(line), record };
-                    if let Some(Ok(record)) = counted.map(|reads| reads.decode(&staged)) {
+                    if let Some(Ok(record)) = ways.counted.map(|reads| reads.decode(&staged)) {
                         census.add(&record);
                     }
                     good.push(staged);
@@ -321,7 +392,8 @@ fn read_file(
                 }
             }
         }
-        let key = format!("rows {}", good.first().map_or(0, |first| first.row));
+        let Some(first) = good.first() else { continue };
+        let key = format!("rows {}", first.row);
         staging.rows(&key, good, census)?;
     }
 }

@@ -46,6 +46,9 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         }
     };
     let locked = Instant::now();
+    if input.may_widen() {
+        read_input(context, folder, job, &mut input, &mut rejects, summary)?;
+    }
     let bound = planning::bind(context, &input, &stream, job)?;
     let others = OtherRuns::of(context, &account, folder.name())?;
     let mut linked = Linked::open(context, folder, job, &stream, bound.as_ref())?;

@@ -5,14 +5,14 @@ use super::input::{Input, Reads};
 use super::job::{Job, MappingText, Place};
 use super::output::{STAGE, joined, rejected_row, unreadable};
 use crate::connect::Endpoint;
-use crate::connect::files::Format;
+use crate::connect::files::{self, Format};
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::extract::staging::Staging;
 use crate::record::census::Census;
 use crate::record::columns::Column;
 use crate::record::schema::Schema;
-use crate::record::{RawRecord, Record, to_text};
+use crate::record::{Field, RawRecord, Record, is_empty, to_text};
 use crate::report::{Rejects, Summary};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
@@ -208,11 +208,43 @@ pub(super) fn bind(mapping: Mapping, input: &Input, job: &Job, target: Option<&S
 /// The transform of an unmapped import.
 ///
 /// # Errors
-/// When a column means no field of the target.
+/// When a column means no field of the target, or has no header and holds something.
 pub(super) fn plain(input: &Input, job: &Job, target: &Schema, census: &Census) -> Result<Transform> {
-    let plain = Plain::new(input.schema(), target, census, job.read.list_separator)?;
-    let lines = matches!(&job.source, Place::File { endpoint, .. } if endpoint.format == Format::Jsonl);
-    Ok(Transform::Plain(plain.leaving_out(lines)))
+    let file = without_unnamed(input, target, census)?;
+    let plain = Plain::new(&file, target, census, job.read.list_separator)?;
+    let format = match &job.source {
+        Place::File { endpoint, .. } => Some(endpoint.format),
+        Place::Stream { .. } => None,
+    };
+    let typed = !matches!(format, Some(Format::Csv | Format::Tsv));
+    Ok(Transform::Plain(plain.typed(typed).leaving_out(format == Some(Format::Jsonl))))
+}
+
+/// The columns of a file without those that have no header and hold nothing in any row, which spreadsheets leave
+/// behind. Only where there are such columns the rows have to be looked through.
+fn without_unnamed<'a>(input: &'a Input, target: &Schema, census: &Census) -> Result<Cow<'a, Schema>> {
+    let schema: &Schema = input.schema();
+    let named = |name: &str| !files::is_unnamed(name) || Plain::is_known(name, target, census);
+    if schema.fields.iter().all(|field| named(&field.name)) {
+        return Ok(Cow::Borrowed(schema));
+    }
+    let reads = input.reads();
+    let something = |staged: &StagedRow| {
+        let record = reads.decode(staged).ok()?;
+        let filled = |field: &Field| field.entries.iter().any(|entry| !is_empty(&entry.value));
+        let found = record.fields.into_iter().find(|field| !named(&field.name) && filled(field))?;
+        Some((found.name, staged.line.unwrap_or(staged.row)))
+    };
+    let mut rows = input.staging().read()?;
+    while let Some(batch) = rows.next_rows()? {
+        if let Some((name, line)) = batch.par_iter().find_map_first(something) {
+            let what =
+                format!("`{}`: `{name}` has no header, and line {line} holds something in it", schema.of);
+            return Err(Error::input(what).hint("name the column as `ferry export` does, or empty it"));
+        }
+    }
+    let fields = schema.fields.iter().filter(|field| named(&field.name)).cloned().collect();
+    Ok(Cow::Owned(Schema { fields, ..schema.clone() }))
 }
 
 /// How many rows the transform stage left out, and how many it mapped.
@@ -250,20 +282,21 @@ pub(super) fn run(
             .map(|staged| match reads.decode(staged) {
                 Ok(record) => {
                     let outcome = transform.apply(&record, staged.row);
-                    if let Reads::File(_) = reads { with_result(outcome, &record) } else { outcome }
+                    Ok(if let Reads::File(_) = reads { with_result(outcome, &record) } else { outcome })
                 }
-                Err(why) => Outcome::Rejected(vec![unreadable(&why)]),
+                Err(why) => Err(unreadable(staged, &why)),
             })
             .collect();
         let mut drafts = Vec::with_capacity(batch.len());
         for (staged, outcome) in batch.iter().zip(outcomes) {
             match outcome {
-                Outcome::Filtered => counts.filtered += 1,
-                Outcome::Rejected(reasons) => {
+                Err(unreadable) => rejects.add(unreadable)?,
+                Ok(Outcome::Filtered) => counts.filtered += 1,
+                Ok(Outcome::Rejected(reasons)) => {
                     let reject = joined(reasons);
                     rejects.add(rejected_row(staged.row, staged.line, reject))?;
                 }
-                Outcome::Draft(mut draft) => {
+                Ok(Outcome::Draft(mut draft)) => {
                     counts.mapped += 1;
                     draft.source_id.clone_from(&staged.record.id);
                     drafts.push(draft_row(staged, &draft)?);

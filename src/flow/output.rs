@@ -3,16 +3,18 @@
 use super::context::Context;
 use super::input::{Input, Reads};
 use super::mapped::Transform;
-use crate::connect::files::{Chunk, FileEndpoint, TableFormat, TableWriter, WriteOptions};
+use crate::connect::files::{self, Chunk, FileEndpoint, TableFormat, TableWriter, WriteOptions};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::record::columns::Column;
 use crate::report::{RejectedRow, Rejects};
+use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
 use crate::transform::draft::Reject;
 use crate::transform::mapping::Outcome;
 use crossbeam_channel::bounded;
 use rayon::prelude::*;
+use std::path::Path;
 
 /// The stage's name in reject files.
 pub(super) const STAGE: &str = "transform";
@@ -33,11 +35,34 @@ struct Encoded {
     chunk: Chunk,
     rows: u64,
     filtered: u64,
-    rejected: Vec<(u64, Option<u64>, Reject)>,
+    rejected: Vec<RejectedRow>,
 }
 
 /// Batches that are encoded side by side.
 const SIDE_BY_SIDE: usize = 8;
+
+/// The file in a run's folder that names the output's temporary file.
+const UNFINISHED: &str = "unfinished";
+
+/// Begins a run's output. What an earlier life, killed, has left of it is removed.
+///
+/// # Errors
+/// When the file cannot be made there.
+pub(super) fn begin(
+    folder: &RunFolder,
+    endpoint: &FileEndpoint,
+    columns: Vec<Column>,
+    options: &WriteOptions,
+) -> Result<TableWriter> {
+    if let Ok(left) = std::fs::read_to_string(folder.path().join(UNFINISHED)) {
+        files::remove_temporary(Path::new(&left));
+    }
+    let writer = TableWriter::create(endpoint, columns, options)?;
+    if let Some(path) = writer.temporary().and_then(Path::to_str) {
+        folder.write(UNFINISHED, path.as_bytes())?;
+    }
+    Ok(writer)
+}
 
 /// Writes the extracted records into a file, mapped if there is a mapping.
 ///
@@ -46,13 +71,10 @@ const SIDE_BY_SIDE: usize = 8;
 pub(super) fn write(
     context: &Context,
     input: &Input,
-    endpoint: &FileEndpoint,
-    columns: Vec<Column>,
-    options: &WriteOptions,
+    mut writer: TableWriter,
     transform: Option<&Transform>,
     rejects: &mut Rejects,
 ) -> Result<Written> {
-    let mut writer = TableWriter::create(endpoint, columns, options)?;
     let format = writer.format();
     let progress = context.reporter.progress("write", Some(input.staging().staged()), None);
     let mut total = Written::default();
@@ -96,9 +118,9 @@ pub(super) fn write(
             }
             total.filtered += encoded.filtered;
             total.written += encoded.rows;
-            for (row, line, reject) in encoded.rejected {
+            for reject in encoded.rejected {
                 total.rejected += 1;
-                rejects.add(rejected_row(row, line, reject))?;
+                rejects.add(reject)?;
             }
             writer.append(encoded.chunk)?;
             progress.add(encoded.rows);
@@ -124,7 +146,7 @@ fn encode(
         let record = match reads.decode(staged) {
             Ok(record) => record,
             Err(why) => {
-                rejected.push((staged.row, staged.line, unreadable(&why)));
+                rejected.push(unreadable(staged, &why));
                 continue;
             }
         };
@@ -132,7 +154,7 @@ fn encode(
             None => records.push(record),
             Some(Outcome::Filtered) => filtered += 1,
             Some(Outcome::Rejected(rejects)) => {
-                rejected.push((staged.row, staged.line, joined(rejects)));
+                rejected.push(rejected_row(staged.row, staged.line, joined(rejects)));
             }
             Some(Outcome::Draft(draft)) => {
                 if let Some(transform) = transform {
@@ -151,10 +173,13 @@ pub(super) fn rejected_row(row: u64, line: Option<u64>, reject: Reject) -> Rejec
     RejectedRow { row, line, stage: STAGE.to_owned(), field, value, reason, raw: None }
 }
 
-/// The reject of a row that cannot be decoded.
+/// The reject of a record that cannot be decoded, with its id, where it is known, and its text as it came.
 #[must_use]
-pub(super) fn unreadable(why: &str) -> Reject {
-    Reject { field: None, value: None, reason: format!("the record cannot be read: {why}") }
+pub(super) fn unreadable(staged: &StagedRow, why: &str) -> RejectedRow {
+    let why = why.split_once(" cannot be read: ").map_or(why, |(_, why)| why);
+    let what = staged.record.id.as_ref().map_or_else(|| "the record".to_owned(), |id| format!("record {id}"));
+    let reject = Reject { field: None, value: None, reason: format!("{what} cannot be read: {why}") };
+    RejectedRow { raw: Some(staged.record.raw.clone()), ..rejected_row(staged.row, staged.line, reject) }
 }
 
 /// Several findings on a row as one line of a reject file: the first one's field, all reasons.

@@ -11,6 +11,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::extract::Selection;
 use crate::extract::staging::Staging;
 use crate::record::Record;
+use crate::record::census::Census;
 use crate::record::schema::Schema;
 use crate::transform::mapping::SourceSide;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ impl Records {
     /// When there is none, or the service refuses.
     pub fn open(context: &Context, endpoint: &Endpoint, options: &ReadOptions) -> Result<Self> {
         match endpoint {
-            Endpoint::File(file) => Self::of_file(file, options),
+            Endpoint::File(file) => Self::of_file(context, file, options),
             Endpoint::Stream { connection, stream } => {
                 let opened = context.open(connection, stream)?;
                 let schema = schemas::asked(context, connection, stream, &opened)?;
@@ -59,11 +60,17 @@ impl Records {
         }
     }
 
-    fn of_file(file: &FileEndpoint, options: &ReadOptions) -> Result<Self> {
-        let reader = files::open(file, options)?;
-        let schema = reader.schema().clone();
+    fn of_file(context: &Context, file: &FileEndpoint, options: &ReadOptions) -> Result<Self> {
+        let mut reader = files::open(file, options)?;
+        let mut schema = reader.schema().clone();
         let doubled = reader.doubled().to_vec();
-        let decoder = RowDecoder::new(file.format, &schema, options);
+        let mut decoder = RowDecoder::new(file.format, &schema, options);
+        // What comes through a pipe comes once.
+        if reader.may_widen() && !file.is_standard_stream() {
+            schema = schema.widened(&counted(context, &mut *reader, &decoder)?);
+            decoder = decoder.with_columns_of(&schema);
+            reader = files::open(file, options)?;
+        }
         let cells = matches!(file.format, Format::Csv | Format::Tsv);
         Ok(Self { schema: Arc::new(schema), doubled, cells, from: From::File(reader, decoder) })
     }
@@ -122,6 +129,22 @@ impl Records {
             return Err(Error::input(format!("{} has no record `{id}`", stream.source.name())));
         };
         Ok(Numbered { row: 1, line: None, record: stream.source.decoder().decode(&raw.raw) })
+    }
+}
+
+/// What all rows of a file hold.
+fn counted(context: &Context, reader: &mut dyn TableReader, decoder: &RowDecoder) -> Result<Census> {
+    let mut census = Census::default();
+    loop {
+        if context.stop.is_requested() {
+            return Err(Error::stopped("stopped while reading the file"));
+        }
+        let rows = reader.next_rows(BATCH)?;
+        if rows.is_empty() {
+            return Ok(census);
+        }
+        let records = rows.into_iter().filter_map(|row| decoded(row, decoder).record.ok());
+        records.for_each(|record| census.add(&record));
     }
 }
 

@@ -237,11 +237,15 @@ fn stage_file(
             .hint("repair a copy of the run's `rejected.csv`; rows that are new are for `ferry import`"));
     };
     let decoder = RowDecoder::new(endpoint.format, &schema, &job.read);
+    let mut passed_over = 0;
     loop {
-        let rows = reader.next_rows(CHUNK)?;
+        let mut rows = reader.next_rows(CHUNK)?;
         if rows.is_empty() {
             break;
         }
+        let read = rows.len();
+        rows.retain(|row| !matches!(row, Row::Good { raw, .. } if decoder.is_blank(raw)));
+        passed_over += (read - rows.len()) as u64;
         journal.transaction(|journal| {
             rows.iter().try_for_each(|row| {
                 keep(journal, &decoder, column, row).map_err(|why| {
@@ -251,6 +255,7 @@ fn stage_file(
             })
         })?;
     }
+    input::say_passed_over(context, &schema.of, passed_over);
     let staging = Staging::restart(folder.path(), input::STAGE)?;
     stage_kept(staging, &schema, reader.doubled(), &Reads::File(decoder), journal)
 }

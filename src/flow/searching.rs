@@ -136,7 +136,8 @@ impl Search {
         }
         let now: Timestamp = stream.client.server_now();
         let since = ReadMark { first_reply: Some(now - LAG), ..ReadMark::default() };
-        let lately = target.created_since(&since)?.into_iter().map(|candidate| candidate.record);
+        let lately =
+            target.created_since(&since, &mut |_| Ok(false))?.into_iter().map(|candidate| candidate.record);
         keep(staging, "created lately", lately.collect())?;
         progress.finish();
         Ok(Completeness::Unproven(format!(

@@ -121,11 +121,13 @@ impl Apply<'_> {
                 let creates: Vec<_> =
                     operations.filter(|operation| operation.kind == OperationKind::Create).collect();
                 if !creates.is_empty() {
-                    taken.extend(self.keys_of(journal, self.target.created_for(self.mark, &creates)?)?);
+                    let made = self.target.created_for(self.mark, &creates, &mut ours(journal))?;
+                    taken.extend(self.keys_of(journal, made)?);
                 }
             }
         } else {
-            taken.extend(self.keys_of(journal, self.target.created_since(self.mark)?)?);
+            let made = self.target.created_since(self.mark, &mut ours(journal))?;
+            taken.extend(self.keys_of(journal, made)?);
         }
         journal.transaction(|journal| {
             for (class, id, maybe_ours) in taken {
@@ -168,6 +170,11 @@ impl Apply<'_> {
         let why = |why| Error::stopped(format!("record {id} of the target cannot be read: {why}"));
         self.decode.decode(raw).map_err(why)
     }
+}
+
+/// Says of a record whether this run has made it.
+fn ours(journal: &mut Journal) -> impl FnMut(&str) -> Result<bool> + Send {
+    move |id| journal.made(id)
 }
 
 fn stopped() -> Error {

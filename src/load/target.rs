@@ -90,20 +90,25 @@ pub trait Target: Send + Sync {
         Ok(None)
     }
 
-    /// Every record created since the plan's read began, for the sweeps of design section 9.3: records that
-    /// were there before may be among them.
+    /// Every record created since the plan's read began, for the sweeps of design section 9.3, but for those that are
+    /// `ours`: a long load has made too many of them to be held. Records that were there before may be among them.
     ///
     /// # Errors
     /// As reads in general.
-    fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>>;
+    fn created_since(&self, mark: &ReadMark, ours: Ours<'_>) -> Result<Vec<Candidate>>;
 
     /// As [`Target::created_since`], as far as it takes to find these creates: a stream whose records can only be
     /// listed by what they belong to need not look at all of them.
     ///
     /// # Errors
     /// As reads in general.
-    fn created_for(&self, mark: &ReadMark, _creates: &[&Operation]) -> Result<Vec<Candidate>> {
-        self.created_since(mark)
+    fn created_for(
+        &self,
+        mark: &ReadMark,
+        _creates: &[&Operation],
+        ours: Ours<'_>,
+    ) -> Result<Vec<Candidate>> {
+        self.created_since(mark, ours)
     }
 
     /// Whether records that hold the same there belong to what [`Target::created_for`] lists by, so that it also
@@ -356,6 +361,9 @@ impl ReadMark {
         self
     }
 }
+
+/// Says of a record's id whether the load at hand has made it, and knows so.
+pub type Ours<'a> = &'a mut (dyn FnMut(&str) -> Result<bool> + Send);
 
 /// A record that may be the outcome of a create in doubt.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! What a stream's fields are called and may hold, and how a written name is read against that.
 
+use super::census::Census;
 use crate::error::nearest;
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +140,20 @@ impl Schema {
     #[must_use]
     pub fn listed(&self, name: &str) -> Option<&FieldSpec> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The same fields, and those that only records were seen to have, by code point.
+    #[must_use]
+    pub fn widened(&self, census: &Census) -> Self {
+        let mut wide = self.clone();
+        let late = census.fields.keys().filter(|name| self.listed(name).is_none());
+        let unlisted = |name: &String| self.unlisted.iter().find(|field| field.name == *name).cloned();
+        wide.fields.extend(late.map(|name| {
+            let plain =
+                || FieldSpec { name: name.clone(), modifiers: vec![String::new()], ..FieldSpec::default() };
+            unlisted(name).unwrap_or_else(plain)
+        }));
+        wide
     }
 
     /// Reads a written name: whole first, then, where the source has modifiers, with the last `.part` and

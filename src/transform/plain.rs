@@ -2,7 +2,7 @@
 //! (design sections 4 and 6).
 //!
 //! A cell is read as the export wrote it: list columns are split, prose is not, everything else is taken
-//! whole. An empty cell asks for nothing by itself, `#N/A` clears; where the version that a row was made from is
+//! whole. In files that have lists of their own, prose that reads as a list is a text all the same. An empty cell asks for nothing by itself, `#N/A` clears; where the version that a row was made from is
 //! known, the load stage sees that a cell was emptied.
 
 use super::draft::{CLEAR, Draft, OnExtra, TargetField, Write};
@@ -19,6 +19,8 @@ pub struct Plain {
     columns: Vec<PlainColumn>,
     targets: Vec<TargetField>,
     separator: char,
+    /// Whether the file has lists of its own: several texts of prose are then never one text.
+    typed: bool,
     /// Whether a row may leave columns out, and so say nothing of them.
     leaves_out: bool,
 }
@@ -37,7 +39,8 @@ impl Plain {
     /// # Errors
     /// When a header means no field of the target (class `Input`), with the nearest name.
     pub fn new(file: &Schema, target: &Schema, census: &Census, separator: char) -> Result<Self> {
-        let mut plain = Self { columns: Vec::new(), targets: Vec::new(), separator, leaves_out: false };
+        let (columns, targets) = (Vec::new(), Vec::new());
+        let mut plain = Self { columns, targets, separator, typed: false, leaves_out: false };
         for header in file.fields.iter().map(|field| &field.name) {
             if header.starts_with("_ferry_") {
                 continue;
@@ -69,6 +72,20 @@ impl Plain {
             });
         }
         Ok(plain)
+    }
+
+    /// Whether a header means something at the target.
+    #[must_use]
+    pub fn is_known(header: &str, target: &Schema, census: &Census) -> bool {
+        place_of(header, target, census).is_ok()
+    }
+
+    /// For files that have lists of their own (JSON Lines, Parquet): a text there is one value, also where a cell of
+    /// prose would hold several in that form. List columns are split all the same, as other tools join them.
+    #[must_use]
+    pub fn typed(mut self, typed: bool) -> Self {
+        self.typed = typed;
+        self
     }
 
     /// For files whose rows may leave columns out (JSON Lines): what is not there is then not taken for blank.
@@ -139,6 +156,7 @@ impl Plain {
         }
         let mut items = match column.coding {
             Coding::Single => vec![text.to_owned()],
+            Coding::Prose if self.typed => vec![text.to_owned()],
             Coding::List => list_cell::split(text, self.separator),
             Coding::Prose => list_cell::split_prose(text),
         };
@@ -244,6 +262,32 @@ mod tests {
         let cleared =
             Record { fields: vec![Field::single("first name", json!("#N/A"))], ..Record::default() };
         assert_eq!(plain.apply(&cleared).values, [None, Some(vec![]), None, None]);
+    }
+
+    #[test]
+    fn prose_that_reads_as_a_list_is_one_text_where_lists_are_told_apart() {
+        let headers = ["email[work]", "description[other]"];
+        let plain = Plain::new(&file(&headers), &nimble(), &Census::default(), ';').unwrap();
+        let wanted = |typed: bool, email: &str, prose: Field| {
+            let fields = vec![Field::single("email[work]", json!(email)), prose];
+            let row = Record { fields, ..Record::default() };
+            plain.clone().typed(typed).apply(&row).values
+        };
+        let prose = |text: &str| Field::single("description[other]", json!(text));
+        for (typed, text, expected) in [
+            (false, "[]", None),
+            (false, "[\"x\"]", Some(vec![json!("x")])),
+            (true, "[]", Some(vec![json!("[]")])),
+            (true, "[\"x\"]", Some(vec![json!("[\"x\"]")])),
+            (true, "#N/A", Some(vec![])),
+            (true, "", None),
+        ] {
+            assert_eq!(wanted(typed, "a", prose(text))[1], expected, "{text}");
+        }
+        let list = Field::list("description[other]", vec![json!("[]"), json!("b")]);
+        let values = wanted(true, "a@x;b@x", list);
+        assert_eq!(values[0], Some(vec![json!("a@x"), json!("b@x")]));
+        assert_eq!(values[1], Some(vec![json!("[]"), json!("b")]));
     }
 
     #[test]

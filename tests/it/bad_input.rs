@@ -1,7 +1,7 @@
 //! What is wrong with commands, files and mappings is said with its place and a way out, ends with the promised
 //! exit code, and nothing is written.
 
-use crate::accounts::assert_balanced;
+use crate::accounts::{assert_balanced, result_rows, run_of};
 use crate::support::{Output, Rehearsal};
 
 /// A mapping of people into NetHunt's Contacts.
@@ -36,6 +36,19 @@ fn sheet(content: impl AsRef<[u8]>) -> Rehearsal {
 
 fn import(rehearsal: &Rehearsal) -> Output {
     rehearsal.json(["import", "people.csv", "nethunt:Contacts", "-m", "people.toml", "--yes"])
+}
+
+/// The rows of a CSV text, its header among them.
+fn rows_of(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+/// The CSV text of rows, of whatever width.
+fn text_of(rows: &[Vec<String>]) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    rows.iter().for_each(|row| writer.write_record(row).unwrap());
+    writer.into_inner().unwrap()
 }
 
 /// The command ends with 2, says all of `words`, gives a `failed` summary that balances, and writes nothing.
@@ -189,6 +202,63 @@ fn broken_rows_are_left_behind_and_the_corrected_file_goes_in_as_it_is() {
 }
 
 #[test]
+fn empty_cells_that_a_spreadsheet_leaves_behind_are_passed_over() {
+    let rehearsal = Rehearsal::generated("", 5);
+    for stream in ["nimble:contacts", "nethunt:Contacts"] {
+        rehearsal.json(["export", stream, "-o", "export.csv"]).expect(0);
+        let rows = rows_of(&rehearsal.read("export.csv"));
+        let width = rows[0].len();
+        let wider = |from: usize, cell: &str| {
+            let mut rows = rows.clone();
+            rows[from..].iter_mut().for_each(|row| row.extend(["", cell].map(str::to_owned)));
+            rows
+        };
+        let longer = [&rows[..], &[vec![String::new(); width], vec![String::new(); 3]]].concat();
+        for (what, rows) in [("columns", wider(0, "")), ("cells", wider(1, "")), ("rows", longer)] {
+            rehearsal.file("sheet.csv", text_of(&rows));
+            let out = rehearsal.json(["import", "sheet.csv", stream, "-n"]).expect(0);
+            assert_balanced(&out);
+            assert_eq!((out.count("read"), out.count("unchanged")), (5, 5), "{what}: {}", out.transcript());
+            let said = "`sheet.csv`: 2 rows without any content passed over";
+            assert_eq!(out.stderr.contains(said), what == "rows", "{}", out.transcript());
+        }
+
+        rehearsal.file("sheet.csv", text_of(&wider(2, "x")));
+        let out = rehearsal.json(["import", "sheet.csv", stream, "-n"]).expect(0);
+        assert_eq!((out.count("unchanged"), out.count("rejected")), (1, 4), "{}", out.transcript());
+        let mut stray = wider(0, "");
+        stray[1][width + 1] = "note".to_owned();
+        rehearsal.file("sheet.csv", text_of(&stray));
+        let said = [&format!("`column {}` has no header, and line 2 holds something in it", width + 2)[..]];
+        refused(&rehearsal, &["import", "sheet.csv", stream, "--yes"], &said);
+
+        // What is rejected goes in again as it is, the columns without a header among its own.
+        let mut wrong = wider(0, "");
+        wrong[1][0] = "nobody".to_owned();
+        rehearsal.file("sheet.csv", text_of(&wrong));
+        let out = rehearsal.json(["import", "sheet.csv", stream, "--yes"]).expect(1);
+        let rejected = out.summary()["files"]["rejected"].as_str().unwrap().to_owned();
+        let again = rehearsal.json(["import", &rejected, stream, "-n"]).expect(0);
+        assert_eq!((again.count("read"), again.count("rejected")), (1, 1), "{}", again.transcript());
+    }
+}
+
+#[test]
+fn a_row_of_nothing_makes_no_record_and_stays_in_a_file() {
+    let rehearsal = sheet("name,email,score\nAda,ada@example.org,1\n,,\n,\nBob,bob@example.org,2\n");
+    let mapping = "[mapping]\nmode = \"create\"\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n[[field]]\nto = \"Notes\"\nconst = \"x\"\n";
+    rehearsal.file("people.toml", mapping);
+    let output = import(&rehearsal).expect(0);
+    assert_balanced(&output);
+    assert_eq!((output.count("read"), output.count("created")), (2, 2), "{}", output.transcript());
+    assert!(output.stderr.contains("`people.csv`: 2 rows without any content passed over"));
+    let done = result_rows(&run_of(&rehearsal, &output), "succeeded.csv");
+    assert_eq!((done[1]["_ferry_row"].as_str(), done[1]["_ferry_line"].as_str()), ("4", "5"), "{done:?}");
+    assert_eq!(rehearsal.json(["export", "people.csv", "-o", "x.csv"]).expect(0).count("written"), 4);
+    assert!(rehearsal.read("x.csv").ends_with("\n,,\n,,\nBob,bob@example.org,2\n"));
+}
+
+#[test]
 fn a_sheet_without_an_end_or_a_header_is_refused() {
     let args = ["import", "people.csv", "nethunt:Contacts", "-m", "people.toml", "--yes"];
     let unterminated = "name,email,score\nAda,\"ada@example.org,1\nBob,bob@example.org,2\n";
@@ -229,6 +299,29 @@ fn other_encodings_are_recognised_and_said() {
         let output = import(&rehearsal).expect(0);
         assert_eq!(output.stderr.matches(said).count(), 1, "{}", output.transcript());
         assert_eq!(rehearsal.records("Contacts")[0]["fields"]["Name"], "René Groß");
+    }
+}
+
+#[test]
+fn one_broken_byte_rejects_its_row_and_leaves_the_others_what_they_are() {
+    let rehearsal = sheet(b"name,email,score\nRen\xC3\xA9,rene@example.org,1\nJos\xE9,jose@example.org,2\n");
+    let output = import(&rehearsal).expect(1);
+    assert_eq!((output.count("created"), output.count("rejected")), (1, 1), "{}", output.transcript());
+    assert_eq!(rehearsal.records("Contacts")[0]["fields"]["Name"], "René");
+}
+
+#[test]
+fn bytes_that_are_no_table_are_refused_whatever_the_name_says() {
+    let args = ["import", "people.csv", "nethunt:Contacts", "-m", "people.toml", "--yes"];
+    let utf32: Vec<u8> = "\u{feff}name,email\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let cases: [(&[u8], &[&str]); 4] = [
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", &["packed with gzip", "hint: let its name end in `.gz`"]),
+        (b"\x28\xb5\x2f\xfd\x04\0", &["packed with zstd", "`csv.zst`"]),
+        (b"PK\x03\x04\x14\0", &["is a zip archive", "hint: save the sheet as `CSV UTF-8`"]),
+        (&utf32, &["`people.csv` is in UTF-32", "hint: save it in UTF-8"]),
+    ];
+    for (bytes, words) in cases {
+        refused(&sheet(bytes), &args, words);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::accounts::{assert_balanced, run_of};
 use crate::support::Rehearsal;
@@ -105,6 +105,29 @@ fn json_lines_keep_what_was_read() {
 }
 
 #[test]
+fn an_object_whose_parts_are_empty_is_kept_by_parquet_as_it_is_by_csv() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal
+        .file("j.jsonl", "{\"a\":1,\"d\":{\"x\":null,\"y\":[]}}\n{\"a\":2,\"d\":{}}\n{\"a\":3,\"d\":null}\n");
+    let csv = convert(&rehearsal, "j.jsonl", "j.csv", &[]);
+    assert_eq!(csv, "a,d\n1,\"{\"\"x\"\":null,\"\"y\"\":[]}\"\n2,{}\n3,\n");
+    convert(&rehearsal, "j.jsonl", "j.parquet", &[]);
+    assert_eq!(convert(&rehearsal, "j.parquet", "back.csv", &[]), csv);
+}
+
+#[test]
+fn what_stands_inside_vcards_is_counted_and_addresses_are_kept() {
+    let rehearsal = Rehearsal::new("");
+    let card = |photo: &str| format!("BEGIN:VCARD\nVERSION:3.0\nFN:Ada\nPHOTO{photo}\nEND:VCARD\n");
+    let inside = card(";ENCODING=b;TYPE=JPEG:/9j/4AAQ");
+    rehearsal.file("c.vcf", [inside.clone(), card(":https://x.example/a.jpg"), inside].concat());
+    let out = rehearsal.json(["export", "c.vcf", "-o", "c.csv"]).expect(0);
+    assert_eq!(rehearsal.read("c.csv"), "FN,PHOTO\nAda,\nAda,https://x.example/a.jpg\nAda,\n");
+    let said = "`c.vcf`: 2 pictures, sounds, keys and the like that stand inside cards were left out";
+    assert_eq!(out.stderr.matches(said).count(), 1, "{}", out.transcript());
+}
+
+#[test]
 fn numbers_keep_their_literals_and_types_through_parquet() {
     let rehearsal = Rehearsal::new("");
     rehearsal.file("n.jsonl", "{\"n\":1.5,\"i\":3,\"m\":1,\"t\":true}\n{\"n\":2,\"i\":-4,\"m\":\"x\"}\n");
@@ -177,6 +200,32 @@ fn an_untouched_export_of_any_format_plans_nothing() {
                 "{source} {file}: {}",
                 out.transcript()
             );
+        }
+    }
+}
+
+#[test]
+fn text_that_reads_as_a_list_or_an_empty_one_is_no_list_in_any_format() {
+    let rehearsal = Rehearsal::new("");
+    for (name, text) in [("Ada", "[]"), ("Bob", "[\"x\"]"), ("Cyd", "[\"x\",\"y\"]")] {
+        let value = |value: &str, modifier: &str| json!({"value": value, "modifier": modifier});
+        rehearsal.service(
+            "POST",
+            "/contact",
+            &json!({"record_type": "person", "fields": {
+                "first name": [value(name, "")],
+                "description": [value(text, "other"), value(text, "twitter"), value("b", "twitter")],
+                "address": [value(&json!({"street": text, "city": "X"}).to_string(), "work")]}}),
+        );
+    }
+    for file in ["x.csv", "x.tsv", "x.jsonl", "x.parquet"] {
+        rehearsal.json(["export", "nimble:contacts", "-o", file]).expect(0);
+        // Once with the version that the rows were made from at hand, once without.
+        for state in [".ferry", "elsewhere"] {
+            let args = ["import", file, "nimble:contacts", "-n", "--json"];
+            let mut command = rehearsal.command(args);
+            let out = rehearsal.spawn_with(command.env("FERRY_STATE_DIR", state)).wait().expect(0);
+            assert_eq!(out.count("unchanged"), 3, "{file} {state}: {}", out.transcript());
         }
     }
 }
@@ -271,4 +320,69 @@ fn a_guarded_sheet_becomes_an_unguarded_file_of_any_format() {
             assert_eq!(rehearsal.read("again.csv"), "name,sum\nAda,=1+1\nBob,'quoted'\n", "{name}");
         }
     }
+}
+
+/// A text file that is longer than what is in hand at a time, on however many cores.
+fn long_file(rehearsal: &Rehearsal) -> usize {
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let rows = (2 * threads + 8) * 5_000;
+    let line = format!("{}\n", "x".repeat(120));
+    rehearsal.file("long.csv", format!("a\n{}", line.repeat(rows)));
+    rows
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_export_ends_where_its_output_ends() {
+    let rehearsal = Rehearsal::new("");
+    let rows = long_file(&rehearsal) as u64;
+    let full = rehearsal.json(["export", "long.csv", "-o", "/dev/full", "--format", "csv"]).expect(3);
+    assert!(full.stderr.contains("cannot write `/dev/full`"), "{}", full.transcript());
+    assert!(full.count("read") < rows, "{}", full.transcript());
+    assert_eq!(full.count("written"), 0);
+    assert_balanced(&full);
+
+    let mut command = rehearsal.command(["export", "long.csv", "-o", "-", "--format", "jsonl"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0), "a reader that has enough is no failure");
+}
+
+#[test]
+fn a_killed_export_leaves_nothing_behind_once_it_is_resumed() {
+    let rehearsal = Rehearsal::new("");
+    long_file(&rehearsal);
+    let parts = || {
+        let names = std::fs::read_dir(rehearsal.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".part")).count()
+    };
+    let noted = || {
+        let runs = std::fs::read_dir(rehearsal.path(".ferry/runs")).into_iter().flatten();
+        let notes =
+            runs.filter_map(|run| std::fs::read_to_string(run.unwrap().path().join("unfinished")).ok());
+        notes.into_iter().any(|part| std::path::Path::new(&part).exists())
+    };
+    // It may be done before it can be killed.
+    let killed = (0..30).any(|_| {
+        let mut life = rehearsal.spawn(["export", "long.csv", "-o", "x.parquet"]);
+        rehearsal.wait_until("the file is begun", |_| noted() || life.has_ended());
+        life.kill_9() && noted()
+    });
+    assert!(killed);
+    rehearsal.json(["resume", "--last"]).expect(0);
+    assert!(rehearsal.path("x.parquet").exists());
+    assert_eq!(parts(), 0);
+}
+
+#[test]
+fn an_export_that_fails_has_written_nothing() {
+    let rehearsal = Rehearsal::new("");
+    let rows = long_file(&rehearsal) as u64;
+    rehearsal.file("broken.csv", rehearsal.read("long.csv") + "x,y\n\"never closed\n");
+    let out = rehearsal.json(["export", "broken.csv", "-o", "x.csv"]).expect(2);
+    assert!(out.stderr.contains("never closed"), "{}", out.transcript());
+    assert_eq!((out.count("written"), &out.summary()["status"]), (0, &"failed".into()));
+    assert!((1..=rows + 1).contains(&out.count("read")), "{}", out.transcript());
+    assert_balanced(&out);
+    assert!(!rehearsal.path("x.csv").exists());
 }

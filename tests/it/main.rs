@@ -21,6 +21,7 @@ mod habits;
 mod header_row;
 mod help;
 mod kill;
+mod late_columns;
 mod links;
 mod loss;
 mod mapping;

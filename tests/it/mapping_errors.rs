@@ -42,6 +42,8 @@ fn wrong_files() -> Vec<(&'static str, String)> {
         ("date-bad-format", op("{ date = { from = [\"%Q\"] } }")),
         ("date-no-century", op("{ date = { from = [\"%d/%m/%y\"] } }")),
         ("replace-bad-regex", op("{ replace = { regex = \"(\", with = \"\" } }")),
+        ("replace-glued-group", op("{ replace = { regex = '^(\\d+)$', with = '$1m' } }")),
+        ("replace-no-group", op("{ replace = { regex = '^(\\d+)$', with = '${2}m' } }")),
         ("lookup-no-table", op("{ lookup = { else = \"keep\" } }")),
         ("lookup-no-file", op("{ lookup = { file = \"none.csv\", from = \"a\", to = \"b\" } }")),
         ("no-to", format!("{GOOD}\n[[field]]\nfrom = \"note\"\n")),
@@ -151,9 +153,12 @@ fn what_is_wrong_with_a_mapping_reads_as_it_is_kept() {
 }
 
 /// A rule's operations, and a value that they cannot read.
-const BAD_VALUES: [(&str, &str, &str); 57] = [
+const BAD_VALUES: [(&str, &str, &str); 65] = [
     ("email", r#""email""#, "ada at example"),
     ("email-several", r#""email""#, "a@x.example, b@x.example"),
+    ("email-no-domain", r#""email""#, "a@exa/mple.org"),
+    ("email-no-script", r#""email""#, "a@éא.example"),
+    ("email-hidden", r#""email""#, "a\u{200b}@x.example"),
     ("phone", r#"{ phone = { region = "GB" } }"#, "12"),
     ("phone-no-region", r#""phone""#, "020 7946 0018"),
     ("phone-no-one-country", r#"{ phone = { region_from = "name" } }"#, "020 7946 0018"),
@@ -162,6 +167,7 @@ const BAD_VALUES: [(&str, &str, &str); 57] = [
     ("phone-no-such-country", r#""phone""#, "+999 123456"),
     ("phone-two", r#""phone""#, "+44 20 7946 0018 020 7946 0019"),
     ("phone-none", r#"{ phone = { region = "GB" } }"#, "ask Ada"),
+    ("phone-range", r#"{ phone = { region = "KR" } }"#, "02-784-9761~3"),
     ("phone-length", r#"{ phone = { region = "NO" } }"#, "123456"),
     ("country", r#"{ country = "alpha-2" }"#, "Deutschlnad"),
     ("country-unlike", r#"{ country = "alpha-2" }"#, "Middle Earth"),
@@ -189,6 +195,9 @@ const BAD_VALUES: [(&str, &str, &str); 57] = [
     ("datetime-no-time", r#""datetime""#, "2024-07-30"),
     ("datetime-bad-zone", r#"{ datetime = { zone_from = "name" } }"#, "2024-07-30T10:00:00"),
     ("datetime-gap", r#"{ datetime = { zone = "Europe/London" } }"#, "2024-03-31T01:30:00"),
+    ("datetime-brackets", r#""datetime""#, "2024-07-24T10:00+02:00[Asia/Tokyo]"),
+    ("datetime-no-brackets", r#""datetime""#, "2024-07-24T10:00[Europe/Pris]"),
+    ("datetime-far", r#""datetime""#, "2024-07-24T10:00+25:00"),
     ("time_zone", r#""time_zone""#, "Europe/Lodnon"),
     ("time_zone-unlike", r#""time_zone""#, "Mars"),
     ("time_zone-ambiguous", r#""time_zone""#, "CST"),
@@ -198,6 +207,7 @@ const BAD_VALUES: [(&str, &str, &str); 57] = [
     ("number-currency", r#""number""#, "$5"),
     ("number-no-amount", r#"{ number = { currency = true } }"#, "free"),
     ("number-no-currency", r#"{ number = { currency = true } }"#, "5 apples"),
+    ("number-two-signs", r#"{ number = { currency = true } }"#, "(-5)"),
     ("bool", r#""bool""#, "perhaps"),
     ("bool-words", r#"{ bool = { true = ["x"], false = ["-"] } }"#, "perhaps"),
     ("url", r#""url""#, "http://"),

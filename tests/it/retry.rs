@@ -122,6 +122,27 @@ fn a_repaired_reject_file_sends_its_rows_and_no_other_through_any_number_of_retr
 }
 
 #[test]
+fn a_repaired_file_may_have_the_empty_cells_of_a_spreadsheet() {
+    let rehearsal = Rehearsal::new("");
+    let first = import(&rehearsal).expect(1);
+    repair(
+        &rehearsal,
+        &first,
+        "repaired.csv",
+        &[("bob at x", "bob@x.example"), ("dan at x", "dan@x.example")],
+    );
+    let text = rehearsal.read("repaired.csv").replace("\r\n", "\n").replace('\n', ",,\n");
+    let blank = ",".repeat(text.lines().next().unwrap().matches(',').count());
+    rehearsal.file("repaired.csv", format!("{text}{blank}\n{blank}\n"));
+    let second = rehearsal.json(["retry", &run_name(&first), "repaired.csv", "--yes"]).expect(1);
+    assert_balanced(&second);
+    assert_eq!((second.count("read"), second.count("created"), second.count("rejected")), (3, 2, 1));
+    let said = "`repaired.csv`: 2 rows without any content passed over";
+    assert!(second.stderr.contains(said), "{}", second.transcript());
+    assert_eq!(names(&rehearsal), ["Ada", "Bob", "Cy", "Dan", "Fay"]);
+}
+
+#[test]
 fn a_record_that_was_made_and_not_completed_is_completed() {
     let rehearsal = Rehearsal::new("");
     rehearsal.file("rows.csv", "name,tags\nAda,x\nBob,x\nCy,x\n");
@@ -275,18 +296,6 @@ fn rows_that_the_service_refuses_may_stop_a_load_and_resuming_goes_on() {
 }
 
 #[test]
-fn a_run_that_stopped_before_its_plan_is_to_be_resumed() {
-    let rehearsal = Rehearsal::new("").set("FERRY_NETHUNT_KEY", "wrong");
-    let out = import(&rehearsal).expect(5);
-    let runs = || std::fs::read_dir(rehearsal.path(".ferry/runs")).unwrap().count();
-    let (run, known) = (run_name(&out), runs());
-    let out = rehearsal.json(["retry", &run, "--yes"]).expect(2);
-    assert!(out.stderr.contains("stopped before its plan was made"), "{}", out.transcript());
-    assert!(out.stderr.contains(&format!("ferry resume {run}")), "{}", out.transcript());
-    assert_eq!(runs(), known, "no run is left behind");
-}
-
-#[test]
 fn a_reject_file_imported_as_it_is_completes_what_was_made() {
     let rehearsal = Rehearsal::new("");
     let rows = "name,_type,first name,_tags\nAda,person,Ada,a;b;c;d;e;f;g\nBob,person,Bob,\n";
@@ -328,4 +337,16 @@ fn a_reject_file_imported_as_it_is_completes_what_was_made() {
         }
         assert_eq!(rehearsal.effects("create"), made + 2);
     }
+}
+
+#[test]
+fn a_run_that_stopped_before_its_plan_is_to_be_resumed() {
+    let rehearsal = Rehearsal::new("").set("FERRY_NETHUNT_KEY", "wrong");
+    let out = import(&rehearsal).expect(5);
+    let runs = || std::fs::read_dir(rehearsal.path(".ferry/runs")).unwrap().count();
+    let (run, known) = (run_name(&out), runs());
+    let out = rehearsal.json(["retry", &run, "--yes"]).expect(2);
+    assert!(out.stderr.contains("stopped before its plan was made"), "{}", out.transcript());
+    assert!(out.stderr.contains(&format!("ferry resume {run}")), "{}", out.transcript());
+    assert_eq!(runs(), known, "no run is left behind");
 }

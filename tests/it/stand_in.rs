@@ -334,3 +334,71 @@ fn what_nethunt_answers_to_writes_and_refusals_is_understood() {
     let out = service.rehearsal("NETHUNT").json(["export", "nethunt:People", "-o", "x.csv"]).expect(2);
     assert!(out.stderr.contains(fixture("nethunt/no-query.txt").trim()), "{}", out.transcript());
 }
+
+/// Exports the contacts of a service that knows these rules first, within bounds.
+fn export(rules: &'static [Rule], code: i32) -> (Rehearsal, Output, usize) {
+    let service = StandIn::start(&[rules, &NIMBLE]);
+    let rehearsal = service.rehearsal("NIMBLE");
+    let out = rehearsal.json(["export", "nimble:contacts", "-o", "rows.jsonl"]).expect(code);
+    let asked = service.asked.lock().unwrap().len();
+    (rehearsal, out, asked)
+}
+
+#[test]
+fn a_page_that_comes_again_and_again_ends_the_read() {
+    const PAGES: [&[Rule]; 2] = [
+        &[
+            ("GET", "^/contacts/ids", 200, r#"{"meta":{"per_page":1},"resources":["a"]}"#),
+            ("GET", "^/contacts[?]", 200, r#"{"meta":{},"resources":[{"id":"a","fields":{}}]}"#),
+        ],
+        &[
+            (
+                "GET",
+                "^/contacts/ids",
+                200,
+                r#"{"meta":{"pages":18446744073709551615,"total":2},"resources":["a"]}"#,
+            ),
+            (
+                "GET",
+                "^/contacts[?]",
+                200,
+                r#"{"meta":{"pages":18446744073709551615,"total":2},"resources":[{"id":"a","fields":{}}]}"#,
+            ),
+        ],
+    ];
+    for (rules, code) in PAGES.into_iter().zip([0, 4]) {
+        let (rehearsal, _, asked) = export(rules, code);
+        assert!(asked < 60, "{asked} requests");
+        assert_eq!(rehearsal.read("rows.jsonl").lines().count(), 1);
+    }
+}
+
+#[test]
+fn contacts_that_cannot_be_read_are_rejected_by_id_with_their_text() {
+    const RULES: &[Rule] = &[
+        (
+            "GET",
+            "^/contacts/ids",
+            200,
+            r#"{"meta":{"page":1,"pages":1,"per_page":100,"total":2},"resources":["a","b"]}"#,
+        ),
+        (
+            "GET",
+            "^/contacts[?]",
+            200,
+            r#"{"meta":{"page":1,"pages":1,"per_page":100,"total":2},"resources":[
+                {"id":"a","record_type":"person","created":"2026-01-01T00:00:00+0000","fields":{}},
+                {"record_type":"person","created":"2026-01-01T00:00:00+0000","fields":{}},
+                {"id":"b","created":"2026-01-01T00:00:00+0000","fields":{"title":[{"modifier":"","value":"\ud800"}]}}]}"#,
+        ),
+    ];
+    let (rehearsal, out, _) = export(RULES, 1);
+    assert_eq!(out.count("written"), 1, "{}", out.transcript());
+    let rows = result_rows(&run_of(&rehearsal, &out), "rejected.csv");
+    let told: Vec<_> =
+        rows.iter().map(|row| (row["_ferry_reason"].clone(), row["_ferry_raw"].clone())).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].0.contains("the contact has no `id`"), "{told:?}");
+    assert!(told[1].0.starts_with("record b cannot be read: unexpected end"), "{told:?}");
+    assert!(told[1].1.contains(r#"{"id":"b""#), "{told:?}");
+}

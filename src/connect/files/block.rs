@@ -61,6 +61,19 @@ impl Sink for Gathering {
     }
 }
 
+impl Gathering {
+    /// Gives the row whose text and cells begin there as many cells as there are columns, if nothing is lost by it:
+    /// what is too much is empty, or all cells are, however many.
+    fn fits(&mut self, (text, cell): (usize, usize), columns: usize) -> bool {
+        let (end, behind) = (self.text.len(), cell + columns);
+        let loses_nothing = end == text || self.ends.get(behind - 1) == Some(&end);
+        if loses_nothing {
+            self.ends.resize(behind, end);
+        }
+        loses_nothing
+    }
+}
+
 impl Shape {
     /// What is wrong with the record that `text` begins with and that begins on `line`, if anything.
     pub(super) fn defect(&self, text: &[u8], extent: &Extent, line: u64) -> Option<String> {
@@ -118,7 +131,7 @@ impl Block {
                 }
                 Scan::Record(extent) => {
                     let whole = extent.junk.is_none()
-                        && extent.cells == self.shape.columns
+                        && (extent.cells == self.shape.columns || cells.fits(before, self.shape.columns))
                         && is_text(&rest[..extent.text]);
                     if whole {
                         found.places.push((row, line));

@@ -19,12 +19,32 @@ pub(super) fn open_bytes(endpoint: &FileEndpoint) -> Result<Box<dyn Read + Send>
     let raw: Box<dyn Read + Send> =
         if endpoint.is_standard_stream() { Box::new(io::stdin()) } else { Box::new(open_file(endpoint)?) };
     Ok(match endpoint.compression {
-        Compression::None => raw,
+        Compression::None => unpacked(endpoint, raw)?,
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
         Compression::Zstd => {
             Box::new(zstd::stream::read::Decoder::new(raw).during(|| format!("cannot unpack `{endpoint}`"))?)
         }
     })
+}
+
+/// The bytes of a file that is not packed by its name, if it is not by its bytes either: they would be read as text in
+/// some encoding.
+fn unpacked(endpoint: &FileEndpoint, mut raw: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>> {
+    let mut head = Vec::new();
+    (&mut raw).take(4).read_to_end(&mut head).map_err(|cause| read_error(endpoint, cause))?;
+    let packed = |with: &str, ending: &str| {
+        Error::input(format!("`{endpoint}` is packed with {with}, which its name does not say"))
+            .hint(format!("let its name end in `{ending}`, or say so with `--format`, such as `csv{ending}`"))
+    };
+    match head.as_slice() {
+        [0x1f, 0x8b, 8, ..] => Err(packed("gzip", ".gz")),
+        [0x28, 0xb5, 0x2f, 0xfd] => Err(packed("zstd", ".zst")),
+        b"PK\x03\x04" => {
+            Err(Error::input(format!("`{endpoint}` is a zip archive, as `.xlsx` and `.ods` files are"))
+                .hint("save the sheet as `CSV UTF-8`, or unpack the archive"))
+        }
+        _ => Ok(Box::new(io::Cursor::new(head).chain(raw))),
+    }
 }
 
 /// Opens the file itself, packed as it is.
@@ -56,6 +76,7 @@ pub(super) fn read_error(endpoint: &FileEndpoint, cause: io::Error) -> Error {
 pub(super) struct Output {
     packer: Packer,
     name: String,
+    temporary: Option<PathBuf>,
 }
 
 enum Packer {
@@ -91,6 +112,10 @@ impl Output {
     /// When the folder does not exist or may not be written to.
     pub(super) fn create(endpoint: &FileEndpoint) -> Result<Self> {
         let destination = Destination::open(endpoint)?;
+        let temporary = match &destination {
+            Destination::Temporary { file, .. } => Some(file.path().to_owned()),
+            Destination::Direct(_) | Destination::Stdout(_) => None,
+        };
         let counted = Counted { inner: BufWriter::with_capacity(BUFFER, destination), bytes: 0 };
         let packer = match endpoint.compression {
             Compression::None => Packer::None(counted),
@@ -102,7 +127,12 @@ impl Output {
                     .during(|| format!("cannot write `{endpoint}`"))?,
             ),
         };
-        Ok(Self { packer, name: endpoint.to_string() })
+        Ok(Self { packer, name: endpoint.to_string(), temporary })
+    }
+
+    /// Where the bytes go before the file appears, if it is a file.
+    pub(super) fn temporary(&self) -> Option<&Path> {
+        self.temporary.as_deref()
     }
 
     /// What the file is called in messages.
@@ -245,10 +275,22 @@ fn temporary(folder: &Path, _target: &Path) -> io::Result<NamedTempFile> {
     builder().tempfile_in(folder)
 }
 
+/// What temporary files are called: this, anything, and that.
+const TEMPORARY: (&str, &str) = (".ferry-", ".part");
+
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".ferry-").suffix(".part");
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
     builder
+}
+
+/// Removes the temporary file of a writer that was killed, if it is there and is one.
+pub fn remove_temporary(path: &Path) {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) {
+        // What cannot be removed is in nobody's way.
+        let _ = fs::remove_file(path);
+    }
 }
 
 #[cfg(unix)]

@@ -1,7 +1,8 @@
 //! Reading CSV and TSV: rows as JSON arrays of texts, bad rows apart, in bounded memory.
 //!
 //! The text comes from [`TextSource`], records from [`Dialect::scan`]. A row is bad when it has another number
-//! of cells than the header, text after a closing quote, or bytes that are no text. Empty lines are no rows. NUL
+//! of cells than the header, other than empty ones, text after a closing quote, or bytes that are no text. Empty lines
+//! are no rows. NUL
 //! is a character like any other. A quote that is never closed ends the reading, since nobody can say where its
 //! row would have ended.
 
@@ -264,10 +265,12 @@ impl TableReader for CsvReader {
     fn next_rows(&mut self, most: usize) -> Result<Vec<Row>> {
         let mut rows = Vec::with_capacity(most.min(8192));
         while rows.len() < most {
-            let Some((extent, json)) = self.next_record()? else { break };
+            let Some((extent, mut json)) = self.next_record()? else { break };
             self.row += 1;
             let (row, line) = (self.row, self.line - extent.lines);
-            let fits = extent.junk.is_none() && extent.cells == self.schema.fields.len();
+            let columns = self.schema.fields.len();
+            let fits = extent.junk.is_none()
+                && (extent.cells == columns || made_to_fit(&mut json, extent.cells, columns));
             rows.push(match String::from_utf8(json) {
                 Ok(raw) if fits => Row::Good { row, line, raw },
                 _ => {
@@ -291,6 +294,27 @@ impl TableReader for CsvReader {
         self.line += lines;
         Ok(Some(block))
     }
+}
+
+/// Gives a row's JSON as many cells as there are columns, if nothing is lost by it: what is too much is empty, or all
+/// cells are, however many. Spreadsheets leave such behind.
+fn made_to_fit(json: &mut Vec<u8>, cells: usize, columns: usize) -> bool {
+    const EMPTY: &[u8] = b",\"\"";
+    let Some((_, mut kept)) = json.split_last() else { return false };
+    // No text of a cell ends like that: quotes in it are escaped.
+    for _ in columns..cells {
+        let Some(shorter) = kept.strip_suffix(EMPTY) else { return false };
+        kept = shorter;
+    }
+    let short = columns.saturating_sub(cells);
+    // Shorter than that no cells can be, so they are all empty.
+    if short > 0 && json.len() > EMPTY.len() * cells + 1 {
+        return false;
+    }
+    json.truncate(kept.len());
+    json.extend_from_slice(&EMPTY.repeat(short));
+    json.push(b']');
+    true
 }
 
 /// Line and column (in characters, from 1) of a byte of a record that begins on `line`.
@@ -358,6 +382,25 @@ mod tests {
                 (2, 3, format!("line 4, column 3: {text} line 3, column 3")),
                 (3, 5, "line 5: 1 cell where the header has 2".into()),
                 (4, 6, r#"["4","ok"]"#.into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn empty_cells_too_many_break_no_row() {
+        let rows = read(b"a,b\n1,2,,\"\"\n\"x,\",\"\"\"\",\n3,,,4\n,,,\n\"\"\n5\n1,\"\"x,\n,\n");
+        let text = "text after the closing quote of the cell that begins at line 8, column 3";
+        assert_eq!(
+            rows,
+            [
+                (1, 2, r#"["1","2"]"#.into()),
+                (2, 3, r#"["x,","\""]"#.into()),
+                (3, 4, "line 4: 4 cells where the header has 2".into()),
+                (4, 5, r#"["",""]"#.into()),
+                (5, 6, r#"["",""]"#.into()),
+                (6, 7, "line 7: 1 cell where the header has 2".into()),
+                (7, 8, format!("line 8, column 5: {text}")),
+                (8, 9, r#"["",""]"#.into()),
             ]
         );
     }

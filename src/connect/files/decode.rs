@@ -32,6 +32,12 @@ impl RowDecoder {
         }
     }
 
+    /// The same for columns that further rows were seen to have.
+    #[must_use]
+    pub fn with_columns_of(&self, schema: &Schema) -> Self {
+        Self { names: schema.fields.iter().map(|field| field.name.clone()).collect(), ..self.clone() }
+    }
+
     /// The record of a row.
     ///
     /// # Errors
@@ -59,6 +65,15 @@ impl RowDecoder {
             }
         }
         Ok(record)
+    }
+
+    /// Whether a row of cells holds nothing in any of them. A JSON object is there because somebody put it there.
+    #[must_use]
+    pub fn is_blank(&self, raw: &str) -> bool {
+        let Some(cells) = raw.strip_prefix('[').and_then(|cells| cells.strip_suffix(']')) else {
+            return false;
+        };
+        !self.objects && cells.split(',').all(|cell| matches!(cell, "\"\"" | "null" | "[]"))
     }
 
     /// Whether cells are what they read: no guard has to be taken off.
@@ -153,6 +168,24 @@ mod tests {
             ]
         );
         assert_eq!(decoder(Format::Jsonl, false).original(raw), ["last wins", "[]", ""]);
+    }
+
+    #[test]
+    fn a_row_without_a_single_value_is_blank() {
+        let cases = [
+            (Format::Csv, r#"["","",""]"#, true),
+            (Format::Csv, r#"["","x",""]"#, false),
+            (Format::Csv, r#"["","",","]"#, false),
+            (Format::Csv, r#"["","\"",""]"#, false),
+            (Format::Csv, r#"["","[]",""]"#, false),
+            (Format::Parquet, r#"[null,[],""]"#, true),
+            (Format::Parquet, r#"[null,[""],""]"#, false),
+            (Format::Parquet, r#"[null,null,0]"#, false),
+            (Format::Jsonl, "{}", false),
+        ];
+        for (format, raw, expected) in cases {
+            assert_eq!(decoder(format, false).is_blank(raw), expected, "{raw}");
+        }
     }
 
     #[test]

@@ -13,6 +13,13 @@ pub(super) struct Headers {
     pub(super) notices: Vec<String>,
 }
 
+/// Whether a column may be called so because it has no header.
+#[must_use]
+pub fn is_unnamed(column: &str) -> bool {
+    let number = column.strip_prefix("column ").unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+}
+
 /// Names the columns: a blank header becomes `column N`, the second of a name `name (2)`.
 pub(super) fn unique(headers: Vec<String>) -> Headers {
     let mut found = Headers::default();
@@ -86,6 +93,8 @@ mod tests {
             assert_eq!(found.names, names);
             assert_eq!(found.doubled, doubled);
         }
+        assert!(is_unnamed("column 12"));
+        assert!(!["column", "column ", "column x", "column 2 (2)", "Column 1"].into_iter().any(is_unnamed));
         let found = unique(vec!["x".into(), "x".into(), String::new()]);
         assert_eq!(
             found.notices,

@@ -19,6 +19,9 @@ const SAMPLE_BYTES: usize = 16 * 1024 * 1024;
 /// The most bytes a line may have.
 const LINE_LIMIT: usize = 32 * 1024 * 1024;
 
+/// Keys by which the JSON parser knows what it has made itself.
+const RESERVED: [&str; 2] = ["$serde_json::private::Number", "$serde_json::private::RawValue"];
+
 /// A JSON Lines file being read.
 pub(super) struct JsonlReader {
     name: String,
@@ -32,6 +35,8 @@ pub(super) struct JsonlReader {
     row: u64,
     /// Rows read ahead for the columns.
     ahead: VecDeque<Row>,
+    /// Whether there is more than what was read ahead.
+    goes_on: bool,
     schema: Schema,
     notices: Vec<String>,
 }
@@ -56,10 +61,14 @@ impl JsonlReader {
             line: 0,
             row: 0,
             ahead: VecDeque::new(),
+            goes_on: true,
         };
         let (mut known, mut bytes) = (HashSet::new(), 0);
         while reader.ahead.len() < SAMPLE_ROWS && bytes < SAMPLE_BYTES {
-            let Some(row) = reader.read_row()? else { break };
+            let Some(row) = reader.read_row()? else {
+                reader.goes_on = false;
+                break;
+            };
             if let Row::Good { raw, .. } = &row {
                 bytes += raw.len();
                 let Keys(keys) = serde_json::from_str(raw).unwrap_or_default();
@@ -122,7 +131,13 @@ impl JsonlReader {
         let (row, line) = (self.row, self.line);
         Ok(Some(match String::from_utf8(bytes) {
             Ok(raw) => match check(&raw) {
-                Ok(()) => Row::Good { row, line, raw },
+                Ok(()) => match reserved(&raw) {
+                    None => Row::Good { row, line, raw },
+                    Some(key) => {
+                        let reason = format!("line {line}: the key `{key}` is the JSON parser's own");
+                        Row::Bad { row, line, reason, raw }
+                    }
+                },
                 Err(problem) => Row::Bad { row, line, reason: reason(line, &raw, &problem), raw },
             },
             Err(broken) => {
@@ -139,6 +154,10 @@ impl JsonlReader {
 impl TableReader for JsonlReader {
     fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    fn may_widen(&self) -> bool {
+        self.goes_on
     }
 
     fn notices(&self) -> &[String] {
@@ -167,6 +186,39 @@ fn check(line: &str) -> serde_json::Result<()> {
         return serde_json::from_str::<Map<String, Value>>(line).map(drop);
     }
     serde_json::from_str::<Object>(line).map(drop)
+}
+
+/// A key of some object in the line, which is JSON, that the JSON parser keeps for itself: it would take the object for
+/// a number, or for whatever its text says.
+fn reserved(line: &str) -> Option<&'static str> {
+    let bytes = line.as_bytes();
+    if !bytes.contains(&b'$') && !bytes.contains(&b'\\') {
+        return None;
+    }
+    let spelt = |text: &str| {
+        RESERVED.into_iter().find(|key| {
+            // Within a text quotes are escaped, so what ends with a quote and a colon is a key.
+            let mut behind = text.match_indices(key).map(|(at, _)| &text[at + key.len()..]);
+            behind.any(|rest| {
+                rest.strip_prefix('"').is_some_and(|rest| rest.trim_ascii_start().starts_with(':'))
+            })
+        })
+    };
+    spelt(line).or_else(|| line.contains("\\u00").then(|| spelt(&spelt_out(line)))?)
+}
+
+/// A line in which letters, digits and the signs of [`RESERVED`] stand for themselves.
+fn spelt_out(line: &str) -> String {
+    let mut pieces = line.split("\\u00");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let code = piece.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).map(char::from);
+        match code.filter(|sign| sign.is_ascii_alphanumeric() || "$_:".contains(*sign)) {
+            Some(sign) => text.extend([&*sign.encode_utf8(&mut [0; 4]), &piece[2..]]),
+            None => text.extend(["\\u00", piece]),
+        }
+    }
+    text
 }
 
 fn reason(line: u64, raw: &str, problem: &serde_json::Error) -> String {
@@ -254,6 +306,24 @@ mod tests {
             ]
         );
         assert_eq!(read(b""), (vec![], vec![]));
+    }
+
+    #[test]
+    fn keys_of_the_parser_are_refused_and_their_row_is_kept() {
+        for (line, key) in [
+            (r#"{"a":{"$serde_json::private::Number":"5"}}"#, Some(RESERVED[0])),
+            (r#"{"a":[{"$serde_json::private::Number" : "abc"}]}"#, Some(RESERVED[0])),
+            (r#"{"$serde_json::private::RawValue":"[1]"}"#, Some(RESERVED[1])),
+            (r#"{"a":{"\u0024serde\u005fjson::private::Number":"5"}}"#, Some(RESERVED[0])),
+            (r#"{"a":"$serde_json::private::Number"}"#, None),
+            (r#"{"a":"{\"$serde_json::private::Number\":\"5\"}"}"#, None),
+            (r#"{"a":"\u0001\u00e9\u00"}"#, None),
+        ] {
+            assert_eq!(reserved(line), key, "{line}");
+        }
+        let line = r#"{"a":{"$serde_json::private::Number":"abc"}}"#;
+        let reason = "line 1: the key `$serde_json::private::Number` is the JSON parser's own".to_owned();
+        assert_eq!(read(line.as_bytes()).1, [Row::Bad { row: 1, line: 1, reason, raw: line.into() }]);
     }
 
     #[test]

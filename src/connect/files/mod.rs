@@ -43,8 +43,10 @@ mod real_files;
 mod round_trip;
 
 pub use block::{Block, CellRows};
+pub use compress::remove_temporary;
 pub use decode::RowDecoder;
 pub use format::{Compression, FileEndpoint, Format};
+pub use headers::is_unnamed;
 pub use lines::LineWriter;
 pub use writer::{Chunk, TableFormat, TableWriter};
 
@@ -133,8 +135,13 @@ pub enum Row {
 
 /// Rows of a file, in order.
 pub trait TableReader: Send {
-    /// The columns. JSON Lines: those of the first 1,000 lines; later ones are decoded all the same.
+    /// The columns. JSON Lines and vCards: those of the first 1,000 rows; later ones are decoded all the same.
     fn schema(&self) -> &Schema;
+
+    /// Whether rows follow that may have further columns.
+    fn may_widen(&self) -> bool {
+        false
+    }
 
     /// What was found out about the file, a sentence each, to be said once.
     fn notices(&self) -> &[String];
@@ -148,6 +155,11 @@ pub trait TableReader: Send {
     /// When the file cannot be read any further: the disk, a packed file that breaks off, a quote that is
     /// never closed, a cell beyond all bounds.
     fn next_rows(&mut self, most: usize) -> Result<Vec<Row>>;
+
+    /// What is only known of the rows that were handed over, in a sentence to be said at the end.
+    fn closing(&self) -> Option<String> {
+        None
+    }
 
     /// The next rows as a block that any thread can take apart; none at the end. CSV and TSV have blocks, other
     /// formats have none at all.

@@ -230,11 +230,13 @@ fn texts(column: &Column, records: &[Record]) -> ArrayRef {
     let mut builder = StringBuilder::new();
     for record in records {
         match column.cell(record) {
-            Cell::One(value) if !is_empty(&value) => match &*value {
-                Value::String(text) => builder.append_value(text),
+            // As in a CSV file: an object whose parts are all empty is no empty text.
+            Cell::One(value) => match &*value {
+                Value::Null => builder.append_null(),
+                Value::String(text) => builder.append_option(Some(text).filter(|text| !text.is_empty())),
                 other => builder.append_value(to_text(other)),
             },
-            Cell::Absent | Cell::One(_) | Cell::Many(_) => builder.append_null(),
+            Cell::Absent | Cell::Many(_) => builder.append_null(),
         }
     }
     Arc::new(builder.finish())

@@ -56,6 +56,10 @@ impl TextSource {
         let mut head = Vec::new();
         let read = (&mut source).take(HEAD as u64).read_to_end(&mut head);
         let whole = read.map_err(|cause| read_error(endpoint, cause))? < HEAD;
+        if is_utf32(&head) {
+            return Err(Error::input(format!("`{}` is in UTF-32, which is not read", endpoint.name()))
+                .hint("save it in UTF-8"));
+        }
         let (encoding, mark, choice) = choose(&head, whole, forced);
         head.drain(..mark);
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
@@ -152,6 +156,18 @@ fn is_utf16(encoding: &'static Encoding) -> bool {
     encoding == UTF_16LE || encoding == UTF_16BE
 }
 
+/// UTF-32 with its mark, or with two letters of Latin at its beginning. Its mark begins as the one of UTF-16 does, and
+/// read as that, every second character would be none.
+fn is_utf32(head: &[u8]) -> bool {
+    matches!(
+        head,
+        [0xFF, 0xFE, 0, 0, ..]
+            | [0, 0, 0xFE, 0xFF, ..]
+            | [1..=255, 0, 0, 0, 1..=255, 0, 0, 0, ..]
+            | [0, 0, 0, 1..=255, 0, 0, 0, 1..=255, ..]
+    )
+}
+
 /// UTF-16 without a mark: in text that is mostly Latin every second byte is zero, beginning with the header's
 /// first letter, and no other text has them so.
 fn zero_pattern(head: &[u8]) -> Option<&'static Encoding> {
@@ -167,12 +183,16 @@ fn zero_pattern(head: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// Whether text is UTF-8, or so clearly meant to be that the rest is broken rows: its letters beyond ASCII are
-/// whole characters more than twice as often as not. In another encoding they hardly ever are.
+/// whole characters more than twice as often as not, or letters of Latin, Greek or Cyrillic as often. In another
+/// encoding they hardly ever are.
 fn mostly_utf8(head: &[u8], whole: bool) -> bool {
-    let (mut characters, mut broken) = (0usize, 0usize);
+    let familiar =
+        |c: &char| matches!(c, '\u{c0}'..='\u{17f}' | '\u{370}'..='\u{3ff}' | '\u{400}'..='\u{4ff}');
+    let (mut characters, mut letters, mut broken) = (0usize, 0usize, 0usize);
     let mut rest = head.len();
     for chunk in head.utf8_chunks() {
         characters += chunk.valid().bytes().filter(|byte| *byte >= 0xC0).count();
+        letters += chunk.valid().chars().filter(familiar).count();
         rest -= chunk.valid().len() + chunk.invalid().len();
         let cut_off = rest == 0
             && !whole
@@ -181,7 +201,7 @@ fn mostly_utf8(head: &[u8], whole: bool) -> bool {
             broken += 1;
         }
     }
-    broken == 0 || characters > 2 * broken
+    broken == 0 || characters > 2 * broken || letters >= broken
 }
 
 #[cfg(test)]
@@ -214,7 +234,29 @@ mod tests {
         let mut one_broken = "José, Zoë, Åsa: ".as_bytes().to_vec();
         one_broken.push(0xE9);
         assert_eq!(chosen(&one_broken, None), "UTF-8", "one broken row does not make another encoding");
+        let short = [b"name\nRen\xC3\xA9\nJos\xE9\n".as_slice(), b"\xD0\xAF\n\xFF\n"];
+        for text in short {
+            assert_eq!(chosen(text, None), "UTF-8", "{text:?}");
+        }
+        for text in [b"\xABCAF\xC9\xBB\n".as_slice(), b"\x84Spa\xDF\x93\n"] {
+            assert_ne!(chosen(text, None), "UTF-8", "{text:?}");
+        }
         assert!(named("klingon").is_err());
+    }
+
+    #[test]
+    fn utf_32_is_known() {
+        let wide = |text: &str| text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<_>>();
+        for text in ["\u{feff}Имя,a\n", "name\n"] {
+            assert!(is_utf32(&wide(text)), "{text}");
+            assert!(
+                is_utf32(&text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect::<Vec<_>>()),
+                "{text}"
+            );
+        }
+        for bytes in [b"\xFF\xFEa\0,\0".as_slice(), b"a\0,\0b\0", b"a\0\0\0", b"a,b"] {
+            assert!(!is_utf32(bytes), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! `FN`, `N.family`, `N.given`, `EMAIL[work]`, `TEL[mobile]`, `TEL[home fax]`, `ADR[home].city`, `ORG`, `ORG.unit`.
 //! Properties that come several times are lists. A use is what `TYPE` says, or Apple's label of the property's
 //! group; kinds that say nothing (`voice`, `internet`, `pref`) are left out. Of several uses of a telephone the most
-//! telling counts: a mobile at work is `mobile`. Pictures and keys inside the card, and what describes the card
-//! itself, are no data of a person and have no columns.
+//! telling counts: a mobile at work is `mobile`. Of properties that RFC 6350 does not know, and of `RELATED`, all uses
+//! stand in the brackets: `X-ABDATE[anniversary]`. Pictures, sounds and keys are columns where the card has their
+//! address; inside the card they are no data of a person, have no columns, and are counted. What describes the card
+//! itself has none either.
 
 use calcard::common::PartialDateTime;
 use calcard::vcard::{VCard, VCardEntry, VCardParameterName, VCardProperty, VCardValue};
@@ -13,7 +15,7 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// Columns that cards usually have. A mapping may name them even where no card of a file has them.
-pub(super) const STANDARD: [&str; 66] = [
+pub(super) const STANDARD: [&str; 70] = [
     "UID",
     "KIND",
     "FN",
@@ -76,6 +78,10 @@ pub(super) const STANDARD: [&str; 66] = [
     "IMPP",
     "LANG",
     "TZ",
+    "PHOTO",
+    "LOGO",
+    "SOUND",
+    "KEY",
     "X-SOCIALPROFILE[twitter]",
     "X-SOCIALPROFILE[facebook]",
     "X-SOCIALPROFILE[linkedin]",
@@ -105,17 +111,31 @@ pub(super) fn columns(card: &VCard) -> Map<String, Value> {
     columns
 }
 
+/// How many values of a card are left out because they stand inside it byte by byte.
+pub(super) fn left_out(card: &VCard) -> u64 {
+    let inside = |entry: &VCardEntry| match entry.name {
+        VCardProperty::Photo | VCardProperty::Logo | VCardProperty::Sound | VCardProperty::Key => {
+            let blank = |value: &VCardValue| value.as_text().is_some_and(|text| text.trim().is_empty());
+            entry.values.iter().filter(|value| address(value).is_none() && !blank(value)).count()
+        }
+        _ => entry.values.iter().filter(|value| matches!(value, VCardValue::Binary(_))).count(),
+    };
+    card.entries.iter().map(|entry| inside(entry) as u64).sum()
+}
+
+/// The address of a picture, a sound or a key that does not stand in the card itself.
+fn address(value: &VCardValue) -> Option<String> {
+    let text = text(value);
+    url::Url::parse(text.trim()).is_ok_and(|url| url.scheme() != "data").then_some(text)
+}
+
 fn add(entry: &VCardEntry, label: Option<&str>, columns: &mut Map<String, Value>) {
     let name = entry.name.as_str().to_ascii_uppercase();
     match &entry.name {
-        VCardProperty::Begin
-        | VCardProperty::End
-        | VCardProperty::Version
-        | VCardProperty::Prodid
-        | VCardProperty::Photo
-        | VCardProperty::Logo
-        | VCardProperty::Sound
-        | VCardProperty::Key => {}
+        VCardProperty::Begin | VCardProperty::End | VCardProperty::Version | VCardProperty::Prodid => {}
+        VCardProperty::Photo | VCardProperty::Logo | VCardProperty::Sound | VCardProperty::Key => {
+            entry.values.iter().filter_map(address).for_each(|address| put(columns, name.clone(), address));
+        }
         _ if name == LABEL => {}
         VCardProperty::N => {
             for (part, value) in NAME.iter().zip(&entry.values) {
@@ -145,8 +165,11 @@ fn add(entry: &VCardEntry, label: Option<&str>, columns: &mut Map<String, Value>
             entry.values.iter().for_each(|value| put(columns, column.clone(), text(value)));
         }
         _ => {
-            let column = match types(entry).first() {
+            let types = types(entry);
+            let column = match types.first() {
                 Some(kind) if name.ends_with("SOCIALPROFILE") => bracketed(&name, kind),
+                None if name.starts_with("X-") => bracketed(&name, label.unwrap_or_default()),
+                Some(_) if name.starts_with("X-") || name == "RELATED" => bracketed(&name, &types.join(" ")),
                 _ => name,
             };
             entry.values.iter().for_each(|value| put(columns, column.clone(), joined(value, ", ")));
@@ -180,7 +203,7 @@ fn types(entry: &VCardEntry) -> Vec<String> {
         let bare = match &parameter.name {
             VCardParameterName::Type => None,
             // vCard 2.1 writes the use alone: `TEL;WORK;VOICE:`.
-            VCardParameterName::Other(name) => Some(name.as_str()),
+            VCardParameterName::Other(name) if parameter.value.as_text().is_none() => Some(name.as_str()),
             _ => continue,
         };
         let text = bare.or_else(|| parameter.value.as_text()).unwrap_or_default().to_lowercase();
@@ -225,9 +248,9 @@ fn telephone(entry: &VCardEntry, label: Option<&str>) -> String {
     found.to_owned()
 }
 
-/// Apple writes its own labels as `_$!<Mobile>!$_`, people's as they are.
+/// Apple writes its own labels as `_$!<Mobile>!$_`, people's as they are. Brackets would end a column's.
 fn label(text: &str) -> String {
-    text.trim_start_matches("_$!<").trim_end_matches(">!$_").to_lowercase()
+    text.trim_start_matches("_$!<").trim_end_matches(">!$_").to_lowercase().replace(['[', ']'], "")
 }
 
 fn joined(value: &VCardValue, between: &str) -> String {
@@ -264,8 +287,6 @@ fn moment(time: &PartialDateTime) -> String {
         (None, None, Some(day)) => format!("---{day:02}"),
         (None, None, None) => String::new(),
     };
-    let Some(hour) = time.hour else { return date };
-    let clock = format!("{hour:02}:{:02}:{:02}", time.minute.unwrap_or(0), time.second.unwrap_or(0));
     let zone = match (time.tz_hour, time.tz_minute.unwrap_or(0)) {
         (None, _) => String::new(),
         (Some(0), 0) => "Z".to_owned(),
@@ -273,5 +294,8 @@ fn moment(time: &PartialDateTime) -> String {
             format!("{}{hours:02}:{minutes:02}", if time.tz_minus { '-' } else { '+' })
         }
     };
+    // `TZ:-05:00` is an offset and nothing else.
+    let Some(hour) = time.hour else { return if date.is_empty() { zone } else { date } };
+    let clock = format!("{hour:02}:{:02}:{:02}", time.minute.unwrap_or(0), time.second.unwrap_or(0));
     format!("{date}T{clock}{zone}")
 }

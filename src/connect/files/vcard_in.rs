@@ -5,7 +5,7 @@
 //! card are bad rows with their place; the rest of the file goes on.
 
 use super::text::TextSource;
-use super::vcard_columns::{STANDARD, columns};
+use super::vcard_columns::{STANDARD, columns, left_out};
 use super::{FileEndpoint, ReadOptions, Row, TableReader};
 use crate::error::{Error, Result};
 use crate::record::schema::{FieldSpec, Schema};
@@ -34,7 +34,12 @@ pub(super) struct VcardReader {
     row: u64,
     /// A line that was read too far: the `BEGIN` that cut an unfinished card off.
     held: Option<Vec<u8>>,
-    ahead: VecDeque<Row>,
+    /// Rows that were read for the columns, with what was left out of each.
+    ahead: VecDeque<(Row, u64)>,
+    /// Whether there is more than what was read ahead.
+    goes_on: bool,
+    /// Pictures and the like that the rows handed over have inside.
+    left_out: u64,
     schema: Schema,
     notices: Vec<String>,
 }
@@ -60,10 +65,15 @@ impl VcardReader {
             row: 0,
             held: None,
             ahead: VecDeque::new(),
+            goes_on: true,
+            left_out: 0,
         };
         let (mut known, mut bytes) = (HashSet::new(), 0);
         while reader.ahead.len() < SAMPLE_CARDS && bytes < SAMPLE_BYTES {
-            let Some(row) = reader.read_row()? else { break };
+            let Some((row, inside)) = reader.read_row()? else {
+                reader.goes_on = false;
+                break;
+            };
             if let Row::Good { raw, .. } = &row {
                 bytes += raw.len();
                 let card: Map<String, Value> = serde_json::from_str(raw).unwrap_or_default();
@@ -71,7 +81,7 @@ impl VcardReader {
                     reader.schema.fields.push(column(name));
                 }
             }
-            reader.ahead.push_back(row);
+            reader.ahead.push_back((row, inside));
         }
         reader.schema.unlisted =
             STANDARD.iter().filter(|name| !known.contains(**name)).map(|name| column(name)).collect();
@@ -112,7 +122,7 @@ impl VcardReader {
         self.line -= 1;
     }
 
-    fn read_row(&mut self) -> Result<Option<Row>> {
+    fn read_row(&mut self) -> Result<Option<(Row, u64)>> {
         loop {
             let Some(first) = self.next_line()? else { return Ok(None) };
             if !first.trim_ascii().is_empty() {
@@ -123,7 +133,7 @@ impl VcardReader {
     }
 
     /// The card that begins with a line, or the lines that are none up to the next card.
-    fn read_card(&mut self, first: Vec<u8>) -> Result<Row> {
+    fn read_card(&mut self, first: Vec<u8>) -> Result<(Row, u64)> {
         let (row, line) = (self.row, self.line);
         let is_card = is(&first, "BEGIN:VCARD");
         let mut lines = vec![first];
@@ -147,7 +157,7 @@ impl VcardReader {
         let raw = lines.join(&b"\r\n"[..]);
         let bad = |reason: String| {
             let raw = String::from_utf8_lossy(&raw).into_owned();
-            Row::Bad { row, line, reason, raw }
+            (Row::Bad { row, line, reason, raw }, 0)
         };
         if !is_card {
             return Ok(bad(format!("line {line}: no card begins here (`BEGIN:VCARD`)")));
@@ -158,11 +168,14 @@ impl VcardReader {
         if let Some((at, why)) = broken_line(&lines, self.text.encoding()) {
             return Ok(bad(format!("line {}: {why}", line + at)));
         }
-        let text = String::from_utf8_lossy(&raw);
+        let text = match plain_offsets(&mut lines) {
+            true => String::from_utf8_lossy(&lines.join(&b"\r\n"[..])).into_owned().into(),
+            false => String::from_utf8_lossy(&raw),
+        };
         match Parser::new(&text).entry() {
             Entry::VCard(card) => {
                 let raw = Value::Object(columns(&card)).to_string();
-                Ok(Row::Good { row, line, raw })
+                Ok((Row::Good { row, line, raw }, left_out(&card)))
             }
             _ => Ok(bad(format!("line {line}: the card that begins here cannot be read"))),
         }
@@ -182,6 +195,10 @@ impl TableReader for VcardReader {
         &self.schema
     }
 
+    fn may_widen(&self) -> bool {
+        self.goes_on
+    }
+
     fn notices(&self) -> &[String] {
         &self.notices
     }
@@ -191,17 +208,50 @@ impl TableReader for VcardReader {
     }
 
     fn next_rows(&mut self, most: usize) -> Result<Vec<Row>> {
-        let mut rows: Vec<Row> = self.ahead.drain(..most.min(self.ahead.len())).collect();
+        let mut rows = Vec::new();
         while rows.len() < most {
-            let Some(row) = self.read_row()? else { break };
+            let next = match self.ahead.pop_front() {
+                Some(next) => Some(next),
+                None => self.read_row()?,
+            };
+            let Some((row, inside)) = next else { break };
+            self.left_out += inside;
             rows.push(row);
         }
         Ok(rows)
+    }
+
+    fn closing(&self) -> Option<String> {
+        let left = match self.left_out {
+            0 => return None,
+            1 => "1 picture, sound, key or the like that stands inside a card was".to_owned(),
+            many => format!("{many} pictures, sounds, keys and the like that stand inside cards were"),
+        };
+        Some(format!("`{}`: {left} left out", self.name))
     }
 }
 
 fn column(name: &str) -> FieldSpec {
     FieldSpec { name: name.to_owned(), modifiers: vec![String::new()], ..FieldSpec::default() }
+}
+
+/// Writes `TZ:+05:30` as `TZ:+0530`, and tells whether there was any; in cards of version 4 the parser takes the hours
+/// of the first alone.
+fn plain_offsets(lines: &mut [Vec<u8>]) -> bool {
+    let mut found = false;
+    for line in lines {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let name = line[..colon].split(|byte| *byte == b';').next().unwrap_or_default();
+        let name = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        if name.eq_ignore_ascii_case(b"TZ")
+            && let [b'+' | b'-', hours @ .., b':', _, _] = line[colon + 1..].trim_ascii_end()
+            && hours.len() == 2
+        {
+            line.remove(colon + 4);
+            found = true;
+        }
+    }
+    found
 }
 
 /// Whether a line says this, in any case.
@@ -308,6 +358,37 @@ mod tests {
         assert_eq!(card["X-SOCIALPROFILE[twitter]"], "https://x.example/a");
         assert_eq!(card["NOTE"], "one\ntwo");
         assert!(card.get("PHOTO").is_none(), "{card}");
+    }
+
+    #[test]
+    fn offsets_and_addresses_are_columns_and_what_stands_inside_is_counted() {
+        for (version, offset, written) in [
+            ("3.0", "-05:00", "-05:00"),
+            ("4.0", "+05:30", "+05:30"),
+            ("4.0", "-0330", "-03:30"),
+            ("4.0", "Europe/Berlin", "Europe/Berlin"),
+            ("2.1", "+01:00", "+01:00"),
+        ] {
+            let card = card(&format!("BEGIN:VCARD\nVERSION:{version}\nFN:A\nTZ:{offset}\nEND:VCARD\n"));
+            assert_eq!(card["TZ"], written, "{version} {offset}");
+        }
+        let text = "BEGIN:VCARD\nVERSION:3.0\nFN:A\nPHOTO;VALUE=uri:https://x.example/a,b.jpg\nLOGO:http://x.example/l\n\
+                    KEY:https://x.example/k\nSOUND;VALUE=URL:ftp://x.example/s\nX-FOO;TYPE=work:1\nX-FOO;X-BAR=y:2\n\
+                    item1.X-ABDATE:1971-12-24\nitem1.X-ABLabel:_$!<Anniversary>!$_\nRELATED;TYPE=spouse:Bob\nEND:VCARD\n";
+        let card = card(text);
+        assert_eq!(
+            (&card["PHOTO"], &card["LOGO"]),
+            (&json!("https://x.example/a,b.jpg"), &json!("http://x.example/l"))
+        );
+        assert_eq!(
+            (&card["KEY"], &card["SOUND"]),
+            (&json!("https://x.example/k"), &json!("ftp://x.example/s"))
+        );
+        assert_eq!((&card["X-FOO[work]"], &card["X-FOO"]), (&json!("1"), &json!("2")));
+        assert_eq!(
+            (&card["X-ABDATE[anniversary]"], &card["RELATED[spouse]"]),
+            (&json!("1971-12-24"), &json!("Bob"))
+        );
     }
 
     #[test]

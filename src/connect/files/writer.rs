@@ -10,6 +10,7 @@ use crate::record::Record;
 use crate::record::columns::Column;
 use arrow_array::RecordBatch;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Encoded records, ready to be appended to the file whose format made them.
@@ -46,6 +47,7 @@ pub trait TableFormat: Send + Sync {
 pub struct TableWriter {
     format: Arc<dyn TableFormat>,
     sink: Sink,
+    temporary: Option<PathBuf>,
 }
 
 enum Sink {
@@ -74,22 +76,31 @@ impl TableWriter {
                 .hint("write `.csv`, `.tsv`, `.jsonl` or `.parquet`"));
         }
         let mut output = Output::create(endpoint)?;
-        Ok(match endpoint.format {
+        let temporary = output.temporary().map(Path::to_owned);
+        let (format, sink): (Arc<dyn TableFormat>, Sink) = match endpoint.format {
             Format::Csv | Format::Tsv => {
                 let delimiter = if endpoint.format == Format::Tsv { b'\t' } else { b',' };
                 let format = CsvFormat::new(columns, delimiter, options);
                 output.write_all(&format.header()).during(|| format!("cannot write `{endpoint}`"))?;
-                Self { format: Arc::new(format), sink: Sink::Text(Box::new(output)) }
+                (Arc::new(format), Sink::Text(Box::new(output)))
             }
             Format::Jsonl | Format::Vcard => {
-                Self { format: Arc::new(JsonlFormat::new(columns)), sink: Sink::Text(Box::new(output)) }
+                (Arc::new(JsonlFormat::new(columns)), Sink::Text(Box::new(output)))
             }
             Format::Parquet => {
                 let format = ParquetFormat::new(columns);
                 let sink = ParquetOutput::create(output, &format)?;
-                Self { format: Arc::new(format), sink: Sink::Parquet(Box::new(sink)) }
+                (Arc::new(format), Sink::Parquet(Box::new(sink)))
             }
-        })
+        };
+        Ok(Self { format, sink, temporary })
+    }
+
+    /// Where the rows go before the file appears; nothing where they are written as they come. A process that is
+    /// killed leaves it behind.
+    #[must_use]
+    pub fn temporary(&self) -> Option<&Path> {
+        self.temporary.as_deref()
     }
 
     /// What encodes records for this file; it can be given to other threads.

@@ -17,7 +17,9 @@ use crate::account::Account;
 use crate::error::Result;
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
+use crate::load::target::{
+    Candidate, Operation, Ours, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
+};
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record};
 use crate::transform::draft::Reject;
@@ -121,8 +123,8 @@ impl Target for Children {
         look_up::children_by_ids(&self.api, &self.folder, self.stream, ids)
     }
 
-    fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {
-        sweep::new_rows(&self.api, &self.folder, self.stream, mark)
+    fn created_since(&self, mark: &ReadMark, ours: Ours<'_>) -> Result<Vec<Candidate>> {
+        sweep::new_rows(&self.api, &self.folder, self.stream, mark, ours)
     }
 
     /// The service searches records alone.

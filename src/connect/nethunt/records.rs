@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source, WATERMARK};
 use crate::load::target::{
-    Attached, Candidate, Changed, Difference, Inverse, LastChange, Operation, Planned, ReadMark, RowToPlan,
-    Sent, TakeRecord, Target, UpdateState,
+    Attached, Candidate, Changed, Difference, Inverse, LastChange, Operation, Ours, Planned, ReadMark,
+    RowToPlan, Sent, TakeRecord, Target, UpdateState,
 };
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record, instant};
@@ -203,8 +203,8 @@ impl Target for Records {
         changed::since_then(&self.api, self.folder(), from)
     }
 
-    fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {
-        sweep::created_since(&self.api, self.folder(), &self.account.identity, mark)
+    fn created_since(&self, mark: &ReadMark, ours: Ours<'_>) -> Result<Vec<Candidate>> {
+        sweep::created_since(&self.api, self.folder(), &self.account.identity, mark, ours)
     }
 
     fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {

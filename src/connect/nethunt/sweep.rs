@@ -12,18 +12,24 @@ use super::stream::Stream;
 use super::wire::Change;
 use crate::error::Result;
 use crate::http::{Failure, Unreadable};
-use crate::load::target::{Candidate, ReadMark};
+use crate::load::target::{Candidate, Ours, ReadMark};
 use crate::record::RawRecord;
 use std::collections::{HashMap, HashSet};
 
 /// How much earlier the sweep begins, for clocks that disagree.
 const OVERLAP_MS: i64 = 2_000;
 
-/// Every record created since the plan's read; those by users other than `login` are marked.
-pub(super) fn created_since(api: &Api, folder: &str, login: &str, mark: &ReadMark) -> Result<Vec<Candidate>> {
+/// Every record created since the plan's read that is not `ours`; those by users other than `login` are marked.
+pub(super) fn created_since(
+    api: &Api,
+    folder: &str,
+    login: &str,
+    mark: &ReadMark,
+    ours: Ours<'_>,
+) -> Result<Vec<Candidate>> {
     let from = since(begin(mark));
     let query = [("since", from.as_str())];
-    let mut made = new_rows(api, folder, Stream::Records, mark)?;
+    let mut made = new_rows(api, folder, Stream::Records, mark, ours)?;
     if !made.is_empty() {
         let others = made_by_others(api, folder, login, &query)?;
         for one in &mut made {
@@ -33,8 +39,14 @@ pub(super) fn created_since(api: &Api, folder: &str, login: &str, mark: &ReadMar
     Ok(made)
 }
 
-/// Every row of a stream made since the plan's read; who made it is not told.
-pub(super) fn new_rows(api: &Api, folder: &str, stream: Stream, mark: &ReadMark) -> Result<Vec<Candidate>> {
+/// Every row of a stream made since the plan's read that is not `ours`; who made it is not told.
+pub(super) fn new_rows(
+    api: &Api,
+    folder: &str,
+    stream: Stream,
+    mark: &ReadMark,
+    ours: Ours<'_>,
+) -> Result<Vec<Candidate>> {
     let from = since(begin(mark));
     let query = [("since", from.as_str())];
     let mut records: HashMap<String, RawRecord> = HashMap::new();
@@ -47,7 +59,7 @@ pub(super) fn new_rows(api: &Api, folder: &str, stream: Stream, mark: &ReadMark)
         |parsed| {
             for row in parsed.rows {
                 let Some(id) = row.record.id.clone() else { continue };
-                if records.insert(id.clone(), row.record).is_none() {
+                if !ours(&id)? && records.insert(id.clone(), row.record).is_none() {
                     order.push(id);
                 }
             }

@@ -13,8 +13,8 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Failure;
 use crate::load::target::{
-    Attached, Candidate, Difference, Inverse, LastChange, NamedLink, Operation, Planned, ReadMark, RowToPlan,
-    Sent, Target, UpdateState,
+    Attached, Candidate, Difference, Inverse, LastChange, NamedLink, Operation, Ours, Planned, ReadMark,
+    RowToPlan, Sent, Target, UpdateState,
 };
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record, to_text};
@@ -180,10 +180,10 @@ impl Target for Contacts {
         sweep::read(&self.reader(), ids)
     }
 
-    fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {
+    fn created_since(&self, mark: &ReadMark, ours: Ours<'_>) -> Result<Vec<Candidate>> {
         let settle = u64::try_from(self.settle.as_millis()).unwrap_or(u64::MAX);
         let mark = ReadMark { settle_ms: mark.settle_ms.max(settle), ..mark.clone() };
-        sweep::created_since(&self.reader(), &self.who, &mark)
+        sweep::created_since(&self.reader(), &self.who, &mark, ours)
     }
 
     fn look_up(&self, place: &FieldRef, value: &Value) -> Result<Vec<RawRecord>> {

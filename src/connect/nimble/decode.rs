@@ -43,6 +43,9 @@ impl Decoder {
         }
         let contact: Contact =
             serde_json::from_str(raw).map_err(|error| format!("the contact cannot be read: {error}"))?;
+        if contact.id.as_deref().is_none_or(str::is_empty) {
+            return Err("the contact has no `id`".to_owned());
+        }
         let mut fields = Vec::with_capacity(contact.fields.len() + 5);
         let tags = contact.tags.filter(|tags| !tags.is_empty()).or(contact.tags2).unwrap_or_default();
         if !tags.is_empty() {

@@ -143,14 +143,18 @@ fn walk(ground: &mut impl Ground) -> Result<Vec<u64>, Trouble> {
     let mut totals = vec![first.total];
     let mut last = first.pages.max(1);
     let mut page = last;
+    let mut seen = 0;
     loop {
         let listed = ground.ids(page)?;
         if !totals.contains(&listed.total) {
             totals.push(listed.total);
         }
         ground.walked(listed.ids)?;
-        if page == last && listed.pages > last {
-            // The list grew since the walk began: its new end comes first.
+        let (_, distinct) = if page == last { ground.counts()? } else { (0, 0) };
+        if page == last && listed.pages > last && distinct > seen {
+            // The list grew since the walk began: its new end comes first. A service that shows the same page for
+            // ever has no end.
+            seen = distinct;
             last += 1;
             page = last;
         } else if page == 1 {

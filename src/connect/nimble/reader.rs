@@ -3,7 +3,7 @@
 
 use super::api::{Api, Query, escaped};
 use super::decode::Decoder;
-use super::wire::{IdsPage, Meta, Page};
+use super::wire::{IdsPage, Meta, Named, Page};
 use crate::http::Failure;
 use crate::record::census::Census;
 use crate::record::{RawRecord, instant};
@@ -168,7 +168,11 @@ impl Batch {
                 let record = decoded.record;
                 (record.id, record.kind, record.created, record.updated)
             }
-            Err(_) => (None, None, None, None),
+            Err(_) => {
+                let Named { id, record_type, created, updated } =
+                    serde_json::from_str(raw).unwrap_or_default();
+                (id.filter(|id| !id.is_empty()), record_type, created, updated)
+            }
         };
         let changed = updated.as_deref().and_then(instant::parse).map(Timestamp::as_millisecond);
         self.latest = self.latest.max(changed);

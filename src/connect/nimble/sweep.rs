@@ -9,7 +9,7 @@ use super::extract::slices::{Bounds, ZONE, created_between, end};
 use super::reader::{Batch, DETAILS, Order, PER_PAGE, Reader};
 use crate::error::{Error, Result};
 use crate::http::Failure;
-use crate::load::target::{Candidate, ReadMark};
+use crate::load::target::{Candidate, Ours, ReadMark};
 use crate::record::schema::{FieldRef, FieldSpec, Modifier};
 use crate::record::{RawRecord, instant, service_name, to_text};
 use jiff::Timestamp;
@@ -54,10 +54,21 @@ const UNSEARCHABLE: [&str; 12] = [
 /// was created since the plan's read can be (design section 9.3). The sweep never ends because records
 /// are known. Where it takes more than one page, a second is laid over it: the order of records created in the
 /// same second need not be the same twice.
-pub(super) fn created_since(reader: &Reader<'_>, who: &Who, mark: &ReadMark) -> Result<Vec<Candidate>> {
-    let mut found = Found { since: mark.horizon(), ids: HashSet::new(), records: Vec::new() };
+///
+/// What is `ours` is left out.
+pub(super) fn created_since(
+    reader: &Reader<'_>,
+    who: &Who,
+    mark: &ReadMark,
+    ours: Ours<'_>,
+) -> Result<Vec<Candidate>> {
+    let mut found =
+        Found { since: mark.horizon(), ours, ids: HashSet::new(), records: Vec::new(), trouble: None };
     if let Err(refused) = sweep_twice(reader, &mut found).map_err(sweep_failed)? {
         by_time(reader, &mut found, refused).map_err(sweep_failed)?;
+    }
+    if let Some(trouble) = found.trouble {
+        return Err(trouble);
     }
     Ok(found.records.into_iter().map(|record| candidate(reader, who, record)).collect())
 }
@@ -108,14 +119,17 @@ pub(super) fn read(reader: &Reader<'_>, ids: &[String]) -> Result<Vec<RawRecord>
 }
 
 /// What sweeps have found.
-struct Found {
+struct Found<'a> {
     /// Records created earlier are left out, in Unix milliseconds.
     since: i64,
+    ours: Ours<'a>,
     ids: HashSet<String>,
     records: Vec<RawRecord>,
+    /// Why it cannot be said whether a record is ours.
+    trouble: Option<Error>,
 }
 
-impl Found {
+impl Found<'_> {
     /// Takes a page's new records; says whether the page shows that everything before it is older.
     fn take(&mut self, batch: Batch) -> bool {
         let (mut older, mut ascending, mut last) = (!batch.records.is_empty(), true, i64::MIN);
@@ -125,8 +139,12 @@ impl Found {
             last = created.unwrap_or(last);
             if created.is_none_or(|created| created >= self.since) {
                 older = false;
-                if record.id.clone().is_some_and(|id| self.ids.insert(id)) {
-                    self.records.push(record);
+                let Some(id) = record.id.clone() else { continue };
+                match (self.ours)(&id) {
+                    Ok(true) => {}
+                    Ok(false) if self.ids.insert(id) => self.records.push(record),
+                    Ok(false) => {}
+                    Err(error) => self.trouble = Some(error),
                 }
             }
         }
@@ -144,7 +162,7 @@ fn sweep_failed(failure: Failure) -> Error {
 /// A page of a list that the service does not show to its end, as it refused it.
 type TooDeep = Failure;
 
-fn sweep_twice(reader: &Reader<'_>, found: &mut Found) -> Result<Result<(), TooDeep>, Failure> {
+fn sweep_twice(reader: &Reader<'_>, found: &mut Found<'_>) -> Result<Result<(), TooDeep>, Failure> {
     match sweep(reader, found)? {
         Ok(1) => Ok(Ok(())),
         Ok(_) => Ok(sweep(reader, found)?.map(|_| ())),
@@ -154,7 +172,7 @@ fn sweep_twice(reader: &Reader<'_>, found: &mut Found) -> Result<Result<(), TooD
 
 /// Sweeps over what a search by time of creation lists, in pieces that are halved until each is shown to its end
 /// (facts, section 5, deep paging); `refused` is what the service says to the whole list.
-fn by_time(reader: &Reader<'_>, found: &mut Found, refused: TooDeep) -> Result<(), Failure> {
+fn by_time(reader: &Reader<'_>, found: &mut Found<'_>, refused: TooDeep) -> Result<(), Failure> {
     let now = reader.api.client.server_now().as_millisecond();
     let begin = found.since.max(ZONE) - ZONE;
     let whole = (begin - begin.rem_euclid(Bounds::Moments.unit()), end(now.max(begin)));
@@ -182,7 +200,7 @@ fn by_time(reader: &Reader<'_>, found: &mut Found, refused: TooDeep) -> Result<(
 }
 
 /// One sweep; returns how many pages it took.
-fn sweep(reader: &Reader<'_>, found: &mut Found) -> Result<Result<u64, TooDeep>, Failure> {
+fn sweep(reader: &Reader<'_>, found: &mut Found<'_>) -> Result<Result<u64, TooDeep>, Failure> {
     let mut order = Order::Created;
     let mut get = |page: u64| loop {
         match reader.page(page, PER_PAGE, order) {

@@ -12,7 +12,8 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::Failure;
 use crate::load::target::{
-    Candidate, Change, Operation, OperationKind, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
+    Candidate, Change, Operation, OperationKind, Ours, Planned, ReadMark, RowToPlan, Sent, Target,
+    UpdateState,
 };
 use crate::record::schema::{FieldRef, FieldSpec, Schema};
 use crate::record::{RawRecord, Record, instant};
@@ -207,7 +208,7 @@ impl Target for Tasks {
         Err(unlisted())
     }
 
-    fn created_since(&self, _mark: &ReadMark) -> Result<Vec<Candidate>> {
+    fn created_since(&self, _mark: &ReadMark, _ours: Ours<'_>) -> Result<Vec<Candidate>> {
         Err(unlisted())
     }
 

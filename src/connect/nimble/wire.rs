@@ -54,6 +54,20 @@ impl Meta {
     }
 }
 
+/// What tells a contact that cannot be read from others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Named {
+    #[serde(deserialize_with = "text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) record_type: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) created: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) updated: Option<String>,
+}
+
 /// A contact's keys that Ferry knows; the rest stays in the raw text.
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -29,7 +29,8 @@ impl Apply<'_> {
 
     fn settle_creates(&self, journal: &mut Journal, doubts: &[&Doubtful]) -> Result<()> {
         let sent: Vec<_> = doubts.iter().map(|doubtful| &doubtful.pending.operation).collect();
-        let listed = match self.target.created_for(self.mark, &sent) {
+        let listed = self.target.created_for(self.mark, &sent, &mut super::ours(journal));
+        let listed = match listed {
             // The next look would be refused, too.
             Err(error) if error.class() == Class::Input => {
                 let why = format!("what was created since cannot be listed: {}", error.chain());

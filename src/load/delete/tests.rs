@@ -4,7 +4,9 @@ use super::*;
 use crate::account::Account;
 use crate::error::Class;
 use crate::extract::Source;
-use crate::load::target::{Candidate, Operation, OperationKind, Planned, ReadMark, RowToPlan, UpdateState};
+use crate::load::target::{
+    Candidate, Operation, OperationKind, Ours, Planned, ReadMark, RowToPlan, UpdateState,
+};
 use crate::record::schema::FieldRef;
 use crate::transform::draft::Reject;
 use std::collections::BTreeMap;
@@ -98,7 +100,7 @@ impl Target for Service {
         let records = self.records.lock().unwrap();
         Ok(ids.iter().filter_map(|id| records.get(id).map(|updated| raw(id, updated))).collect())
     }
-    fn created_since(&self, _: &ReadMark) -> Result<Vec<Candidate>> {
+    fn created_since(&self, _: &ReadMark, _: Ours<'_>) -> Result<Vec<Candidate>> {
         Ok(Vec::new())
     }
     fn look_up(&self, _: &FieldRef, _: &Value) -> Result<Vec<RawRecord>> {

@@ -3,6 +3,7 @@
 use super::Problem;
 use email_address::{EmailAddress, Options};
 use std::borrow::Cow;
+use unicode_normalization::char::is_combining_mark;
 
 /// Characters of a domain's label (RFC 1035, section 2.3.4); the part before `@` may have one more.
 const LONGEST_LABEL: usize = 63;
@@ -26,7 +27,8 @@ pub enum Part {
 }
 
 /// Checks an e-mail value and takes a part of it. Letters keep their case, as the part before `@` may depend
-/// on it. `mailto:`, angle brackets and a display name, quoted or not, are understood.
+/// on it. `mailto:` (with `?subject=` and the like behind the address), angle brackets and a display name, quoted or
+/// not, are understood.
 ///
 /// # Errors
 /// When there is no valid address with a domain of at least two labels.
@@ -86,7 +88,12 @@ fn display_name(written: &str) -> String {
 
 fn without_scheme(address: &str) -> &str {
     match address.get(..7) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => &address[7..],
+        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => {
+            let rest = &address[7..];
+            // A `?` before the `@` belongs to the address.
+            let domain = rest.find('@').unwrap_or(0);
+            rest[domain..].find('?').map_or(rest, |at| &rest[..domain + at])
+        }
         _ => address,
     }
 }
@@ -97,14 +104,47 @@ fn check(address: &str) -> Result<(), Problem> {
         return Err(Problem::new("holds several e-mail addresses")
             .hint("take them apart with `split`, or with `multi = true` where `;` stands between them"));
     }
+    if let Some(hidden) = address.chars().find(|c| is_hidden(*c)) {
+        return Err(Problem::new(format!(
+            "holds a character that is not seen (U+{:04X})",
+            u32::from(hidden)
+        ))
+        .hint("take it out, or put `{ replace = { regex = '[\\p{Cf}\\p{Cc}]' } }` before `email`"));
+    }
     let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
     match EmailAddress::parse_with_options(address, options) {
-        Ok(_) => Ok(()),
+        Ok(_) => check_domain(address.rsplit_once('@').map_or("", |(_, domain)| domain)),
         Err(cause) => {
             Err(Problem::new(format!("is no e-mail address ({})", lower_first(&cause.to_string())))
                 .hint("correct it, or let `on_error` say what becomes of it"))
         }
     }
+}
+
+/// Refuses a domain with characters that no domain has. International ones have letters of every script.
+fn check_domain(domain: &str) -> Result<(), Problem> {
+    let good = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '-' | '.' | '·' | '・')
+            || (!c.is_ascii() && (c.is_alphanumeric() || is_combining_mark(c)))
+    };
+    let refused =
+        |why: String| Err(Problem::new(why).hint("correct it, or let `on_error` say what becomes of it"));
+    if let Some(odd) = domain.chars().find(|c| !good(*c)) {
+        return refused(format!("is no e-mail address (no domain has `{odd}` in it)"));
+    }
+    if !domain.is_ascii() && url::Host::parse(domain).is_err() {
+        return refused(format!("is no e-mail address (`{domain}` is no domain)"));
+    }
+    Ok(())
+}
+
+/// Characters without a shape or width, which are pasted along with a text and make another address of it.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || c.is_control()
+        || (c.is_whitespace() && !c.is_ascii())
 }
 
 fn lower_first(text: &str) -> String {
@@ -138,6 +178,13 @@ mod tests {
             ("Byron, Ada <ada@example.org>", "Byron, Ada", "ada@example.org"),
             ("ada+crm@sub.example.co.uk", "", "ada+crm@sub.example.co.uk"),
             ("user@exämple.de", "", "user@exämple.de"),
+            ("user@exa\u{308}mple.de", "", "user@exa\u{308}mple.de"),
+            ("user@उदाहरण.परीक्षा", "", "user@उदाहरण.परीक्षा"),
+            ("почта@пример.рф", "", "почта@пример.рф"),
+            ("a@paral·lel.cat", "", "a@paral·lel.cat"),
+            ("what?=#/ever@example.org", "", "what?=#/ever@example.org"),
+            ("mailto:a@example.org?subject=x%40y", "", "a@example.org"),
+            ("Ada <MailTo:a?b@example.org?cc=c@example.org>", "Ada", "a?b@example.org"),
         ];
         for (text, name, address) in cases {
             assert_eq!(apply(text, Part::Address).as_deref(), Ok(address), "{text}");
@@ -155,6 +202,21 @@ mod tests {
             ["ada", "ada@", "@example.org", "ada@localhost", "a b@example.org", "a@[127.0.0.1]", "é", ""]
         {
             assert!(apply(text, Part::Address).is_err(), "{text}");
+        }
+        for text in [
+            "a@example.org?x=1",
+            "a@exa/mple.org",
+            "a@b.de#x",
+            "a@b_c.de",
+            "a@example.org”",
+            "a@exämple.de’s",
+            "a\u{200b}@example.org",
+            "\u{feff}a@example.org",
+            "a@exam\u{ad}ple.org",
+            "a\tb@example.org",
+            "mailto:?subject=x",
+        ] {
+            assert!(apply(text, Part::Address).is_err(), "{text:?}");
         }
         let several = apply("a@example.org; b@example.org", Part::Address).unwrap_err();
         assert_eq!(several.why, "holds several e-mail addresses");

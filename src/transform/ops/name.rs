@@ -3,7 +3,8 @@
 //! The order is said or shown by a comma, never guessed from the words: `Byron, Ada` has the family name first,
 //! `Ada Byron` the given name unless the mapping says otherwise. Titles in front, degrees and generations
 //! behind, and particles of family names (`van der`, `de la`) are known words. Every word of the name ends in
-//! exactly one part. A name of one word is a given name, or a family name where those come first.
+//! exactly one part. A name of one word is a given name, or a family name where those come first. One that begins
+//! with a small particle before a capital, `van Gogh`, is a family name alone.
 
 /// A part of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +170,12 @@ fn given_first<'a>(list: Vec<&'a str>, words: &mut Words<'a>) {
         words.given = list;
         return;
     };
+    // Written small it is no given name, as `Van` and `Al` may be; in a name that is small throughout it says nothing.
+    let begins = |word: &str, is: fn(char) -> bool| word.chars().next().is_some_and(is);
+    if listed(PARTICLES, list[0]) && begins(list[last], char::is_uppercase) {
+        words.family = list;
+        return;
+    }
     let particle = (1..last).find(|at| is_listed(PARTICLES, list[*at]));
     let connected = last >= 3 && CONNECTING.contains(&list[last - 1]);
     let family = particle.unwrap_or(if connected { last - 2 } else { last });

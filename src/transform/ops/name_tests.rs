@@ -12,7 +12,7 @@ fn parts(text: &str, order: Order) -> [String; 5] {
 
 #[test]
 fn names_are_taken_apart() {
-    let cases: [(&str, Parts); 32] = [
+    let cases: [(&str, Parts); 37] = [
         ("Ada Byron", ["", "Ada", "", "Byron", ""]),
         ("Ada", ["", "Ada", "", "", ""]),
         ("", ["", "", "", "", ""]),
@@ -32,6 +32,11 @@ fn names_are_taken_apart() {
         ("Vincent Willem van Gogh", ["", "Vincent", "Willem", "van Gogh", ""]),
         ("Oscar De La Hoya", ["", "Oscar", "", "De La Hoya", ""]),
         ("Charles de Gaulle", ["", "Charles", "", "de Gaulle", ""]),
+        ("van Gogh", ["", "", "", "van Gogh", ""]),
+        ("Dr. de la Cruz, PhD", ["Dr.", "", "", "de la Cruz", "PhD"]),
+        ("Van Morrison", ["", "Van", "", "Morrison", ""]),
+        ("van morrison", ["", "van", "", "morrison", ""]),
+        ("van", ["", "van", "", "", ""]),
         ("van der Berg, Anna", ["", "Anna", "", "van der Berg", ""]),
         ("José Ortega y Gasset", ["", "José", "", "Ortega y Gasset", ""]),
         ("GARCÍA LÓPEZ, José", ["", "José", "", "GARCÍA LÓPEZ", ""]),

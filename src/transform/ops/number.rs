@@ -48,11 +48,16 @@ impl Decimal {
     pub fn apply(&self, text: &str) -> Result<Value, Problem> {
         let text = text.trim();
         let (number, hundredth) = self.without_percent(text);
-        let (number, bookkept) = if self.currency { without_currency(number)? } else { (number, false) };
-        let (negative, rest) = match number.strip_prefix(MINUS) {
-            Some(rest) => (true, rest.trim_start()),
-            None => (false, number.strip_prefix('+').unwrap_or(number)),
+        let (number, bookkept) = if self.currency { without_currency(number)? } else { (number, 0) };
+        let (negative, rest) = match (number.strip_prefix(MINUS), number.strip_prefix('+')) {
+            (Some(rest), _) => (true, rest.trim_start()),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => (false, number),
         };
+        if bookkept + usize::from(rest.len() < number.len()) > 1 {
+            return Err(Problem::new("has several signs of what is less than nothing")
+                .hint("write one: a minus before or behind the number, or brackets around it"));
+        }
         let (mantissa, exponent) = match rest.find(['e', 'E']) {
             Some(at) => (&rest[..at], Some(&rest[at + 1..])),
             None => (rest, None),
@@ -63,7 +68,7 @@ impl Decimal {
         };
         let literal = self.literal(whole, fraction, exponent).ok_or_else(|| self.no_number(text))?;
         let literal = if hundredth { by_a_hundred(&literal) } else { literal };
-        let signed = if negative != bookkept { format!("-{literal}") } else { literal };
+        let signed = if negative || bookkept > 0 { format!("-{literal}") } else { literal };
         serde_json::from_str::<serde_json::Number>(&signed)
             .map(Value::Number)
             .map_err(|_| self.no_number(text))
@@ -135,15 +140,16 @@ impl Decimal {
     }
 }
 
-/// The amount of a text with a currency, and whether brackets or a minus behind it turn it below nothing.
-fn without_currency(text: &str) -> Result<(&str, bool), Problem> {
+/// The amount of a text with a currency, and how many marks beside it say that it is less than nothing: brackets, a
+/// minus before a currency, a minus behind.
+fn without_currency(text: &str) -> Result<(&str, usize), Problem> {
     let (mut text, mut below) = match text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
-        Some(inner) => (inner.trim(), true),
-        None => (text, false),
+        Some(inner) => (inner.trim(), 1),
+        None => (text, 0),
     };
     let minus = text.strip_prefix(MINUS).filter(|rest| !rest.starts_with(|c: char| c.is_numeric()));
     if let Some(rest) = minus {
-        (text, below) = (rest.trim_start(), !below);
+        (text, below) = (rest.trim_start(), below + 1);
     }
     let digit = |c: char| c.is_numeric() || MINUS.contains(&c) || c == '+';
     let Some(start) = text.find(digit) else {
@@ -157,7 +163,7 @@ fn without_currency(text: &str) -> Result<(&str, bool), Problem> {
         false => return Err(Problem::new("holds no number")),
     };
     let (behind, below) = match behind.strip_suffix(MINUS) {
-        Some(rest) => (rest.trim_end(), !below),
+        Some(rest) => (rest.trim_end(), below + 1),
         None => (behind, below),
     };
     for beside in [before, behind] {
@@ -253,9 +259,21 @@ mod tests {
             (money, "-€5", Some("-5")),
             (money, "€-5", Some("-5")),
             (money, "€ 5-", Some("-5")),
+            (money, "(5)", Some("-5")),
+            (money, "(-5)", None),
+            (money, "(+5)", None),
+            (money, "(5-)", None),
+            (money, "-5-", None),
+            (money, "+5-", None),
+            (money, "-$-5", None),
+            (money, "-€5-", None),
+            (money, "($-5)", None),
+            (money, "(-$5)", None),
+            (money, "+5 €", Some("5")),
             (money, "12 beans", None),
             (money, "$", None),
             (english, "($1,234.50)", Some("-1234.50")),
+            (english, "(€ -1,000.00)", None),
             (english, "US$ 1,234", Some("1234")),
             (german, "1.299,00 €", Some("1299.00")),
             (german, "CHF 1.299", Some("1299")),

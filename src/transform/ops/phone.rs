@@ -5,6 +5,9 @@ use rlibphonenumber::{
     NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat, Region, ValidationError,
 };
 
+/// Between the first and the last of several numbers: `784-9761~3`.
+const TILDES: [char; 4] = ['~', '\u{2053}', '\u{223c}', '\u{ff5e}'];
+
 /// How phone numbers are read and written.
 #[derive(Debug, Clone, Default)]
 pub struct Phone {
@@ -71,6 +74,13 @@ impl Phone {
             Ok(number) => number,
             Err(cause) => return Err(explain(&cause, text, region, named)),
         };
+        // libphonenumber takes what is behind it for an extension; where it is written, it is as often the last of
+        // several numbers.
+        if !number.extension().is_empty() && text.contains(TILDES) {
+            return Err(Problem::new("holds several phone numbers, from one to another").hint(
+                "take the first with `split`, such as `{ split = \"~\" }, { nth = 1 }`; an extension is written `x3`",
+            ));
+        }
         match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&number) {
             Ok(NumberLengthType::IsPossible) => {}
             Ok(NumberLengthType::IsPossibleLocalOnly) => {
@@ -221,6 +231,10 @@ mod tests {
             unknown.why,
             "has no country code and its country is not known (`Congo` names no one country)"
         );
+        for range in ["+82-2-784-9761~3", "020 7946 0018~20", "020 7946 0018 ～ 20"] {
+            let why = phone(Format::E164, Some("GB"), false).apply(range, None).unwrap_err().why;
+            assert_eq!(why, "holds several phone numbers, from one to another", "{range}");
+        }
         assert!(phone(Format::E164, Some("US"), true).apply("202 111 1111", None).is_err());
         assert!(phone(Format::E164, Some("US"), false).apply("202 111 1111", None).is_ok());
     }

@@ -5,6 +5,16 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+/// Why a pattern or what takes its place cannot be used.
+#[derive(Debug)]
+pub enum Unusable {
+    /// The pattern is no regular expression.
+    Pattern(regex::Error),
+    /// What takes its place names a group that the pattern does not have: the reference as it is written, and what to
+    /// write instead.
+    Group(String, String),
+}
+
 /// Text or a regular expression to be replaced, wherever it occurs.
 #[derive(Debug, Clone)]
 pub struct Replace(Find);
@@ -25,9 +35,19 @@ impl Replace {
     /// Every match becomes `with`, in which `$1` or `${name}` stand for groups.
     ///
     /// # Errors
-    /// When the pattern cannot be read, with the place in it.
-    pub fn pattern(pattern: &str, with: impl Into<String>) -> Result<Self, regex::Error> {
-        Ok(Self(Find::Pattern { regex: regex::Regex::new(pattern)?, with: with.into() }))
+    /// When the pattern cannot be read, with the place in it, or `with` names a group that it does not have, for
+    /// which nothing at all would be written.
+    pub fn pattern(pattern: &str, with: impl Into<String>) -> Result<Self, Unusable> {
+        let (regex, with): (_, String) =
+            (regex::Regex::new(pattern).map_err(Unusable::Pattern)?, with.into());
+        let is_group = |name: &str| match name.parse::<usize>() {
+            Ok(number) => number < regex.captures_len(),
+            Err(_) => regex.capture_names().flatten().any(|known| known == name),
+        };
+        if let Some((written, name)) = references(&with).find(|(_, name)| !is_group(name)) {
+            return Err(Unusable::Group(written.to_owned(), instead(written, name, &is_group)));
+        }
+        Ok(Self(Find::Pattern { regex, with }))
     }
 
     /// Replaces in `text`.
@@ -38,6 +58,47 @@ impl Replace {
             Find::Text { find, with } => text.replace(find.as_str(), with),
             Find::Pattern { regex, with } => regex.replace_all(text, with.as_str()).into_owned(),
         }
+    }
+}
+
+/// The groups that a replacement refers to, each as it is written and by its name: `$1`, `${name}`. As `regex` reads
+/// them, a name without braces is as long as it can be, `$$` is a `$`, and so is one that no name follows.
+fn references(with: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = with;
+    std::iter::from_fn(move || {
+        loop {
+            let at = rest.find('$')?;
+            let behind = &rest[at + 1..];
+            if let Some(behind) = behind.strip_prefix('$') {
+                rest = behind;
+                continue;
+            }
+            let found = match behind.strip_prefix('{') {
+                Some(braced) => braced.split_once('}').map(|(name, _)| (name, name.len() + 2)),
+                None => {
+                    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                    let length = behind.find(|c| !is_name(c)).unwrap_or(behind.len());
+                    (length > 0).then(|| (&behind[..length], length))
+                }
+            };
+            let Some((name, length)) = found else {
+                rest = behind;
+                continue;
+            };
+            rest = &behind[length..];
+            return Some((&with[with.len() - behind.len() - 1..with.len() - rest.len()], name));
+        }
+    })
+}
+
+/// What to write instead of a reference to no group: `${1}m` for `$1m`.
+fn instead(written: &str, name: &str, is_group: &dyn Fn(&str) -> bool) -> String {
+    let shorter = (1..name.len()).rev().filter_map(|at| name.split_at_checked(at));
+    match shorter.into_iter().find(|(group, _)| !written.starts_with("${") && is_group(group)) {
+        Some((group, text)) => {
+            format!("where the group `{group}` and `{text}` behind it are meant, write `${{{group}}}{text}`")
+        }
+        None => "count the groups of `regex` from 1, or name them as it does; `$$` is a `$`".to_owned(),
     }
 }
 
@@ -151,7 +212,30 @@ mod tests {
         let swap = Replace::pattern(r"^(\w+), (\w+)$", "$2 $1").unwrap();
         assert_eq!(swap.apply("Byron, Ada"), "Ada Byron");
         assert_eq!(swap.apply("Ada"), "Ada");
-        assert!(Replace::pattern("(", "").is_err());
+        assert!(matches!(Replace::pattern("(", ""), Err(Unusable::Pattern(_))));
+    }
+
+    #[test]
+    fn what_takes_the_place_names_groups_that_are_there() {
+        let cases = [
+            ("$1m", Some("$1m")),
+            ("a ${1}m", None),
+            ("$0$1.$unit,${unit}", None),
+            ("$3", Some("$3")),
+            ("$1 ${nm}", Some("${nm}")),
+            ("${}", Some("${}")),
+            ("$unité", None),
+            ("$$1m, 5 $, ${1", None),
+            ("$99999999999999999999", Some("$99999999999999999999")),
+        ];
+        for (with, refused) in cases {
+            let written = match Replace::pattern(r"(\d+)(?<unit>m?)", with) {
+                Ok(_) => None,
+                Err(Unusable::Group(written, _)) => Some(written),
+                Err(cause) => panic!("{cause:?}"),
+            };
+            assert_eq!(written.as_deref(), refused, "{with}");
+        }
     }
 
     #[test]

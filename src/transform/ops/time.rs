@@ -2,9 +2,10 @@
 //!
 //! Formats are those of `strptime`; `%z` reads `+0300`, `+03:00` and `Z`. ISO 8601 in its extended form
 //! (`2024-07-30`, `2024-07-30T10:00:00+02:00`) is always read, after the formats given. A date never moves by a
-//! zone. For an instant the offset in the value counts first, then the zone given; without either it is a
-//! problem. A clock time that a zone skips when clocks go forward is a problem; one that it has twice, when
-//! they go back, means the first.
+//! zone. For an instant the offset in the value counts first, then a zone in brackets behind it (RFC 9557), then the
+//! zone given; without any it is a problem, and so is an offset that the zone in brackets does not have then. A clock
+//! time that a zone skips when clocks go forward is a problem; one that it has twice, when they go back, means the
+//! first.
 //!
 //! `excel` and `excel-1904` among the formats read serial numbers, counted in days as spreadsheets do. A year
 //! of two digits (`%y`) is read only with a pivot: years below it are of this century, the others of the last.
@@ -17,7 +18,11 @@ use crate::record::instant;
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::fmt::temporal::{Pieces, PiecesOffset, TimeZoneAnnotationKind};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+
+/// Seconds between UTC and any place; offsets beyond it are slips of the pen.
+const FARTHEST: i32 = 18 * 3600;
 
 /// Reads and writes calendar days.
 #[derive(Debug, Clone)]
@@ -109,11 +114,7 @@ impl DateTime {
     /// # Errors
     /// When the text fits no format, names a day or time that does not exist, or no zone is known for it.
     pub fn apply(&self, text: &str, aside: Option<&str>) -> Result<String, Problem> {
-        let own = aside.map(str::trim).filter(|name| !name.is_empty()).map(zone::parse).transpose();
-        let own = own.map_err(|problem| Problem {
-            why: format!("has the time zone `{}`, which {}", aside.unwrap_or_default(), problem.why),
-            ..problem
-        })?;
+        let own = aside.filter(|name| !name.trim().is_empty()).map(named_zone).transpose()?;
         let instant = self.read(text.trim(), own.as_ref().or(self.zone.as_ref()))?;
         let zoned = |zone: &TimeZone| instant.to_zoned_datetime(zone.clone());
         let written = match (&self.format, &self.to) {
@@ -128,27 +129,31 @@ impl DateTime {
         for reading in self.from.readings(text) {
             let broken = match reading {
                 Read::Civil(time) => return in_zone(time, zone),
-                Read::Instant(time, offset) => match offset.to_timestamp(time) {
-                    Ok(instant) => return Ok(instant),
-                    Err(_) => continue,
+                Read::Instant(time, offset) => match at(time, offset) {
+                    Some(instant) => return Ok(instant),
+                    None => continue,
                 },
                 Read::Broken(broken) => broken,
             };
-            if broken.offset().is_some() || broken.timestamp().is_some() {
-                if let Ok(instant) = broken.to_timestamp() {
-                    return Ok(instant);
-                }
-            } else if broken.iana_time_zone().is_some() {
+            if broken.offset().is_some_and(|offset| !is_possible(offset)) {
+                continue;
+            }
+            // First, since a zone that does not have the offset beside it is no reading.
+            if broken.iana_time_zone().is_some() {
                 if let Ok(zoned) = broken.to_zoned_datetime() {
                     return Ok(zoned.timestamp());
+                }
+            } else if broken.offset().is_some() || broken.timestamp().is_some() {
+                if let Ok(instant) = broken.to_timestamp() {
+                    return Ok(instant);
                 }
             } else if let Ok(date) = broken.to_date() {
                 let time = broken.to_time().unwrap_or(civil::Time::midnight());
                 return in_zone(date.to_datetime(time), zone);
             }
         }
-        if let Some(instant) = with_offset(text) {
-            return Ok(instant);
+        if let Some(exact) = exact(text) {
+            return exact;
         }
         match (text.len() >= "2024-07-30T10:00".len(), text.parse::<civil::DateTime>()) {
             (true, Ok(naive)) if iso_date(text).is_some() => in_zone(naive, zone),
@@ -184,17 +189,67 @@ fn iso_date(text: &str) -> Option<civil::Date> {
         return None;
     }
     let (day, rest) = text.split_at(shape.len());
-    let timed = rest.is_empty() || text.parse::<civil::DateTime>().is_ok() || with_offset(text).is_some();
+    let timed = rest.is_empty() || text.parse::<civil::DateTime>().is_ok() || exact(text).is_some();
     timed.then(|| day.parse().ok()).flatten()
 }
 
-/// An ISO instant whose text has an offset, with or without a colon.
-fn with_offset(text: &str) -> Option<Timestamp> {
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant);
-    }
+/// An ISO instant whose text has an offset, with or without a colon, or a zone in brackets, or both.
+fn exact(text: &str) -> Option<Result<Timestamp, Problem>> {
+    let Ok(pieces) = Pieces::parse(text) else {
+        return without_colon(text).map(Ok);
+    };
+    let time = pieces.date().to_datetime(pieces.time()?);
+    let zone = pieces.time_zone_annotation().map(|zone| match zone.kind() {
+        TimeZoneAnnotationKind::Named(name) => named_zone(name.as_str()),
+        _ => zone.to_time_zone().map_err(|cause| Problem::new(cause.to_string())),
+    });
+    let zone = match zone.transpose() {
+        Ok(zone) => zone,
+        Err(problem) => return Some(Err(problem)),
+    };
+    let Some(written) = pieces.offset() else {
+        return zone.map(|zone| in_zone(time, Some(&zone)));
+    };
+    let offset = written.to_numeric_offset();
+    let Some(instant) = at(time, offset) else {
+        return Some(Err(Problem::new(format!("has the offset {offset}, which no place has"))));
+    };
+    // `Z` beside a zone says when it was, not what clocks showed there.
+    let known = matches!(written, PiecesOffset::Numeric(numeric) if !(numeric.is_negative() && offset == Offset::UTC));
+    let there = zone.map(|zone| zone.to_offset(instant)).filter(|there| known && *there != offset);
+    Some(match there {
+        None => Ok(instant),
+        Some(there) => Err(Problem::new(format!(
+            "has the offset {offset}, and the zone in its brackets had {there} then"
+        ))
+        .hint("correct one of them, or leave it out")),
+    })
+}
+
+fn without_colon(text: &str) -> Option<Timestamp> {
     let formats = ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%dT%H:%M%z"];
-    formats.iter().find_map(|format| BrokenDownTime::parse(format, text).ok()?.to_timestamp().ok())
+    let read = |format| {
+        let broken = BrokenDownTime::parse(format, text).ok()?;
+        at(broken.to_datetime().ok()?, broken.offset()?)
+    };
+    formats.iter().find_map(read)
+}
+
+/// The instant at which clocks so far from UTC showed a time.
+fn at(time: civil::DateTime, offset: Offset) -> Option<Timestamp> {
+    is_possible(offset).then(|| offset.to_timestamp(time).ok()).flatten()
+}
+
+fn is_possible(offset: Offset) -> bool {
+    offset.seconds().abs() <= FARTHEST
+}
+
+/// The zone that a value names.
+fn named_zone(name: &str) -> Result<TimeZone, Problem> {
+    zone::parse(name).map_err(|problem| Problem {
+        why: format!("has the time zone `{name}`, which {}", problem.why),
+        ..problem
+    })
 }
 
 #[cfg(test)]
@@ -228,6 +283,7 @@ mod tests {
             (&[], Some("%m/%d/%Y"), "1958-10-13", Some("10/13/1958")),
             (&[], None, "1958-10-13T23:30:00-11:00", Some("1958-10-13")),
             (&[], None, "1958-10-13 23:30", Some("1958-10-13")),
+            (&[], None, "1958-10-13T23:30[Europe/Paris]", Some("1958-10-13")),
             (&[], None, "13.10.1958", None),
             (&[], None, "19581013", None),
             (&[], None, "1958", None),
@@ -259,6 +315,29 @@ mod tests {
             (&["%d.%m.%Y %H:%M%z"], None, "30.07.2024 10:00Z", Some("2024-07-30T10:00:00Z")),
             // Clocks went forward at 01:00 on 31 March 2024 and back at 02:00 on 27 October 2024.
             (&["excel"], london(), "45503.5", Some("2024-07-30T11:00:00Z")),
+            (&[], london(), "2024-07-24T10:00[Europe/Paris]", Some("2024-07-24T08:00:00Z")),
+            (&[], None, "2024-07-24T10:00[Europe/Paris][u-ca=gregory]", Some("2024-07-24T08:00:00Z")),
+            (&[], None, "2024-07-24T10:00+02:00[Europe/Paris]", Some("2024-07-24T08:00:00Z")),
+            (&[], None, "2024-07-24T10:00Z[Europe/Paris]", Some("2024-07-24T10:00:00Z")),
+            (&[], None, "2024-07-24T10:00-00:00[Europe/Paris]", Some("2024-07-24T10:00:00Z")),
+            (&[], None, "2024-07-24T10:00[+02:00]", Some("2024-07-24T08:00:00Z")),
+            (&[], london(), "2024-07-24T10:00+02:00[Asia/Tokyo]", None),
+            (&[], london(), "2024-07-24T10:00+00:00[Europe/Paris]", None),
+            (&[], london(), "2024-07-24T10:00[Mars/Base]", None),
+            (&[], None, "2024-03-31T02:30[Europe/Paris]", None),
+            (&[], None, "2024-10-27T02:30+01:00[Europe/Paris]", Some("2024-10-27T01:30:00Z")),
+            (&[], london(), "2024-07-24T10:00+25:00", None),
+            (&[], london(), "2024-07-24T10:00:00+1900", None),
+            (&["%Y-%m-%dT%H:%M:%S%z"], None, "2024-07-24T10:00:00-1900", None),
+            (&["%Y-%m-%d %H:%M %z"], None, "2024-07-24 10:00 +2500", None),
+            (&["%Y-%m-%d %H:%M %z %Q"], None, "2024-07-24 10:00 +0200 Asia/Tokyo", None),
+            (
+                &["%Y-%m-%d %H:%M %z %Q"],
+                None,
+                "2024-07-24 10:00 +0900 Asia/Tokyo",
+                Some("2024-07-24T01:00:00Z"),
+            ),
+            (&[], None, "2024-07-24T10:00-12:00", Some("2024-07-24T22:00:00Z")),
             (&[], london(), "2024-03-31T01:30:00", None),
             (&[], london(), "2024-10-27T01:30:00", Some("2024-10-27T00:30:00Z")),
         ];

@@ -61,7 +61,8 @@ pub fn titlecase(text: &str) -> String {
 fn capitalised(word: &str, made: &mut String) {
     let inner = |part: &str| {
         let begins = part.chars().next().is_some_and(char::is_uppercase);
-        let mut pairs = part.chars().zip(part.chars().skip(1));
+        let letters = || part.chars().filter(|c| !is_accent(*c));
+        let mut pairs = letters().zip(letters().skip(1));
         begins && pairs.any(|(a, b)| a.is_lowercase() && b.is_uppercase())
     };
     let mut letters = 0usize;
@@ -71,7 +72,7 @@ fn capitalised(word: &str, made: &mut String) {
             letters += 1;
             continue;
         }
-        if matches!(c, '\'' | '’' | '\u{0300}'..='\u{036f}') && letters != 1 {
+        if is_accent(c) || (matches!(c, '\'' | '’') && letters != 1) {
             continue;
         }
         part(&word[begin..at], inner(&word[begin..at]), made);
@@ -79,6 +80,11 @@ fn capitalised(word: &str, made: &mut String) {
         (begin, letters) = (at + c.len_utf8(), 0);
     }
     part(&word[begin..], inner(&word[begin..]), made);
+}
+
+/// An accent that stands behind its letter as a character of its own, as macOS writes the names of files.
+fn is_accent(c: char) -> bool {
+    matches!(c, '\u{0300}'..='\u{036f}')
 }
 
 fn part(part: &str, keep: bool, made: &mut String) {
@@ -148,6 +154,10 @@ mod tests {
             ("john smith iii, jr.", "John Smith III, Jr."),
             ("xi jinping", "Xi Jinping"),
             ("  two  blanks ", "  Two  Blanks "),
+            ("E\u{301}LODIE", "E\u{301}lodie"),
+            ("e\u{301}lodie o\u{302}'brien", "E\u{301}lodie O\u{302}'Brien"),
+            ("RENE\u{301}E D’E\u{301}ON", "Rene\u{301}e D’E\u{301}on"),
+            ("De\u{301}Vito", "De\u{301}Vito"),
             ("mc", "Mc"),
             ("", ""),
         ];

@@ -165,14 +165,15 @@ impl<'a> DataPages<'a> {
             }
             self.begin(&batch)?;
         }
-        let pages = batch.meta.pages().unwrap_or(page);
+        let counted = batch.meta.pages();
+        let pages = counted.unwrap_or(page);
         let another = batch.meta.page.is_some_and(|shown| shown != page) && page > pages;
         if batch.records.is_empty() || another {
             self.ended = true;
             return Ok(());
         }
-        if page > pages && page > 1 {
-            // More than the service counts. Its total proves nothing then.
+        if page > 1 && (page > pages || counted.is_none()) {
+            // More than the service counts, if it counts at all. Its total proves nothing then.
             let ids: Vec<_> = batch.records.iter().filter_map(|record| record.id.clone()).collect();
             self.ended = self.staging.unknown(&ids)?.is_empty();
             self.trusted = false;

@@ -22,7 +22,9 @@ use crate::account::Account;
 use crate::error::Result;
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
+use crate::load::target::{
+    Candidate, Operation, Ours, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
+};
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record};
 use crate::transform::draft::Reject;
@@ -133,7 +135,7 @@ impl Target for Fields {
         self.now(|entry| ids.contains(&entry.id))
     }
 
-    fn created_since(&self, _mark: &ReadMark) -> Result<Vec<Candidate>> {
+    fn created_since(&self, _mark: &ReadMark, _ours: Ours<'_>) -> Result<Vec<Candidate>> {
         let candidate = |record| Candidate { record, by_other: false, also: Vec::new() };
         Ok(self.now(|_| true)?.into_iter().map(candidate).collect())
     }

@@ -66,7 +66,7 @@ pub(super) fn record(note: &Value) -> Option<Record> {
         }
     }
     Some(Record {
-        id: text("id").filter(|id| !id.is_empty()),
+        id: Some(text("id").filter(|id| !id.is_empty())?),
         kind: Some(KIND.to_owned()),
         created: text("created"),
         updated: text("updated"),

@@ -17,7 +17,8 @@ use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
 use crate::http::{Answer, Failure};
 use crate::load::target::{
-    Attached, Candidate, Operation, OperationKind, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
+    Attached, Candidate, Operation, OperationKind, Ours, Planned, ReadMark, RowToPlan, Sent, Target,
+    UpdateState,
 };
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record, instant, to_text};
@@ -52,6 +53,7 @@ impl Notes {
         &self,
         contacts: impl IntoIterator<Item = String>,
         mark: &ReadMark,
+        ours: Ours<'_>,
         found: &mut Vec<Candidate>,
     ) -> Result<()> {
         let settle = i64::try_from(mark.settle_ms).unwrap_or(i64::MAX);
@@ -62,7 +64,8 @@ impl Notes {
                 let created =
                     record.created.as_deref().and_then(instant::parse).map(Timestamp::as_millisecond);
                 let known = found.iter().any(|candidate| candidate.record.id == record.id);
-                if !known && created.is_none_or(|created| created >= since) {
+                let ours = record.id.as_deref().map_or(Ok(false), &mut *ours)?;
+                if !known && !ours && created.is_none_or(|created| created >= since) {
                     let by_other = author(&record.raw).is_some_and(|author| !me.is_empty() && author != *me);
                     found.push(Candidate { record, by_other, also: Vec::new() });
                 }
@@ -157,11 +160,11 @@ impl Target for Notes {
         Ok(records)
     }
 
-    fn created_since(&self, mark: &ReadMark) -> Result<Vec<Candidate>> {
+    fn created_since(&self, mark: &ReadMark, ours: Ours<'_>) -> Result<Vec<Candidate>> {
         let mut found = Vec::new();
         for page in 1.. {
             let (contacts, last) = self.contacts.ids(page)?;
-            self.recent(contacts, mark, &mut found)?;
+            self.recent(contacts, mark, ours, &mut found)?;
             if last {
                 break;
             }
@@ -169,10 +172,10 @@ impl Target for Notes {
         Ok(found)
     }
 
-    fn created_for(&self, mark: &ReadMark, creates: &[&Operation]) -> Result<Vec<Candidate>> {
+    fn created_for(&self, mark: &ReadMark, creates: &[&Operation], ours: Ours<'_>) -> Result<Vec<Candidate>> {
         let contacts = creates.iter().flat_map(|create| decode::contacts(create.body.get("contact_ids")));
         let mut found = Vec::new();
-        self.recent(contacts.collect::<BTreeSet<_>>(), mark, &mut found)?;
+        self.recent(contacts.collect::<BTreeSet<_>>(), mark, ours, &mut found)?;
         Ok(found)
     }
 

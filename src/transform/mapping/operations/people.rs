@@ -43,7 +43,8 @@ pub(super) const PEOPLE: &[Entry] = &[
         rules: &[
             "The order is never guessed from the words. Titles in front (`Dr.`, `Frau`, `Sra.`), generations and \
              degrees behind (`Jr.`, `III`, `PhD`), particles (`van der`, `de la`) and Spanish `y` are known. What \
-             stands in quotes or brackets is a nickname. Every word ends in exactly one part.",
+             stands in quotes or brackets is a nickname. Every word ends in exactly one part. A name that begins with \
+             a small particle before a capital (`van Gogh`) is a family name alone.",
             "Two family names without a hyphen cannot be told from a middle name: `María García López` has the \
              family name `López`, `García López, María` has both. Where a sheet has the parts in columns, use those.",
         ],
@@ -51,6 +52,7 @@ pub(super) const PEOPLE: &[Entry] = &[
             one(r#"{ name = "given" }"#, &["Dr. Ada King Byron, PhD"], &["Ada"]),
             one(r#"{ name = "middle" }"#, &["Dr. Ada King Byron, PhD"], &["King"]),
             one(r#"{ name = "family" }"#, &["Vincent Willem van Gogh"], &["van Gogh"]),
+            one(r#"{ name = "family" }"#, &["van Gogh"], &["van Gogh"]),
             one(r#"{ name = "family" }"#, &["GARCÍA LÓPEZ, José"], &["GARCÍA LÓPEZ"]),
             one(r#"{ name = "prefix" }"#, &["Prof. Dr. Ada Byron"], &["Prof. Dr."]),
             one(r#"{ name = "suffix" }"#, &["John Smith Jr."], &["Jr."]),
@@ -90,16 +92,18 @@ pub(super) const PEOPLE: &[Entry] = &[
             "`name` is the name beside the address, `local` and `domain` are before and behind the `@`",
         )],
         rules: &[
-            "`Name <address>`, quotes, `mailto:` and outer blanks are understood. The domain needs two labels; \
-             letters keep their case, as the part before `@` may depend on it. Several addresses in one value are \
-             refused: `split` takes them apart.",
+            "`Name <address>`, quotes, `mailto:` and outer blanks are understood; what stands behind a `?` of `mailto:` \
+             goes. The domain needs two labels of letters, digits and hyphens, in any script; letters keep their case, \
+             as the part before `@` may depend on it. Characters that are not seen, such as U+200B, are refused. Several \
+             addresses in one value are refused: `split` takes them apart.",
         ],
         examples: &[
             one("email", &["Ada Byron <ada@example.org>"], &["ada@example.org"]),
-            one("email", &["mailto:Ada@example.org"], &["Ada@example.org"]),
+            one("email", &["mailto:Ada@example.org?subject=Hello"], &["Ada@example.org"]),
             one(r#"{ email = "name" }"#, &["\"Byron, Ada\" <ada@example.org>"], &["Byron, Ada"]),
             one(r#"{ email = "domain" }"#, &["ada@example.org"], &["example.org"]),
             refused("email", &["ada@"], "is no e-mail address"),
+            refused("email", &["ada@example.org/x"], "is no e-mail address"),
             refused("email", &["ada@example.org; bob@example.org"], "holds several e-mail addresses"),
         ],
         compile: |table, _, findings| {
@@ -143,7 +147,8 @@ pub(super) const PEOPLE: &[Entry] = &[
         ],
         rules: &[
             "A country that `region_from` does not make clear (blank, unknown, ambiguous) is passed over. Several \
-             numbers in one value are refused: `split` takes them apart.",
+             numbers in one value are refused: `split` takes them apart. So is a `~` behind a number (`784-9761~3`), \
+             which stands between the first and the last of several.",
         ],
         examples: &[
             one(r#"{ phone = { region = "GB" } }"#, &["020 7946 0018"], &["+442079460018"]),
@@ -161,6 +166,7 @@ pub(super) const PEOPLE: &[Entry] = &[
             ),
             one(r#"{ phone = { keep = true } }"#, &["ask Ada"], &["ask Ada"]),
             refused("phone", &["020 7946 0018"], "has no country code and its country is not known"),
+            refused("phone", &["+82-2-784-9761~3"], "holds several phone numbers, from one to another"),
         ],
         compile: |table, _, findings| Some(phone(table, findings)),
         ..BARE

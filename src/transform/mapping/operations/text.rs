@@ -4,7 +4,7 @@ use super::super::condition::flat;
 use super::super::file::{Findings, Table};
 use super::entry::{BARE, Entry, Kind, WITH, many, may, must, one};
 use crate::transform::ops::Operation;
-use crate::transform::ops::text::{By, Replace};
+use crate::transform::ops::text::{By, Replace, Unusable};
 
 /// The operations, in the order of the reference.
 pub(super) const TEXT: &[Entry] = &[
@@ -73,6 +73,10 @@ pub(super) const TEXT: &[Entry] = &[
                 "what takes its place; `$1` or `${name}` are groups of `regex`",
             ),
         ],
+        rules: &[
+            "In `with`, a `$` and the letters and digits behind it are one name: a group with text behind it is `${1}m`, \
+             and `$$` is a `$`. A group that `regex` does not have is an error.",
+        ],
         examples: &[
             one(r#"{ replace = { find = " GmbH", with = "" } }"#, &["Acme GmbH"], &["Acme"]),
             one(
@@ -80,6 +84,7 @@ pub(super) const TEXT: &[Entry] = &[
                 &["Byron, Ada"],
                 &["Ada Byron"],
             ),
+            one(r#"{ replace = { regex = '^(\d+)$', with = "${1}m" } }"#, &["12"], &["12m"]),
             one(r#"{ replace = { regex = '(?i)^n/?a$' } }"#, &["n.a."], &["n.a."]),
             many(r#"{ replace = { regex = '(?i)^n/?a$' } }"#, &["N/A"], &[]),
         ],
@@ -243,15 +248,26 @@ pub(super) const LISTS: &[Entry] = &[
 
 fn replace(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Operation> {
     let (find, regex) = (table.text("find", findings), table.text("regex", findings));
-    let with = table.text("with", findings).map(|written| written.text).unwrap_or_default();
+    let (at, with) = match table.text("with", findings) {
+        Some(with) => (with.at, with.text),
+        None => (table.at, String::new()),
+    };
     match (find, regex) {
         (Some(find), None) if !find.text.is_empty() => {
             Some(Operation::Replace(Replace::text(find.text, with)))
         }
         (None, Some(regex)) => match Replace::pattern(&regex.text, with) {
             Ok(replace) => Some(Operation::Replace(replace)),
-            Err(cause) => {
+            Err(Unusable::Pattern(cause)) => {
                 findings.add(regex.at, format!("`regex` is no regular expression: {}", flat(&cause)), None);
+                None
+            }
+            Err(Unusable::Group(written, hint)) => {
+                findings.add(
+                    at,
+                    format!("`with` has `{written}`, and `regex` has no such group"),
+                    Some(hint),
+                );
                 None
             }
         },

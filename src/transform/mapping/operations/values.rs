@@ -113,8 +113,10 @@ pub(super) const TIMES: &[Entry] = &[
             may("language", Kind::Texts, "en", LANGUAGE),
         ],
         rules: &[
-            "An offset in the value counts first, then the zone. Without either the value is refused. A day without a \
-             time of day is one only where a format of `from` says so: it is midnight.",
+            "An offset in the value counts first, then a zone in brackets behind it (`2024-07-30T10:00[Europe/Paris]`), \
+             then the zone of the mapping. Without any the value is refused, as it is where offset and brackets are at \
+             odds, or the offset is more than 18 hours. A day without a time of day is one only where a format of `from` \
+             says so: it is midnight.",
             "A time that the zone skipped when clocks went forward is refused. One that it had twice, when they went \
              back, is the first of the two.",
         ],
@@ -141,7 +143,13 @@ pub(super) const TIMES: &[Entry] = &[
                 &[("zone", "Eastern Standard Time")],
                 &["2024-07-30T14:00:00Z"],
             ),
+            one("datetime", &["2024-07-30T10:00[Europe/Paris]"], &["2024-07-30T08:00:00Z"]),
             refused("datetime", &["2024-07-30T10:00:00"], "has no offset and no time zone is given"),
+            refused(
+                "datetime",
+                &["2024-07-30T10:00+02:00[Asia/Tokyo]"],
+                "has the offset +02, and the zone in its brackets had +09 then",
+            ),
             refused(
                 r#"{ datetime = { zone = "Europe/London" } }"#,
                 &["2024-03-31T01:30:00"],
@@ -202,15 +210,23 @@ pub(super) const VALUES: &[Entry] = &[
         ],
         rules: &[
             "Marks are never guessed, and groups must be of three digits (or of two, as in India): `1.5` is not 15.",
+            "With `currency`, one sign says that a number is less than nothing. Two of them (`(-5)`, `-5-`) are refused: \
+             some mean minus five by it, others five.",
         ],
         examples: &[
             json("number", &["-12.50"], "-12.50"),
             json(r#"{ number = { decimal = ",", thousands = "." } }"#, &["1.299,00"], "1299.00"),
             json(r#"{ number = { decimal = ",", thousands = " " } }"#, &["1\u{202f}234,5"], "1234.5"),
             json(r#"{ number = { thousands = ",", currency = true } }"#, &["($1,234.50)"], "-1234.50"),
+            json(r#"{ number = { currency = true } }"#, &["5 €-"], "-5"),
             json(r#"{ number = { percent = "fraction" } }"#, &["12.5 %"], "0.125"),
             refused("number", &["1,5"], "is no number with `.` before decimals"),
             refused("number", &["$5"], "is no number with `.` before decimals"),
+            refused(
+                r#"{ number = { currency = true } }"#,
+                &["(-5)"],
+                "has several signs of what is less than nothing",
+            ),
         ],
         compile: |table, _, findings| number(table, findings),
         ..BARE

@@ -20,7 +20,9 @@ use crate::connect::nimble::{one_answer, options};
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
 use crate::extract::{Completeness, Decode, Selection, Source};
-use crate::load::target::{Candidate, Operation, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState};
+use crate::load::target::{
+    Candidate, Operation, Ours, Planned, ReadMark, RowToPlan, Sent, Target, UpdateState,
+};
 use crate::record::schema::{FieldRef, Schema};
 use crate::record::{RawRecord, Record};
 use crate::transform::draft::Reject;
@@ -141,7 +143,7 @@ impl Target for Sections {
         self.now(|section| ids.contains(&section.id))
     }
 
-    fn created_since(&self, _mark: &ReadMark) -> Result<Vec<Candidate>> {
+    fn created_since(&self, _mark: &ReadMark, _ours: Ours<'_>) -> Result<Vec<Candidate>> {
         let candidate = |record| Candidate { record, by_other: false, also: Vec::new() };
         Ok(self.now(|_| true)?.into_iter().map(candidate).collect())
     }
