@@ -371,7 +371,7 @@ impl Removal<'_> {
         match state {
             Some(UpdateState::AsMeant) => journal.done(pending, id, &[], false),
             // What two answers of 5xx have left as it was is something that the service cannot do (design 9.3).
-            Some(UpdateState::AsBefore) if doubtful.server_error && doubtful.misses >= 1 => {
+            Some(UpdateState::AsBefore) if doubtful.server_error && doubtful.failures >= 1 => {
                 journal.refuse(row, seq, &doubtful.answer)
             }
             Some(UpdateState::AsBefore) => journal.missed(row, seq),
