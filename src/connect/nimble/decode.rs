@@ -187,17 +187,17 @@ mod tests {
     #[test]
     fn tags_are_read_in_all_their_shapes() {
         for contact in [
-            json!({"tags": [{"tag": "a", "id": "1"}, {"tag": "b,c", "id": "2"}]}),
-            json!({"tags": ["a", "b,c"]}),
-            json!({"tags": [], "tags2": ["a", "b,c"]}),
-            json!({"tags2": ["a", "b,c"]}),
-            json!({"tags": "a,b\\,c"}),
+            json!({"id": "1", "tags": [{"tag": "a", "id": "1"}, {"tag": "b,c", "id": "2"}]}),
+            json!({"id": "1", "tags": ["a", "b,c"]}),
+            json!({"id": "1", "tags": [], "tags2": ["a", "b,c"]}),
+            json!({"id": "1", "tags2": ["a", "b,c"]}),
+            json!({"id": "1", "tags": "a,b\\,c"}),
         ] {
             let record = decode(&contact);
             let tags: Vec<_> = record.values("_tags", "").cloned().collect();
             assert_eq!(tags, [json!("a"), json!("b,c")], "{contact}");
         }
-        assert!(decode(&json!({"tags": null})).field("_tags").is_none());
+        assert!(decode(&json!({"id": "1", "tags": null})).field("_tags").is_none());
     }
 
     #[test]
@@ -224,7 +224,9 @@ mod tests {
         let ratings: Vec<_> = record.values("rating", "").map(to_text).collect();
         assert_eq!(ratings, ["3.0", "4"]);
         assert_eq!((record.kind.as_deref(), record.updated), (Some("person"), None));
-        assert!(Decoder::new(&offline_schema()).decode("[1]").is_err());
+        for none in ["[1]", "{}", r#"{"id": ""}"#, r#"{"id": null}"#] {
+            assert!(Decoder::new(&offline_schema()).decode(none).is_err(), "{none}");
+        }
     }
 
     #[test]
