@@ -366,8 +366,9 @@ fn a_page_that_comes_again_and_again_ends_the_read() {
             ),
         ],
     ];
-    for rules in PAGES {
-        let (rehearsal, _, asked) = export(rules, 4);
+    // Two quiet walks are proof where the service only counts too many.
+    for (rules, code) in PAGES.into_iter().zip([4, 0]) {
+        let (rehearsal, _, asked) = export(rules, code);
         assert!(asked < 60, "{asked} requests");
         assert_eq!(rehearsal.read("rows.jsonl").lines().count(), 1);
     }

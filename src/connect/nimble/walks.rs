@@ -112,9 +112,7 @@ impl Ground for Walks<'_> {
         let listed = answer.resources.len() as u64;
         let total = answer.meta.total.unwrap_or(u64::MAX);
         let full = answer.meta.per_page.unwrap_or(u64::MAX).clamp(1, u64::from(PER_PAGE));
-        // Pages that its own count leaves no records for are not there.
-        let filled = answer.meta.total.map_or(u64::MAX, |total| total.div_ceil(full));
-        let mut pages = answer.meta.pages().unwrap_or(0).min(filled).max(1);
+        let mut pages = answer.meta.pages().unwrap_or(0).max(1);
         if (!self.trusted || answer.meta.total.is_none()) && listed >= full {
             // No count to go by: a full page may have one behind it.
             pages = pages.max(page + 1);

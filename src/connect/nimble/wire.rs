@@ -48,9 +48,12 @@ pub(super) struct Meta {
 }
 
 impl Meta {
-    /// Number of pages; computed from the total where the service does not say.
+    /// Number of pages; computed from the total where the service does not say. There are no more of them than
+    /// records, whatever it says.
     pub(super) fn pages(&self) -> Option<u64> {
-        self.pages.or_else(|| Some(self.total?.div_ceil(self.per_page.filter(|size| *size > 0)?)))
+        let most = self.total.map_or(u64::MAX, |total| total.max(1));
+        let computed = || Some(self.total?.div_ceil(self.per_page.filter(|size| *size > 0)?));
+        self.pages.or_else(computed).map(|pages| pages.min(most))
     }
 }
 

@@ -119,7 +119,7 @@ impl<'a> DataPages<'a> {
         let mut next = 1;
         let mut asked = 1;
         loop {
-            while !self.ended && asked <= self.pages + 1 && asked < next + window {
+            while !self.ended && asked <= self.pages.saturating_add(1) && asked < next + window {
                 if !self.staging.is_done(&self.key(asked)) && jobs.send(asked).is_err() {
                     break;
                 }
