@@ -284,13 +284,13 @@ pub(super) fn run(
                     let outcome = transform.apply(&record, staged.row);
                     Ok(if let Reads::File(_) = reads { with_result(outcome, &record) } else { outcome })
                 }
-                Err(why) => Err(unreadable(staged, &why)),
+                Err(why) => Err(Box::new(unreadable(staged, &why))),
             })
             .collect();
         let mut drafts = Vec::with_capacity(batch.len());
         for (staged, outcome) in batch.iter().zip(outcomes) {
             match outcome {
-                Err(unreadable) => rejects.add(unreadable)?,
+                Err(unreadable) => rejects.add(*unreadable)?,
                 Ok(Outcome::Filtered) => counts.filtered += 1,
                 Ok(Outcome::Rejected(reasons)) => {
                     let reject = joined(reasons);
