@@ -74,9 +74,10 @@ pub(super) fn page(head: &Head, refusal: &Refusal) -> Option<String> {
     let Refusal { status, text, .. } = refusal;
     // These have a meaning of their own whoever says them.
     let own = matches!(status, 401 | 408 | 429) || !(400..500).contains(status);
-    let is_page = text.starts_with('<') || head.content_type.contains("html");
-    let said = words(text).filter(|_| text.starts_with('<')).unwrap_or_else(|| "a web page".to_owned());
-    (is_page && !own).then(|| format!("the service answers {status} with {said}"))
+    let shown = is_page(text.as_bytes());
+    let said = words(text).filter(|_| shown).unwrap_or_else(|| "a web page".to_owned());
+    ((shown || head.content_type.contains("html")) && !own)
+        .then(|| format!("the service answers {status} with {said}"))
 }
 
 /// Where a redirect leads to, if that is the service itself: the same scheme, host and port. Nobody else is shown

@@ -392,7 +392,7 @@ fn a_link_that_cannot_be_is_said_before_anything_is_read() {
     }
 }
 
-/// How many records of each folder there were when the first deal was made.
+/// How many companies were made before the first deal.
 fn made_before_the_first_deal(rehearsal: &Rehearsal) -> usize {
     let ledger = rehearsal.ledger();
     let writes: Vec<_> = ledger.iter().filter(|entry| entry.is_write()).collect();

@@ -57,7 +57,8 @@ impl Meta {
     }
 }
 
-/// What tells a contact that cannot be read from others.
+/// What tells a contact that cannot be read from others. Not flattened into [`Contact`], which would have every key
+/// of every contact buffered.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Named {
