@@ -15,7 +15,7 @@ const ROLE: &str = "DURABILITY_BENCH_ROLE";
 /// Long enough that the start of a run, some thirty synchronisations whatever its size, does not count.
 const ROWS: usize = 10_000;
 /// Each way is measured so often, by turns; the best counts.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const MAPPING: &str = "[mapping]\nkey = [\"Email\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n\
                        [[field]]\nto = \"Email\"\nfrom = \"email\"\nmulti = true\n";
 
