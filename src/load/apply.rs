@@ -79,7 +79,7 @@ impl Apply<'_> {
         loop {
             let (round, last_doubt) = self.send_all(journal, &mut due)?;
             let doubts = journal.doubts()?;
-            if doubts.is_empty() {
+            if doubts.is_empty() && round != Round::Suspicion {
                 return Ok(());
             }
             if let Some(last_doubt) = last_doubt {
@@ -89,6 +89,9 @@ impl Apply<'_> {
                 return Err(stopped());
             }
             self.sweep(journal, &doubts)?;
+            if self.failures.is_over() {
+                return Err(self.failures.stop());
+            }
             breakdowns = if round == Round::Breakdown { breakdowns + 1 } else { 0 };
             if breakdowns >= 2 {
                 let last = doubts.last().map(|doubtful| doubtful.answer.as_str()).unwrap_or_default();

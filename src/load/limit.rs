@@ -1,6 +1,8 @@
 //! How many rows the service may refuse before nothing more is sent (`--on-reject stop`, `--max-errors`).
 //!
-//! What is in flight is still answered and noted, so that the run can be resumed.
+//! What is in flight is still answered and noted, so that the run can be resumed. A 5xx may be the service's way to
+//! refuse a row: it is suspected of it until it is settled, and nothing more is sent while the suspected rows would
+//! be too many.
 
 use crate::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,13 +13,14 @@ pub struct FailureLimit {
     /// So many are let pass; `None` for any number.
     most: Option<u64>,
     failed: AtomicU64,
+    suspected: AtomicU64,
 }
 
 impl FailureLimit {
     /// A limit that lets so many rows fail.
     #[must_use]
     pub fn at_most(most: Option<u64>) -> Self {
-        Self { most, failed: AtomicU64::new(0) }
+        Self { most, ..Self::default() }
     }
 
     /// Counts a row that failed.
@@ -25,10 +28,28 @@ impl FailureLimit {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a row that has got a 5xx: it may have failed.
+    pub fn suspect(&self) {
+        self.suspected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Begins the count of rows that may have failed anew, with so many.
+    pub fn suspect_only(&self, rows: usize) {
+        self.suspected.store(u64::try_from(rows).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Whether more have failed than are let pass.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.most.is_some_and(|most| self.failed.load(Ordering::Relaxed) > most)
+    }
+
+    /// Whether more have failed than are let pass, should all that may have failed turn out so.
+    #[must_use]
+    pub fn may_be_over(&self) -> bool {
+        let rows =
+            || self.failed.load(Ordering::Relaxed).saturating_add(self.suspected.load(Ordering::Relaxed));
+        self.most.is_some_and(|most| rows() > most)
     }
 
     /// Why nothing more is sent.
@@ -58,5 +79,19 @@ mod tests {
             (0..failed).for_each(|_| limit.count());
             assert_eq!(limit.is_over(), over, "{most:?} {failed}");
         }
+    }
+
+    #[test]
+    fn rows_that_may_have_failed_hold_it_up_until_they_are_settled() {
+        let limit = FailureLimit::at_most(Some(1));
+        limit.count();
+        assert!(!limit.may_be_over());
+        limit.suspect();
+        assert!(limit.may_be_over() && !limit.is_over());
+        limit.suspect_only(0);
+        assert!(!limit.may_be_over());
+        let unlimited = FailureLimit::default();
+        unlimited.suspect();
+        assert!(!unlimited.may_be_over());
     }
 }

@@ -296,6 +296,54 @@ fn rows_that_the_service_refuses_may_stop_a_load_and_resuming_goes_on() {
 }
 
 #[test]
+fn a_load_that_is_to_stop_sends_nothing_after_a_refusal_also_when_that_is_a_500() {
+    for status in [400, 500] {
+        let rehearsal = Rehearsal::new(&format!("[nethunt]\nbad_value = {status}\n"));
+        let twice = if status == 500 { 2 } else { 1 };
+        rehearsal.file(
+            "map.toml",
+            "[mapping]\nkey = [\"Name\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n\
+             [[field]]\nto = \"Status\"\nfrom = \"status\"\ntype = \"text\"\n",
+        );
+        let rows = |bad: &dyn Fn(u32) -> bool| {
+            let row = |row| format!("N{row},{}\n", if bad(row) { "Bogus" } else { "New" });
+            format!("name,status\n{}", (1..=10).map(row).collect::<String>())
+        };
+        let import = |rows: String, more: &[&str]| {
+            rehearsal.file("rows.csv", rows);
+            let seen = rehearsal.requests();
+            let base = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"];
+            let out = rehearsal.json(base.iter().chain(more)).expect(3);
+            assert_balanced(&out);
+            assert!(out.stderr.contains("the service refused"), "{}", out.transcript());
+            (out, rehearsal.writes_since(seen).len())
+        };
+        let (out, sent) =
+            import(rows(&|row| row == 2 || row == 3), &["--on-reject", "stop", "--concurrency", "1"]);
+        let counts = ["created", "failed", "pending", "in_doubt"].map(|key| out.count(key));
+        assert_eq!((counts, sent), ([1, 1, 8, 0], 1 + twice), "{status}: {}", out.transcript());
+        let (out, sent) = import(rows(&|row| row > 1), &["--max-errors", "2", "--concurrency", "1"]);
+        let counts = ["unchanged", "failed", "pending", "in_doubt"].map(|key| out.count(key));
+        assert_eq!((counts, sent), ([1, 3, 6, 0], 3 * twice), "{status}: {}", out.transcript());
+        let (out, sent) = import(rows(&|row| row > 1), &["--on-reject", "stop"]);
+        assert!(sent <= 4 * twice, "no more than are in flight: {sent}, {status}: {}", out.transcript());
+    }
+}
+
+#[test]
+fn a_load_that_is_to_stop_goes_on_after_a_500_that_was_none_of_the_rows() {
+    let scenario = "[[fault]]\nkind = \"error_before_commit\"\nmethod = \"POST\"\nat = [2]\n\
+                    [[fault]]\nkind = \"error_after_commit\"\nmethod = \"POST\"\nat = [5]\n";
+    let rehearsal = Rehearsal::new(scenario);
+    rehearsal.file("map.toml", "[mapping]\nkey = [\"Name\"]\n[[field]]\nto = \"Name\"\nfrom = \"name\"\n");
+    rehearsal.file("rows.csv", "name\nA\nB\nC\nD\nE\nF\n");
+    let base = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes", "--on-reject", "stop"];
+    let out = rehearsal.json(base).expect(0);
+    assert_balanced(&out);
+    assert_eq!((out.count("created"), rehearsal.effects("create")), (6, 6), "{}", out.transcript());
+}
+
+#[test]
 fn a_reject_file_imported_as_it_is_completes_what_was_made() {
     let rehearsal = Rehearsal::new("");
     let rows = "name,_type,first name,_tags\nAda,person,Ada,a;b;c;d;e;f;g\nBob,person,Bob,\n";

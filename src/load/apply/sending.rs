@@ -18,6 +18,8 @@ pub(super) enum Round {
     AllSent,
     /// The service answers no writes; nothing more was sent.
     Breakdown,
+    /// More rows may have failed than are let pass; nothing more was sent.
+    Suspicion,
 }
 
 /// What a worker is given.
@@ -42,6 +44,8 @@ enum Came {
     Exists(String),
     /// The look at its record was no longer good; nothing was sent.
     Late,
+    /// More rows may have failed by now than are let pass; nothing was sent.
+    HeldBack,
 }
 
 /// An operation that waits its turn.
@@ -94,8 +98,9 @@ impl Apply<'_> {
         journal: &mut Journal,
         due: &mut Option<Instant>,
     ) -> Result<(Round, Option<Instant>)> {
-        let blocked_classes =
-            journal.doubts()?.into_iter().filter_map(|doubtful| doubtful.pending.class).collect();
+        let doubts = journal.doubts()?;
+        self.failures.suspect_only(doubts.iter().filter(|doubtful| doubtful.server_error).count());
+        let blocked_classes = doubts.into_iter().filter_map(|doubtful| doubtful.pending.class).collect();
         let since = self.mark.first_reply.unwrap_or(Timestamp::UNIX_EPOCH);
         let mut hands = Hands {
             ready: VecDeque::new(),
@@ -143,6 +148,9 @@ impl Apply<'_> {
         if self.stop.is_requested() {
             return Came::Sent(Sent::Blocked(stopped()));
         }
+        if self.failures.may_be_over() {
+            return Came::HeldBack;
+        }
         if until.is_some_and(|until| Instant::now() > until) {
             return Came::Late;
         }
@@ -153,7 +161,14 @@ impl Apply<'_> {
                 Err(error) => return Came::Sent(Sent::Blocked(error)),
             }
         }
-        Came::Sent(self.target.send(&pending.operation, pending.id.as_deref()))
+        let sent = self.target.send(&pending.operation, pending.id.as_deref());
+        // The other workers have to know before they send again.
+        match sent {
+            Sent::Refused(_) => self.failures.count(),
+            Sent::Doubt { server_error: true, .. } => self.failures.suspect(),
+            _ => {}
+        }
+        Came::Sent(sent)
     }
 
     /// Looks at records that are about to be changed.
@@ -196,7 +211,7 @@ impl Apply<'_> {
         let hand_out = |work| to_do.send(work).map_err(|_| Error::stopped("the senders are gone"));
         loop {
             let breakdown = hands.doubts_in_a_row >= self.patience();
-            let ended = breakdown || self.stop.is_requested() || self.failures.is_over();
+            let ended = breakdown || self.stop.is_requested() || self.failures.may_be_over();
             let may_send = hands.blocked.is_none() && !ended;
             if may_send && hands.outstanding <= self.depth() / 2 {
                 if self.refuse_taken_keys(journal, due)? {
@@ -228,6 +243,7 @@ impl Apply<'_> {
                     None if self.stop.is_requested() => Err(stopped()),
                     None if self.failures.is_over() => Err(self.failures.stop()),
                     None if breakdown => Ok(Round::Breakdown),
+                    None if self.failures.may_be_over() => Ok(Round::Suspicion),
                     None => Ok(Round::AllSent),
                 };
             }
@@ -277,9 +293,6 @@ impl Apply<'_> {
         let found = std::mem::take(&mut hands.found);
         journal.transaction(|journal| {
             for (pending, came) in answers {
-                if matches!(came, Came::Sent(Sent::Refused(_))) {
-                    self.failures.count();
-                }
                 note_answer(journal, hands, pending, came)?;
             }
             for (pending, standing) in found {
@@ -389,6 +402,7 @@ fn note_answer(journal: &Journal, hands: &mut Hands, mut pending: Pending, came:
             journal.withdraw(row, seq)?;
             hands.ready.push_front(Waiting { pending, look: true });
         }
+        Came::HeldBack => journal.withdraw(row, seq)?,
         Came::Exists(id) => {
             journal.withdraw(row, seq)?;
             let why = format!("record {id} has this key already; the plan's read did not show it");
