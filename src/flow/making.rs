@@ -19,7 +19,7 @@ use crate::load::keys::KeyField;
 use crate::load::look;
 use crate::load::marker::{self, Marker};
 use crate::load::merge::Merge;
-use crate::load::plan::{Known, Matching, Materials, Mode, Tally, plan};
+use crate::load::plan::{Known, Matching, Materials, Mode, Tally, leave_out_rejected, plan};
 use crate::record::census::Census;
 use crate::record::schema::Schema;
 use crate::report::Rejects;
@@ -178,6 +178,7 @@ impl Making<'_> {
             earlier: &|id| linked.was_made_of(id),
             bases: merging.as_ref().map(|merging| &merging.bases),
         };
+        leave_out_rejected(&materials, &known, drafts.read()?, journal)?;
         let tally = plan(&materials, &known, drafts.read()?, journal)?;
         drop(materials);
         drop(read);

@@ -35,11 +35,12 @@ impl Book {
         let db = Connection::open(path)?;
         db.execute_batch(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-             DROP TABLE IF EXISTS row_of; DROP TABLE IF EXISTS wanted;
+             DROP TABLE IF EXISTS row_of; DROP TABLE IF EXISTS wanted; DROP TABLE IF EXISTS rejected;
              CREATE TABLE row_of(place INTEGER NOT NULL, key TEXT NOT NULL, row INTEGER NOT NULL,
                  PRIMARY KEY(place, key, row)) WITHOUT ROWID;
              CREATE TABLE wanted(stream INTEGER NOT NULL, number INTEGER NOT NULL, alternative INTEGER NOT NULL,
                  key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(stream, number)) WITHOUT ROWID;
+             CREATE TABLE rejected(row INTEGER PRIMARY KEY);
              CREATE UNIQUE INDEX wanted_key ON wanted(stream, alternative, key);",
         )?;
         Ok(Self { db })
@@ -64,6 +65,36 @@ impl Book {
         let mut query = self.db.prepare_cached(sql)?;
         let rows = query.query_map(params![number(place), key], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether any key is that of several rows.
+    ///
+    /// # Errors
+    /// When the book cannot be read.
+    pub fn has_shared_keys(&self) -> Result<bool> {
+        let sql = "SELECT 1 FROM row_of GROUP BY place, key HAVING count(*) > 1 LIMIT 1";
+        Ok(self.db.prepare_cached(sql)?.exists([])?)
+    }
+
+    /// Notes that a row of the file is rejected, whatever it links to.
+    ///
+    /// # Errors
+    /// When the book cannot be written.
+    pub fn reject(&self, row: u64) -> Result<()> {
+        self.db.prepare_cached("INSERT OR IGNORE INTO rejected(row) VALUES(?)")?.execute([row])?;
+        Ok(())
+    }
+
+    /// Forgets the keys of rejected rows where a row has them that is not rejected. A key that only rejected rows have
+    /// still leads to them, and so to the reason.
+    ///
+    /// # Errors
+    /// When the book cannot be written.
+    pub fn forget_rejected(&self) -> Result<()> {
+        let sql = "DELETE FROM row_of WHERE row IN (SELECT row FROM rejected) AND EXISTS(
+                       SELECT 1 FROM row_of other WHERE other.place = row_of.place AND other.key = row_of.key
+                       AND other.row NOT IN (SELECT row FROM rejected))";
+        Ok(self.db.execute_batch(sql)?)
     }
 
     /// The number of the record of that key, which is wanted from now on.
@@ -153,5 +184,21 @@ mod tests {
         assert_eq!(book.rows(Some(0), "a").unwrap(), [1, 2]);
         assert_eq!(book.rows(None, "a").unwrap(), [7]);
         assert!(book.rows(Some(1), "a").unwrap().is_empty());
+    }
+
+    #[test]
+    fn rejected_rows_give_way_where_another_row_can_be_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let book = Book::create(&folder.path().join(FILE)).unwrap();
+        for (place, key, row) in [(Some(0), "a", 1), (Some(0), "b", 6), (None, "a", 6)] {
+            book.add_row(place, key, row).unwrap();
+        }
+        assert!(!book.has_shared_keys().unwrap());
+        book.add_row(Some(0), "a", 6).unwrap();
+        assert!(book.has_shared_keys().unwrap());
+        book.reject(6).unwrap();
+        book.forget_rejected().unwrap();
+        let rows = |place, key| book.rows(place, key).unwrap();
+        assert_eq!((rows(Some(0), "a"), rows(Some(0), "b"), rows(None, "a")), (vec![1], vec![6], vec![6]));
     }
 }

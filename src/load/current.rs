@@ -156,6 +156,14 @@ impl Current {
         Ok(earlier)
     }
 
+    /// Forgets which keys and records rows have taken.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
+    pub fn forget_taken(&self) -> Result<()> {
+        Ok(self.db.execute_batch("DELETE FROM taken; DELETE FROM used")?)
+    }
+
     /// Groups the writes that follow until [`Current::settle`].
     ///
     /// # Errors

@@ -3,9 +3,11 @@
 //! Nothing is sent here. Matching goes row by row in file order, because which of two rows with the same key
 //! is rejected depends on it; the comparison of a row with its record is pure and runs on all cores.
 
+mod doubles;
 mod matching;
 mod objection;
 
+pub use doubles::leave_out_rejected;
 pub use matching::{Matching, Mode, Tally};
 
 use super::bases::{BaseRow, Bases, Found};

@@ -165,6 +165,21 @@ fn rows_of_one_file_may_link_to_each_other_and_to_themselves() {
     assert!(rehearsal.writes_since(seen).is_empty());
 }
 
+#[test]
+fn a_row_that_doubles_another_makes_no_link_to_that_one_uncertain() {
+    let rehearsal = Rehearsal::new("");
+    let rows = "name,parent\nAlpha,Beta\nBeta,Gamma\nGamma,Alpha\nAlpha ,Beta\nKid,alpha\n";
+    rehearsal.file("companies.csv", rows);
+    let out = import(&rehearsal, "companies.csv", "nethunt:Companies", &linking("Parent", "reject"), 1);
+    assert_eq!((out.count("created"), out.count("rejected")), (4, 1), "{}", out.transcript());
+    let rejected = result_rows(&run_of(&rehearsal, &out), "rejected.csv");
+    assert_eq!(rejected[0]["_ferry_row"], "4");
+    assert!(rejected[0]["_ferry_reason"].contains("row 1 of the file has the same key"), "{rejected:?}");
+    let expected =
+        owned(&[("Alpha", &["Beta"]), ("Beta", &["Gamma"]), ("Gamma", &["Alpha"]), ("Kid", &["Alpha"])]);
+    assert_eq!(links(&rehearsal, "Companies", "Parent", "Companies"), expected);
+}
+
 const PERSONS: &str = r#"
 [mapping]
 key = ["email[work]"]
