@@ -8,6 +8,7 @@
 //! Here is what is known and what is asked for next; asking and sending are [`super::apply`]'s.
 
 use super::journal::{Journal, Pending, changes};
+use super::merge::Clash;
 use super::target::{Change, Changed, OperationKind, Target, UpdateState};
 use crate::error::Result;
 use crate::record::schema::{FieldRef, Modifier};
@@ -51,8 +52,10 @@ pub(super) enum Standing {
         field: Option<String>,
         /// What it holds now.
         value: Option<String>,
-        /// Both values, for people.
+        /// All three values, for people.
         why: String,
+        /// The same, field by field.
+        clashes: Vec<Clash>,
     },
 }
 
@@ -243,7 +246,7 @@ fn good_until(asked: Instant) -> Instant {
 fn judge(journal: &Journal, target: &dyn Target, pending: &Pending, seen: &Seen) -> Result<Standing> {
     let Some(record) = &seen.record else {
         let why = "the record has been deleted since the plan was made".to_owned();
-        return Ok(Standing::Stale { field: None, value: None, why });
+        return Ok(Standing::Stale { field: None, value: None, why, clashes: Vec::new() });
     };
     Ok(match target.update_state(&pending.operation, record) {
         UpdateState::AsBefore => Standing::AsBefore(seen.until),
@@ -274,7 +277,13 @@ fn stale(planned: &[Change], record: &Record) -> Standing {
         true => "the record has changed since the plan was made".to_owned(),
         false => format!("changed since the plan was made: {}", told.join("; ")),
     };
-    Standing::Stale { field, value, why }
+    let clashes = moved.into_iter().map(|(change, now)| Clash {
+        field: change.field.clone(),
+        base: change.before.join("; "),
+        sheet: change.after.join("; "),
+        service: now.join("; "),
+    });
+    Standing::Stale { field, value, why, clashes: clashes.collect() }
 }
 
 /// What a record holds in the place that a plan's difference names.
@@ -370,11 +379,12 @@ mod tests {
             ),
         ];
         for (planned, field, value, part) in cases {
-            let Standing::Stale { field: f, value: v, why } = stale(&planned, &record) else {
+            let Standing::Stale { field: f, value: v, why, clashes } = stale(&planned, &record) else {
                 panic!("{planned:?}")
             };
             assert_eq!((f.as_deref(), v.as_deref()), (field, value));
             assert!(why.contains(part), "{why}");
+            assert_eq!(clashes.first().map(|clash| clash.service.as_str()), value);
         }
     }
 }

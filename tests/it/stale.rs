@@ -138,6 +138,9 @@ fn what_changed_since_the_plan_is_a_conflict_and_the_rest_goes_on() {
         let left = &result_rows(&folder, "conflicts.csv")[0];
         assert_eq!((left["_ferry_row"].as_str(), left["_ferry_field"].as_str()), ("1", place.touched));
         assert_eq!(left["_ferry_value"], "Foreign");
+        let sides = ["_ferry_base", "_ferry_sheet", "_ferry_service"].map(|side| left[side].as_str());
+        let expected = ["Old 000", "New 000", "Foreign"].map(|text| json!({place.touched: text}).to_string());
+        assert_eq!(sides, expected.each_ref().map(String::as_str));
         let reason = &left["_ferry_reason"];
         assert!(reason.contains("was `Old 000`, is `Foreign` now, and should become `New 000`"), "{reason}");
         // A fresh plan has nothing more to do than what was in conflict.

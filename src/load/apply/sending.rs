@@ -433,9 +433,9 @@ fn note_found(journal: &Journal, hands: &mut Hands, pending: &Pending, standing:
             journal.already(pending)?;
             follow(journal, hands, pending)
         }
-        Standing::Stale { field, value, why } => {
+        Standing::Stale { field, value, why, clashes } => {
             hands.concluded += 1;
-            journal.stale(pending.row, field.as_deref(), value.as_deref(), &why)
+            journal.stale(pending.row, (field.as_deref(), value.as_deref()), &why, &clashes)
         }
         Standing::Unknown | Standing::AsBefore(_) => Ok(()),
     }

@@ -3,6 +3,7 @@
 
 use super::{Journal, Outcome, Pending};
 use crate::error::Result;
+use crate::load::merge::Clash;
 use rusqlite::{OptionalExtension, params};
 
 /// What an operation's state is called when its record already held what it meant: nothing was sent.
@@ -66,17 +67,23 @@ impl Journal {
         self.conclude(pending.row, Outcome::Unchanged, Some(why))
     }
 
-    /// Gives a row that went stale its outcome, with the field and its value now.
+    /// Gives a row that went stale its outcome, with the field and its value now, and notes all that clashes.
     ///
     /// # Errors
     /// When the checkpoint cannot be used.
-    pub fn stale(&self, row: u64, field: Option<&str>, value: Option<&str>, why: &str) -> Result<()> {
+    pub fn stale(
+        &self,
+        row: u64,
+        (field, value): (Option<&str>, Option<&str>),
+        why: &str,
+        clashes: &[Clash],
+    ) -> Result<()> {
         self.db()
             .prepare_cached(
                 "UPDATE load_row SET outcome = ?, field = ?, value = ?, reason = ? WHERE row = ?",
             )?
             .execute(params![Outcome::Conflict.word(), field, value, why, row])?;
-        Ok(())
+        self.note_clashes(row, clashes)
     }
 
     /// The differences of a row, as they were noted.

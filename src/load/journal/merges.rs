@@ -71,6 +71,20 @@ impl Journal {
         Ok(())
     }
 
+    /// Notes what clashes in a row whose record was changed after the plan was made; what a merge found in it stays.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn note_clashes(&self, row: u64, clashes: &[Clash]) -> Result<()> {
+        if clashes.is_empty() {
+            return Ok(());
+        }
+        let sql = "INSERT INTO load_merge(row, version, edits, conflicts) VALUES(?, 0, '{}', ?)
+                   ON CONFLICT(row) DO UPDATE SET conflicts = excluded.conflicts";
+        self.db.prepare_cached(sql)?.execute(params![row, super::json(&clashes)?])?;
+        Ok(())
+    }
+
     /// Hands over the rows with edits that the service holds now, because they were written or were there.
     ///
     /// # Errors
@@ -87,11 +101,11 @@ impl Journal {
     }
 }
 
-/// The noted clashes of a row for people: what the fields were, should be, and are at the service, each as a JSON
+/// The clashes that were noted of a row, for people: what the fields were, should be, and are at the service, each as a JSON
 /// object of texts by field.
 ///
 /// # Errors
-/// When the text is not what [`Journal::note_merge`] wrote.
+/// When the text is not what [`Journal::note_merge`] or [`Journal::note_clashes`] wrote.
 pub fn sides(text: &str) -> Result<[String; 3]> {
     let noted: Vec<Clash> = serde_json::from_str(text)
         .map_err(|cause| Error::stopped("the checkpoint is damaged").because(cause))?;
