@@ -44,6 +44,7 @@ struct Inner {
     hint: Option<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     resumable: bool,
+    run: Option<String>,
 }
 
 /// A result whose error is ours.
@@ -52,7 +53,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of the given class; `what` says what could not be done, and on what.
     pub fn new(class: Class, what: impl Into<String>) -> Self {
-        Self(Box::new(Inner { class, what: what.into(), hint: None, cause: None, resumable: false }))
+        Self(Box::new(Inner {
+            class,
+            what: what.into(),
+            hint: None,
+            cause: None,
+            resumable: false,
+            run: None,
+        }))
     }
 
     /// The command, configuration, mapping or input is wrong: exit 2.
@@ -110,6 +118,19 @@ impl Error {
     pub fn resumable(mut self) -> Self {
         self.0.resumable = true;
         self
+    }
+
+    /// The same error, of a run that it leaves as it is.
+    #[must_use]
+    pub fn of_run(mut self, name: impl Into<String>) -> Self {
+        self.0.run = Some(name.into());
+        self
+    }
+
+    /// The run that it leaves as it is, where it names one.
+    #[must_use]
+    pub fn run(&self) -> Option<&str> {
+        self.0.run.as_deref()
     }
 
     /// Whether the run can be gone on with.

@@ -24,6 +24,7 @@ use crate::connect::SERVICES;
 use crate::error::{Error, Result};
 use crate::flow::context::Context;
 use crate::http::pace::RateLimit;
+use crate::report::summary::Status;
 use crate::report::{Color, ProgressMode, Reporter, Settings, Summary};
 use crate::run::folder::Runs;
 use crate::stop::Stop;
@@ -178,7 +179,10 @@ pub fn main() -> u8 {
         Err(error) => {
             context.reporter.error(&error);
             if has_run {
-                let mut summary = Summary::new("", command);
+                let mut summary = Summary::new(error.run().unwrap_or_default(), command);
+                if error.run().is_some() {
+                    summary.status = Status::after(&error);
+                }
                 summary.seconds = context.began.elapsed().as_secs_f64();
                 context.reporter.summary(&summary);
             }

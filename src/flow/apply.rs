@@ -17,7 +17,7 @@ use crate::load::journal::Journal;
 use crate::report::Summary;
 use crate::report::summary::Status;
 use crate::run::checkpoint;
-use crate::run::folder::RunFolder;
+use crate::run::folder::{RunEntry, RunFolder};
 
 /// Facts in the journal: that somebody, or `--yes`, has confirmed the plan, and the runs of the account that had
 /// left something unsettled when it was made.
@@ -50,7 +50,7 @@ pub fn apply(context: &Context, part: &str, wishes: Wishes) -> Result<Ended> {
         if !is_over(&folder)?
             && let Err(error) = same_accounts(context, &job)
         {
-            return untouched(context, &entry, &job, error);
+            return refused(context, &entry, &job, error);
         }
         drop(folder);
         return go_on(context, &entry);
@@ -63,7 +63,7 @@ pub fn apply(context: &Context, part: &str, wishes: Wishes) -> Result<Ended> {
     }
     let planned = Summary::stored(folder.path())?;
     if let Err(error) = as_planned(context, &job) {
-        return untouched(context, &entry, &job, error);
+        return refused(context, &entry, &job, error);
     }
     let plan = job.clone();
     (job.command, job.load.dry_run) = (APPLY.to_owned(), false);
@@ -78,6 +78,20 @@ pub fn apply(context: &Context, part: &str, wishes: Wishes) -> Result<Ended> {
         if let Some(planned) = planned {
             planned.store(&folder)?;
         }
+    }
+    Ok(ended)
+}
+
+/// How an apply ended that was refused: what was planned is still to be done.
+fn refused(context: &Context, entry: &RunEntry, job: &Job, error: Error) -> Result<Ended> {
+    let is_plan = Summary::stored(&entry.path)?.is_some_and(|summary| summary.status == Status::Planned);
+    let mut ended = untouched(context, entry, job, error)?;
+    let summary = &mut ended.summary;
+    summary.command = APPLY.to_owned();
+    if is_plan {
+        let planned = [&mut summary.created, &mut summary.updated, &mut summary.deleted];
+        summary.pending += planned.into_iter().map(std::mem::take).sum::<u64>();
+        summary.linked_created = 0;
     }
     Ok(ended)
 }

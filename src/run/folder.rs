@@ -82,7 +82,8 @@ impl Runs {
     /// # Errors
     /// When another process works on it (class `Stopped`).
     pub fn open(&self, entry: &RunEntry) -> Result<RunFolder> {
-        let lock = lock_file(&entry.path.join(LOCK), &format!("run `{}`", entry.name))?;
+        let lock = lock_file(&entry.path.join(LOCK), &format!("run `{}`", entry.name))
+            .map_err(|error| error.of_run(&entry.name))?;
         Ok(RunFolder { path: entry.path.clone(), name: entry.name.clone(), _lock: lock })
     }
 

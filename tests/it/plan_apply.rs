@@ -50,6 +50,7 @@ fn a_plan_whose_file_mapping_or_account_is_another_is_not_carried_out() {
         let out = rehearsal.json(["apply", &run, "--yes"]).expect(4);
         assert!(out.stderr.contains(what), "{}", out.transcript());
         assert_eq!(rehearsal.writes_since(0).len(), 0);
+        assert_refused(&out, "failed");
     };
     rehearsal.file("rows.csv", format!("{ROWS}Mal,mal@x.example\n"));
     refused("rows.csv` has changed since the plan was made");
@@ -70,6 +71,37 @@ fn a_plan_whose_file_mapping_or_account_is_another_is_not_carried_out() {
     change("Mal", "Ada");
     let stranger = Rehearsal::new("");
     refused_behind(&rehearsal, &stranger, "apply", &run, 4);
+    rehearsal.json(["apply", &run, "--yes"]).expect(0);
+    assert_eq!(rehearsal.records("Contacts").len(), 3);
+}
+
+/// The summary is of an apply that has left the plan as it is.
+#[track_caller]
+fn assert_refused(out: &Output, status: &str) {
+    let summary = out.summary();
+    let told = (summary["command"].as_str(), summary["status"].as_str());
+    assert_eq!(told, (Some("apply"), Some(status)), "{}", out.transcript());
+    assert_balanced(out);
+    assert_eq!((out.count("created"), out.count("pending")), (0, 3), "{}", out.transcript());
+}
+
+#[test]
+fn a_plan_that_cannot_be_carried_out_now_is_stopped_and_named() {
+    let rehearsal = Rehearsal::new("");
+    let run = planned(&rehearsal);
+    let mut command = rehearsal.command(["apply", &run, "--yes", "--json"]);
+    command.env("FERRY_NETHUNT_KEY", "another");
+    assert_refused(&rehearsal.spawn_with(&mut command).wait().expect(5), "stopped");
+    let lock = std::fs::File::open(rehearsal.runs()[0].join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    for words in [&["apply", &run, "--yes"][..], &["resume", &run]] {
+        let out = rehearsal.json(words).expect(3);
+        let summary = out.summary();
+        let told = ["command", "status", "run"].map(|key| summary[key].as_str());
+        assert_eq!(told, [Some(words[0]), Some("stopped"), Some(&*run)], "{}", out.transcript());
+        assert!(out.stderr.contains("is in use by"), "{}", out.transcript());
+    }
+    drop(lock);
     rehearsal.json(["apply", &run, "--yes"]).expect(0);
     assert_eq!(rehearsal.records("Contacts").len(), 3);
 }
