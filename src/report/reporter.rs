@@ -167,16 +167,19 @@ impl Reporter {
     }
 
     /// Ends a run's talk: with `--json` the summary object, else a few lines. A stop is told how to go on in
-    /// both cases, as the last line of stderr. Errors come before it.
+    /// both cases, also with `-q`, as the last line of stderr. Errors come before it.
     pub fn summary(&self, summary: &Summary) {
-        if self.is_json() {
-            if summary.status == Status::Stopped {
-                self.say(summary.way_on());
-            }
-            self.object(summary);
-        } else if !lock(&self.shared.out).ended_silently {
+        let rendered = !self.is_json() && !self.shared.settings.quiet;
+        if !self.is_json() && lock(&self.shared.out).ended_silently {
+            return;
+        }
+        if summary.status == Status::Stopped && !rendered {
+            self.shared.err_line(&tame(&summary.way_on()));
+        }
+        if rendered {
             self.say(summary.render());
         }
+        self.object(summary);
     }
 
     /// Asks a question that is answered with yes or no; no is what an empty answer means.
@@ -461,13 +464,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_ends_with_the_way_on_with_and_without_json() {
+    fn a_stop_ends_with_the_way_on_whatever_else_is_said() {
         let stopped = Summary { status: Status::Stopped, ..Summary::new("r-1", "import") };
-        for json in [false, true] {
-            let (reporter, captured) = pipes(Settings { json, ..Settings::default() });
+        for (json, quiet) in [(false, false), (true, false), (false, true), (true, true)] {
+            let (reporter, captured) = pipes(Settings { json, quiet, ..Settings::default() });
             reporter.summary(&stopped);
             assert!(captured.err().ends_with("continue with `ferry resume r-1`\n"), "{}", captured.err());
             assert_eq!(captured.out().starts_with("{\"run\":\"r-1\""), json);
+            assert_eq!(captured.err().lines().count() > 1, !json && !quiet, "{}", captured.err());
         }
     }
 }
