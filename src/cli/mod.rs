@@ -17,6 +17,7 @@ mod select;
 mod sim;
 mod tolerance;
 mod undo;
+mod usage;
 mod work;
 
 use crate::config::{Connections, Overrides, duration};
@@ -153,25 +154,42 @@ enum Command {
     Mapping(mapping::MappingCommand),
 }
 
+/// The commands that have a run.
+const HAVE_RUNS: [&str; 11] = [
+    "export",
+    "import",
+    "plan",
+    "apply",
+    "delete",
+    "extract",
+    "transform",
+    "load",
+    "resume",
+    "retry",
+    "undo",
+];
+
 /// Runs the command line; the process exit code.
 #[must_use]
 pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return if error.print().is_ok() { code } else { 2 };
-        }
+        Err(error) => return usage::end(&error),
     };
     let data_to_stdout = cli.command.data_to_stdout();
     let json = cli.global.json;
     let has_run = cli.command.has_run();
     let command = cli.command.word();
-    let context = match context(cli.global, data_to_stdout) {
+    let settings = settings(&cli.global, data_to_stdout);
+    let context = match context(cli.global, settings.clone()) {
         Ok(context) => context,
         Err(error) => {
-            Reporter::new(Settings::default()).error(&error);
-            return error.class().exit_code();
+            let reporter = Reporter::new(settings);
+            reporter.error(&error);
+            if has_run {
+                reporter.summary(&Summary::new("", command));
+            }
+            return reporter.close(error.class().exit_code());
         }
     };
     let code = match dispatch(&context, cli.command, json) {
@@ -219,15 +237,18 @@ fn dispatch(context: &Context, command: Command, json: bool) -> Result<u8> {
     }
 }
 
-fn context(global: Global, data_to_stdout: bool) -> Result<Context> {
-    let settings = Settings {
+fn settings(global: &Global, data_to_stdout: bool) -> Settings {
+    Settings {
         json: global.json,
         quiet: global.quiet,
         verbose: global.verbose,
         color: global.color,
         progress: global.progress,
         data_to_stdout,
-    };
+    }
+}
+
+fn context(global: Global, settings: Settings) -> Result<Context> {
     let stop = Stop::default();
     obey_signals(&stop)?;
     let overrides = Overrides {
@@ -264,20 +285,7 @@ impl Command {
 
     /// Whether the command has a run, and so a summary on every exit.
     fn has_run(&self) -> bool {
-        matches!(
-            self,
-            Self::Export(_)
-                | Self::Import(_)
-                | Self::Plan(_)
-                | Self::Apply(_)
-                | Self::Delete(_)
-                | Self::Extract(_)
-                | Self::Transform(_)
-                | Self::Load(_)
-                | Self::Resume(_)
-                | Self::Retry(_)
-                | Self::Undo(_)
-        )
+        HAVE_RUNS.contains(&self.word())
     }
 
     fn word(&self) -> &'static str {

@@ -381,3 +381,17 @@ fn what_was_typed_wrong_ends_with_two() {
     }
     assert_eq!(rehearsal.requests(), 0);
 }
+
+#[test]
+fn with_json_a_summary_also_ends_what_was_typed_wrong() {
+    let rehearsal = sheet(ADA);
+    refused(&rehearsal, &["plan", "people.csv", "nimble:contacts", "--max-errors", "x"], &["percentage"]);
+    refused(&rehearsal, &["plan", "people.csv"], &["<TARGET>"]);
+    refused(&rehearsal, &["apply", "any", "--canary", "0"], &["--canary"]);
+    refused(&rehearsal, &["export", "people.csv", "-o", "-", "--limit", "few"], &["few"]);
+    let rehearsal = rehearsal.set("FERRY_JSON", "true");
+    let output = rehearsal.ferry(["import", "people.csv", "nimble:contacts", "--max-changes=-1"]).expect(2);
+    assert_eq!(output.summary()["command"], "import", "{}", output.transcript());
+    assert!(rehearsal.ferry(["runs", "shw"]).expect(2).stdout.is_empty());
+    assert!(!rehearsal.ferry(["import", "--help"]).expect(0).stdout.contains("\"status\""));
+}
