@@ -247,8 +247,9 @@ impl Input {
 /// SHA-256 of a file's bytes in hex.
 ///
 /// # Errors
-/// When it cannot be read (class `Input`).
+/// When it cannot be read, or not again (class `Input`).
 pub fn hash_file(path: &Path) -> Result<String> {
+    files::can_be_read_again(path)?;
     let failed = |cause| Error::input(format!("cannot read `{}`", path.display())).because(cause);
     let mut file = File::open(path).map_err(failed)?;
     let mut hash = Sha256::new();

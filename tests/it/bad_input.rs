@@ -395,3 +395,16 @@ fn with_json_a_summary_also_ends_what_was_typed_wrong() {
     assert!(rehearsal.ferry(["runs", "shw"]).expect(2).stdout.is_empty());
     assert!(!rehearsal.ferry(["import", "--help"]).expect(0).stdout.contains("\"status\""));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_a_name_is_refused_with_the_way_by_standard_input() {
+    let rehearsal = sheet(ADA);
+    let made = std::process::Command::new("mkfifo").arg(rehearsal.path("pipe.csv")).status().unwrap();
+    assert!(made.success());
+    let words = ["`pipe.csv` is a pipe or a device", "`-`", "--format"];
+    refused(&rehearsal, &["plan", "pipe.csv", "nethunt:Contacts", "-m", "people.toml"], &words);
+    refused(&rehearsal, &["export", "pipe.csv", "-o", "x.csv"], &words);
+    let output = rehearsal.ferry(["mapping", "new", "pipe.csv", "nethunt:Contacts"]).expect(2);
+    assert!(words.iter().all(|word| output.stderr.contains(word)), "{}", output.transcript());
+}

@@ -52,6 +52,7 @@ fn unpacked(endpoint: &FileEndpoint, mut raw: Box<dyn Read + Send>) -> Result<Bo
 /// # Errors
 /// When there is no such file, it is a folder, or it cannot be read.
 pub(super) fn open_file(endpoint: &FileEndpoint) -> Result<File> {
+    can_be_read_again(&endpoint.path)?;
     let refused = |cause: io::Error| match cause.kind() {
         io::ErrorKind::NotFound => Error::input(format!("no such file: `{endpoint}`")),
         _ => Error::input(format!("cannot read `{endpoint}`")).because(cause),
@@ -61,6 +62,22 @@ pub(super) fn open_file(endpoint: &FileEndpoint) -> Result<File> {
         return Err(Error::input(format!("`{endpoint}` is a folder, not a file")));
     }
     Ok(file)
+}
+
+/// Refuses what is no regular file, such as a named pipe: a source is read more than once, and opening a pipe waits for
+/// who writes to it. What is not there, and a folder, is for whoever opens it to say.
+///
+/// # Errors
+/// When it is none (class `Input`).
+pub fn can_be_read_again(path: &Path) -> Result<()> {
+    let known = std::fs::metadata(path).map(|known| known.file_type());
+    if known.is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) {
+        let why = format!("`{}` is a pipe or a device, which cannot be read twice", path.display());
+        return Err(Error::input(why).hint(
+            "read it from standard input: write `-` in its place, with `--format`, and `< …` at the command's end",
+        ));
+    }
+    Ok(())
 }
 
 /// A failed read as an error: a packed file that does not unpack is wrong input, anything else is the disk's.

@@ -43,7 +43,7 @@ mod real_files;
 mod round_trip;
 
 pub use block::{Block, CellRows};
-pub use compress::remove_temporary;
+pub use compress::{can_be_read_again, remove_temporary};
 pub use decode::RowDecoder;
 pub use format::{Compression, FileEndpoint, Format};
 pub use headers::is_unnamed;
