@@ -75,3 +75,24 @@ fn a_run_that_is_resumed_waits_for_what_another_one_left_meanwhile() {
         assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
     }
 }
+
+#[test]
+fn what_another_run_has_made_of_rows_in_flight_at_a_kill_is_not_made_again() {
+    const ROWS: usize = 12;
+    // From the third create on none is served before the test is over.
+    let held = "[[fault]]\nmethod = \"POST\"\nkind = \"latency\"\nafter = 2\nlatency_ms = 60000\n";
+    for (target, state) in TARGETS.into_iter().zip([".ferry", "other"]) {
+        let rehearsal = Rehearsal::new(held);
+        prepare(&rehearsal, target, ROWS);
+        let life = rehearsal.spawn(import(target, ".ferry").into_iter().chain(["--concurrency", "1"]));
+        rehearsal.wait_until("a create is on its way", |now| now.writes_since(0).len() > 2);
+        assert!(life.kill_9(), "it ended before it could be killed");
+        rehearsal.faults("");
+        let out = rehearsal.json(import(target, state)).expect(0);
+        assert_eq!((out.count("created"), out.count("unchanged")), (10, 2), "{}", out.transcript());
+        let first = rehearsal.runs().remove(0);
+        let out = rehearsal.json(["resume", first.file_name().unwrap().to_str().unwrap(), "--yes"]).expect(1);
+        assert_eq!((out.count("created"), out.count("conflicts")), (2, 10), "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
+    }
+}
