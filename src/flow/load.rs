@@ -160,7 +160,8 @@ fn send(
         return Err(Error::stopped("nothing was sent: the plan was not confirmed"));
     }
     apply::note_confirmed(context, folder, job, journal)?;
-    prepared.writer.map_or(Ok(()), Writer::begin)?;
+    let settle = Duration::from_millis(saved.mark.settle_ms);
+    prepared.writer.map_or(Ok(()), |writer| writer.begin(settle))?;
     let stream = prepared.stream;
     let others = prepared.others;
     let fresh_until = saved.made.map_or_else(Instant::now, |made| made + FRESH);

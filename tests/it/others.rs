@@ -96,3 +96,20 @@ fn what_another_run_has_made_of_rows_in_flight_at_a_kill_is_not_made_again() {
         assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
     }
 }
+
+#[test]
+fn a_run_waits_the_longer_settle_time_of_one_that_left_something_unsettled() {
+    for (target, is_removed) in TARGETS.into_iter().zip([false, true]) {
+        let rehearsal = Rehearsal::new(LATE).set("FERRY_SETTLE", "4s");
+        prepare(&rehearsal, target, ROWS);
+        kill_at_the_first_create(&rehearsal, target, ".ferry");
+        rehearsal.faults("");
+        if is_removed {
+            std::fs::remove_dir_all(rehearsal.runs().remove(0)).unwrap();
+        }
+        let mut second = rehearsal.command(import(target, ".ferry"));
+        let out = rehearsal.spawn_with(second.arg("--json").env("FERRY_SETTLE", "100ms")).wait().expect(0);
+        assert!(out.count("unchanged") > 0, "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
+    }
+}
