@@ -11,7 +11,7 @@ use super::job::{APPLY, Job, PLAN, Place};
 use super::others::OtherRuns;
 use super::resume::{go_on, untouched};
 use super::verify::Further;
-use super::{Ended, execute};
+use super::{Ended, execute, page};
 use crate::error::{Error, Result};
 use crate::load::journal::Journal;
 use crate::report::Summary;
@@ -97,8 +97,46 @@ fn refused(context: &Context, entry: &RunEntry, job: &Job, error: Error) -> Resu
 }
 
 /// Notes that the plan was confirmed: from here on it can only be gone on with.
-pub(super) fn note_confirmed(journal: &Journal) -> Result<()> {
-    journal.set_fact(CONFIRMED, "yes")
+pub(super) fn note_confirmed(
+    context: &Context,
+    folder: &RunFolder,
+    job: &Job,
+    journal: &Journal,
+) -> Result<()> {
+    journal.set_fact(CONFIRMED, "yes")?;
+    tell_open(folder, job)?.map_or(Ok(()), |open| page(context, folder, job, &open))
+}
+
+/// Stores that a run can be resumed in place of how its last command ended, as long as nothing better is known: where
+/// the process dies, nobody tells of it any more. Returns what is stored instead, if anything was.
+pub(super) fn tell_open(folder: &RunFolder, job: &Job) -> Result<Option<Summary>> {
+    let told = Summary::stored(folder.path())?.filter(|told| told.status != Status::Stopped);
+    let Some(told) = told else { return Ok(None) };
+    let mut open = Summary {
+        status: Status::Stopped,
+        read: told.read,
+        filtered: told.filtered,
+        rejected: told.rejected,
+        requests: told.requests,
+        retries: told.retries,
+        seconds: told.seconds,
+        complete: told.complete,
+        files: told.files,
+        ..Summary::new(folder.name(), &job.command)
+    };
+    open.rest_is_pending();
+    open.store(folder)?;
+    Ok(Some(open))
+}
+
+/// Whether a run has a plan that was confirmed and is not carried out yet, whatever its summary tells.
+pub(super) fn is_under_way(entry: &RunEntry) -> Result<bool> {
+    let path = entry.checkpoint();
+    if !path.is_file() {
+        return Ok(false);
+    }
+    let journal = Journal::new(checkpoint::open(&path)?)?;
+    Ok(journal.fact(CONFIRMED)?.is_some() && journal.open_operations()? > 0)
 }
 
 /// Notes which runs of the account had left something unsettled when a plan was made.

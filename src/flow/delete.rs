@@ -92,7 +92,7 @@ fn send(context: &Context, stream: &Stream, writer: Option<&Writer>, journal: &m
     if !context.yes && !context.reporter.confirm("Delete these records?")? {
         return Err(Error::stopped("nothing was deleted: the plan was not confirmed"));
     }
-    writer.map_or(Ok(()), Writer::begin)?;
+    writer.map_or(Ok(()), |writer| writer.begin(stream.settle))?;
     let pace = stream.client.pace();
     let records = journal.to_do()?.rows();
     let progress = context.reporter.progress("delete", Some(records), Some(Budget::from(pace.rate())));

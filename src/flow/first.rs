@@ -17,9 +17,8 @@ use crate::load::target::ReadMark;
 use crate::report::links::{link_table, missing_line, write_links};
 use crate::report::{Budget, Summary};
 use crate::run::folder::RunFolder;
-use crate::run::writers::Writer;
 use serde::de::DeserializeOwned;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Linked {
     /// Shows what links came to, and what is made first; the whole of it is in `links.csv`.
@@ -106,7 +105,8 @@ impl LinkedTo {
         let keys: Vec<Vec<KeyField>> = fact(made, KEYS)?;
         let mark = fact::<ReadMark>(made, MARK)?.settling(self.stream.settle);
         let completeness: Completeness = fact(made, COMPLETENESS)?;
-        self.writer.as_ref().map_or(Ok(()), Writer::begin)?;
+        let settle = Duration::from_millis(mark.settle_ms);
+        self.writer.as_ref().map_or(Ok(()), |writer| writer.begin(settle))?;
         let stream = &self.stream;
         let decode = stream.source.decoder();
         let look = |pending: &Pending| look_first(stream, &keys, pending);

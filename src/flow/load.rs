@@ -104,15 +104,8 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
         summary.status = Status::Planned;
         return Ok(());
     }
-    let sent = send(
-        context,
-        folder.name(),
-        &prepared,
-        job,
-        &saved,
-        &mut journal,
-        &job.load.tolerance.failures(summary),
-    );
+    let sent =
+        send(context, folder, &prepared, job, &saved, &mut journal, &job.load.tolerance.failures(summary));
     prepared.linked.learn(folder, &journal)?;
     summary.take_load(&load_counts(&journal, &mut rejects)?);
     summary.linked_created = linked_created(&made, false)?;
@@ -152,7 +145,7 @@ fn linked_created(made: &[Further], planned: bool) -> Result<u64> {
 
 fn send(
     context: &Context,
-    run: &str,
+    folder: &RunFolder,
     prepared: &Prepared<'_>,
     job: &Job,
     saved: &Saved,
@@ -166,8 +159,9 @@ fn send(
     if !context.yes && !context.reporter.confirm("Carry out this plan?")? {
         return Err(Error::stopped("nothing was sent: the plan was not confirmed"));
     }
-    apply::note_confirmed(journal)?;
-    prepared.writer.map_or(Ok(()), Writer::begin)?;
+    apply::note_confirmed(context, folder, job, journal)?;
+    let settle = Duration::from_millis(saved.mark.settle_ms);
+    prepared.writer.map_or(Ok(()), |writer| writer.begin(settle))?;
     let stream = prepared.stream;
     let others = prepared.others;
     let fresh_until = saved.made.map_or_else(Instant::now, |made| made + FRESH);
@@ -183,7 +177,7 @@ fn send(
     let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
     let progress = context.reporter.progress("send", Some(rows), Some(budget));
-    let marker = planning::marker(run, prepared, job)?;
+    let marker = planning::marker(folder.name(), prepared, job)?;
     let mut apply = Apply {
         target: &**stream.target()?,
         decode: &*decode,

@@ -83,8 +83,8 @@ pub fn execute(context: &Context, folder: &RunFolder, job: &Job) -> Ended {
     conclude(context, folder, job, summary, result)
 }
 
-/// Notes a load of what a run has extracted, in place of one that was planned before. A run that has sent
-/// something keeps to what it was for.
+/// Notes a load of what a run has extracted, or its mapping, in place of one that was planned before. A run that has
+/// sent something keeps to what it was for.
 ///
 /// # Errors
 /// When it has (class `Input`), or the folder cannot be used.
@@ -93,7 +93,8 @@ pub fn ask_anew(folder: &RunFolder, job: &Job) -> Result<()> {
         return Err(Error::input(format!("run `{}` takes away, it has nothing to load", folder.name())));
     }
     planning::forget(folder)?;
-    folder.write_job(job)
+    folder.write_job(job)?;
+    apply::tell_open(folder, job).map(|_| ())
 }
 
 /// Maps what a run has extracted into parts, and no more.

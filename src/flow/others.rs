@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::job::Job;
 use super::links::journal_of;
+use super::planning;
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::load::journal::Journal;
@@ -32,6 +33,8 @@ struct Other {
     run: RunName,
     path: PathBuf,
     journal: Journal,
+    /// How long what it sent may be on its way, in milliseconds.
+    settle_ms: u64,
 }
 
 /// What another run is called.
@@ -69,14 +72,15 @@ impl OtherRuns {
         let listed = context.runs.list()?;
         let notes = writers::notes(account)?;
         for entry in listed.iter().filter(|entry| entry.name != this) {
-            others.add(entry, None)?;
+            let noted = notes.iter().find(|note| note.run == entry.name);
+            others.add(entry, None, noted.map_or(0, |note| note.settle_ms))?;
         }
         let is_known = |note: &Note| note.run == this || listed.iter().any(|entry| entry.name == note.run);
         for note in notes.into_iter().filter(|note| !is_known(note)) {
             let state = note.folder.parent().and_then(Path::parent).map(Path::to_owned);
             let entry = RunEntry { path: note.folder.clone(), name: note.run.clone() };
             // Nobody here can put another state folder's journal right: then it is as if it were gone.
-            if !others.add(&entry, state).unwrap_or(false) {
+            if !others.add(&entry, state, note.settle_ms).unwrap_or(false) {
                 others.wrote = others.wrote.max(note.ended.map(system_time));
                 others.gone.push(note);
             }
@@ -84,8 +88,9 @@ impl OtherRuns {
         Ok(others)
     }
 
-    /// Adds what a run did in the account; false where there is no journal of it.
-    fn add(&mut self, entry: &RunEntry, state: Option<PathBuf>) -> Result<bool> {
+    /// Adds what a run did in the account; false where there is no journal of it. `settle_ms` is the settle time that is
+    /// noted of it elsewhere.
+    fn add(&mut self, entry: &RunEntry, state: Option<PathBuf>, settle_ms: u64) -> Result<bool> {
         let job: Option<Job> = entry.job().ok();
         let same = job.is_some_and(|job| job.target.is_some_and(|it| it.account() == Some(&self.account)));
         let mut paths = Vec::new();
@@ -102,8 +107,10 @@ impl OtherRuns {
             if journal.has_begun().map_err(|error| unreadable(path, &run.name, error))? {
                 self.wrote = self.wrote.max(changed);
             }
+            let mark = planning::saved_mark(&journal).map_err(|error| unreadable(path, &run.name, error))?;
+            let settle_ms = mark.map_or(settle_ms, |mark| mark.settle_ms.max(settle_ms));
             let journals = self.journals.get_mut().unwrap_or_else(PoisonError::into_inner);
-            journals.push(Other { run: run.clone(), path: path.clone(), journal });
+            journals.push(Other { run: run.clone(), path: path.clone(), journal, settle_ms });
         }
         Ok(!paths.is_empty())
     }
@@ -117,7 +124,7 @@ impl OtherRuns {
     /// Whether one of them created or adopted the record.
     pub(super) fn made(&self, id: &str) -> Result<bool> {
         let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
-        for Other { run, path, journal } in journals.iter() {
+        for Other { run, path, journal, .. } in journals.iter() {
             if journal.made(id).map_err(|error| unreadable(path, &run.name, error))? {
                 return Ok(true);
             }
@@ -129,13 +136,26 @@ impl OtherRuns {
     pub(super) fn open(&self) -> Result<Vec<RunName>> {
         let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = Vec::new();
-        for Other { run, path, journal } in journals.iter() {
+        for Other { run, path, journal, .. } in journals.iter() {
             if journal.has_open_intents().map_err(|error| unreadable(path, &run.name, error))? {
                 open.push(run.clone());
             }
         }
         open.dedup();
         Ok(open)
+    }
+
+    /// How long what they left unsettled may be on its way: the longest settle time of those that did.
+    pub(super) fn settle(&self) -> Result<Duration> {
+        let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
+        let lost = self.gone.iter().filter(|note| note.ended.is_none());
+        let mut longest = lost.map(|note| note.settle_ms).max().unwrap_or(0);
+        for Other { run, path, journal, settle_ms } in journals.iter() {
+            if journal.has_open_intents().map_err(|error| unreadable(path, &run.name, error))? {
+                longest = longest.max(*settle_ms);
+            }
+        }
+        Ok(Duration::from_millis(longest))
     }
 
     /// The folders of those that died while they wrote, and whose journals are gone.

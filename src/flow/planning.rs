@@ -79,6 +79,14 @@ pub(super) fn saved(journal: &Journal) -> Result<Option<Saved>> {
     }))
 }
 
+/// Where the read for a plan that is saved began and ended; none where none is saved, or it was made by ids alone.
+pub(super) fn saved_mark(journal: &Journal) -> Result<Option<ReadMark>> {
+    let Some(mark) = journal.fact(MARK)? else { return Ok(None) };
+    serde_json::from_str(&mark)
+        .map(Some)
+        .map_err(|cause| Error::stopped("the run's checkpoint is damaged").because(cause))
+}
+
 /// The key alternatives that a saved plan was made with.
 pub(super) fn saved_keys(journal: &Journal) -> Result<Vec<Vec<KeyField>>> {
     let Some(keys) = journal.fact(KEYS)? else { return Ok(Vec::new()) };
@@ -171,9 +179,9 @@ pub(super) fn save(
 }
 
 /// Nothing that another run has sent may become visible after a stream was read, or looked at again for what has been
-/// created since: that is certain once the settle
-/// time has passed since the lock was taken, or, where every answer is known, since the last of them wrote. Rows that
-/// are not `matched` with what is there need to wait only for what is in doubt.
+/// created since: that is certain once the settle time, this run's or the longer one of a run that left something in
+/// doubt, has passed since the lock was taken, or, where every answer is known, this run's since the last of them
+/// wrote. Rows that are not `matched` with what is there need to wait only for what is in doubt.
 pub(super) fn wait_for_other_runs(
     context: &Context,
     others: &OtherRuns,
@@ -191,7 +199,7 @@ pub(super) fn wait_for_other_runs(
         context.reporter.warn(format!("not settled yet in this account: {}", open.join(", ")));
     }
     let rest = if !open.is_empty() || !lost.is_empty() {
-        (locked + settle).saturating_duration_since(Instant::now())
+        (locked + settle.max(others.settle()?)).saturating_duration_since(Instant::now())
     } else if matched {
         others.quiet_for().map_or(Duration::ZERO, |quiet| settle.saturating_sub(quiet))
     } else {

@@ -1,9 +1,10 @@
 //! Going on with a run, or giving a finished one's account again.
 
+use super::apply::is_under_way;
 use super::context::Context;
 use super::job::{Job, Place};
 use super::undo::refuse_undone;
-use super::{Ended, execute};
+use super::{Ended, execute, transform};
 use crate::error::{Class, Error, Result};
 use crate::report::Summary;
 use crate::report::summary::Status;
@@ -32,6 +33,7 @@ pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
     refuse_undone(entry)?;
     if let Some(summary) = Summary::stored(&entry.path)?
         && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
+        && !is_under_way(entry)?
     {
         let name = &entry.name;
         context.reporter.say(match &job.undo {
@@ -48,7 +50,10 @@ pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
     if let Err(error) = reach(context, &job) {
         return untouched(context, entry, &job, error);
     }
-    Ok(execute(context, &folder, &job))
+    Ok(match job.command.as_str() {
+        "transform" => transform(context, &folder, &job),
+        _ => execute(context, &folder, &job),
+    })
 }
 
 /// Opens the streams of a run, which have to lead where they led when it was begun.
@@ -78,7 +83,15 @@ fn last(context: &Context) -> Result<RunEntry> {
             continue;
         }
         let undone = refuse_undone(&entry);
-        match Summary::stored(&entry.path)?.map(|summary| summary.status) {
+        let status = match Summary::stored(&entry.path)?.map(|summary| summary.status) {
+            Some(Status::Done | Status::Partial | Status::Planned)
+                if undone.is_ok() && is_under_way(&entry)? =>
+            {
+                None
+            }
+            told => told,
+        };
+        match status {
             None | Some(Status::Stopped) => match undone {
                 Ok(()) => return Ok(entry),
                 Err(error) if error.class() == Class::Input => {}

@@ -88,9 +88,13 @@ impl Apply<'_> {
             if self.stop.wait(ripe.saturating_duration_since(Instant::now())) {
                 return Err(stopped());
             }
-            self.sweep(journal, &doubts)?;
+            let lets_go = self.sweep(journal, &doubts)?;
             if self.failures.is_over() {
                 return Err(self.failures.stop());
+            }
+            if lets_go && !self.keys.is_empty() {
+                // What was in doubt until now was passed over by earlier looks.
+                due = Some(Instant::now());
             }
             breakdowns = if round == Round::Breakdown { breakdowns + 1 } else { 0 };
             if breakdowns >= 2 {
@@ -104,8 +108,8 @@ impl Apply<'_> {
 
     /// Creates whose key a record has got since the plan was made are conflicts (design 9.4), be it by hand or by
     /// another run. A create that was sent before and not found may have made the record, later than the settle
-    /// time allows for: it is in doubt again. Looks once, when it is due and creates are unsent; says whether it
-    /// looked.
+    /// time allows for: it is in doubt again. Looks once, when it is due and creates are unsent, and once more when a
+    /// sweep lets creates go; says whether it looked.
     fn refuse_taken_keys(&self, journal: &mut Journal, due: &mut Option<Instant>) -> Result<bool> {
         if due.is_none_or(|due| Instant::now() < due) || !journal.has_unsent_creates()? {
             return Ok(false);
@@ -155,7 +159,9 @@ impl Apply<'_> {
                 continue;
             }
             let record = self.decoded(&id, &candidate.record.raw)?;
-            let maybe_ours = !candidate.by_other && !(self.made_elsewhere)(&id)?;
+            // A run that marks its records knows them by that alone.
+            let unmarked = self.marker.is_some_and(|marker| marker.row_of(&record).is_none());
+            let maybe_ours = !unmarked && !candidate.by_other && !(self.made_elsewhere)(&id)?;
             keys.extend(self.classes_of(&record).into_iter().map(|class| (class, id.clone(), maybe_ours)));
         }
         Ok(keys)

@@ -98,7 +98,7 @@ impl Apply<'_> {
         if self.stop.wait(Duration::from_millis(self.mark.settle_ms)) {
             return Err(stopped());
         }
-        self.sweep(journal, &doubts)
+        self.sweep(journal, &doubts).map(|_| ())
     }
 }
 

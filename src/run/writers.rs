@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// So many runs are remembered; older ones have long been waited for.
@@ -30,6 +30,9 @@ pub struct Note {
     pub folder: PathBuf,
     /// When its process was done with writing; none while it writes, and where it died.
     pub ended: Option<Timestamp>,
+    /// How long, in milliseconds, what it sent may be on its way: its settle time.
+    #[serde(default)]
+    pub settle_ms: u64,
 }
 
 /// The one writer to an account and stream.
@@ -39,7 +42,8 @@ pub struct Writer {
     file: PathBuf,
     run: String,
     folder: PathBuf,
-    has_begun: AtomicBool,
+    /// The settle time with which it has begun to write.
+    begun: OnceLock<u64>,
 }
 
 impl Writer {
@@ -56,25 +60,26 @@ impl Writer {
             file: file_of(account),
             run: folder.name().to_owned(),
             folder: absolute,
-            has_begun: AtomicBool::new(false),
+            begun: OnceLock::new(),
         })
     }
 
-    /// Notes that the run writes from here on.
+    /// Notes that the run writes from here on; what it sends is on its way for at most `settle`.
     ///
     /// # Errors
     /// When the note cannot be kept: nothing may be sent then.
-    pub fn begin(&self) -> Result<()> {
-        if self.has_begun.swap(true, Ordering::Relaxed) {
-            return Ok(());
+    pub fn begin(&self, settle: Duration) -> Result<()> {
+        let settle_ms = u64::try_from(settle.as_millis()).unwrap_or(u64::MAX);
+        match self.begun.set(settle_ms) {
+            Ok(()) => self.note(None, settle_ms),
+            Err(_) => Ok(()),
         }
-        self.note(None)
     }
 
-    fn note(&self, ended: Option<Timestamp>) -> Result<()> {
+    fn note(&self, ended: Option<Timestamp>, settle_ms: u64) -> Result<()> {
         let mut notes = read(&self.file)?;
         notes.retain(|note| note.run != self.run);
-        notes.push(Note { run: self.run.clone(), folder: self.folder.clone(), ended });
+        notes.push(Note { run: self.run.clone(), folder: self.folder.clone(), ended, settle_ms });
         notes.drain(..notes.len().saturating_sub(KEPT));
         write(&self.file, &notes)
     }
@@ -82,9 +87,9 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if self.has_begun.load(Ordering::Relaxed) {
+        if let Some(settle_ms) = self.begun.get() {
             // Without this note the run counts as one that died: the next waits longer than it has to.
-            let _ = self.note(Some(Timestamp::now()));
+            let _ = self.note(Some(Timestamp::now()), *settle_ms);
         }
     }
 }
@@ -152,7 +157,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("locks/x.writers.json");
         assert_eq!(read(&file).unwrap(), []);
-        let note = Note { run: "one".into(), folder: "/state/runs/one".into(), ended: None };
+        let note =
+            Note { run: "one".into(), folder: "/state/runs/one".into(), ended: None, settle_ms: 15_000 };
         write(&file, std::slice::from_ref(&note)).unwrap();
         assert_eq!(read(&file).unwrap(), [note]);
         std::fs::write(&file, "{").unwrap();

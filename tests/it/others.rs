@@ -2,6 +2,7 @@
 
 use crate::doubt::{TARGETS, Target, addresses, emails, prepare};
 use crate::support::Rehearsal;
+use serde_json::json;
 
 const ROWS: usize = 3;
 
@@ -72,6 +73,70 @@ fn a_run_that_is_resumed_waits_for_what_another_one_left_meanwhile() {
         let first = first.file_name().unwrap().to_str().unwrap();
         let out = rehearsal.json(["resume", first, "--yes"]).expect(1);
         assert!(out.count("conflicts") > 0, "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
+    }
+}
+
+/// Rows of which two are made and some are on their way when their run is killed.
+const MANY: usize = 12;
+
+/// Starts an import and ends it when its third create is on its way; that one is never carried out.
+fn kill_at_the_third_create(rehearsal: &Rehearsal, target: Target<'_>, more: &[&str]) {
+    // From the third create on none is served before the test is over.
+    rehearsal.faults("[[fault]]\nmethod = \"POST\"\nkind = \"latency\"\nafter = 2\nlatency_ms = 60000\n");
+    let slow = import(target, ".ferry").into_iter().chain(["--concurrency", "1"]);
+    let life = rehearsal.spawn(slow.chain(more.iter().copied()));
+    rehearsal.wait_until("a create is on its way", |now| now.writes_since(0).len() > 2);
+    assert!(life.kill_9(), "it ended before it could be killed");
+    rehearsal.faults("");
+}
+
+#[test]
+fn what_another_run_has_made_of_rows_in_flight_at_a_kill_is_not_made_again() {
+    for (target, state) in TARGETS.into_iter().zip([".ferry", "other"]) {
+        let rehearsal = Rehearsal::new("");
+        prepare(&rehearsal, target, MANY);
+        kill_at_the_third_create(&rehearsal, target, &[]);
+        let out = rehearsal.json(import(target, state)).expect(0);
+        assert_eq!((out.count("created"), out.count("unchanged")), (10, 2), "{}", out.transcript());
+        let first = rehearsal.runs().remove(0);
+        let out = rehearsal.json(["resume", first.file_name().unwrap().to_str().unwrap(), "--yes"]).expect(1);
+        assert_eq!((out.count("created"), out.count("conflicts")), (2, 10), "{}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(MANY), "{}", out.transcript());
+    }
+}
+
+#[test]
+fn what_somebody_has_made_of_rows_in_flight_at_a_kill_is_not_made_again() {
+    // With a mark it is told for certain that a record is none of the run's.
+    for (user, more) in [("other@example.org", &[][..]), ("sim@example.org", &["--marker-field", "Notes"])] {
+        let (rehearsal, target) = (Rehearsal::new(""), TARGETS[0]);
+        prepare(&rehearsal, target, MANY);
+        kill_at_the_third_create(&rehearsal, target, more);
+        let by_hand = |row: usize| {
+            let fields = json!({"Name": format!("Row {row:03}"), "Email": [addresses(MANY)[row]]});
+            json!({"fields": fields, "user": user})
+        };
+        rehearsal.post("/nethunt/records/Contacts", &json!([by_hand(2), by_hand(11)]).to_string());
+        let out = rehearsal.json(["resume", "--last", "--yes"]).expect(1);
+        assert_eq!((out.count("created"), out.count("conflicts")), (10, 2), "{user}: {}", out.transcript());
+        assert_eq!(emails(&rehearsal, target), addresses(MANY), "{user}: {}", out.transcript());
+    }
+}
+
+#[test]
+fn a_run_waits_the_longer_settle_time_of_one_that_left_something_unsettled() {
+    for (target, is_removed) in TARGETS.into_iter().zip([false, true]) {
+        let rehearsal = Rehearsal::new(LATE).set("FERRY_SETTLE", "4s");
+        prepare(&rehearsal, target, ROWS);
+        kill_at_the_first_create(&rehearsal, target, ".ferry");
+        rehearsal.faults("");
+        if is_removed {
+            std::fs::remove_dir_all(rehearsal.runs().remove(0)).unwrap();
+        }
+        let mut second = rehearsal.command(import(target, ".ferry"));
+        let out = rehearsal.spawn_with(second.arg("--json").env("FERRY_SETTLE", "100ms")).wait().expect(0);
+        assert!(out.count("unchanged") > 0, "{}", out.transcript());
         assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
     }
 }

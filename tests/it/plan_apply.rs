@@ -42,6 +42,66 @@ fn a_plan_is_kept_and_carried_out_once() {
     assert_eq!(rehearsal.records("Contacts").len(), 3);
 }
 
+/// From the second write on none is served before the test is over: whoever sends them waits to be killed.
+const HELD: &str = "[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nafter = 1\nlatency_ms = 60000\n";
+
+/// Starts a command that sends, and ends it when it has made one record and another one is on its way.
+fn kill_while_sending(rehearsal: &Rehearsal, command: &[&str]) {
+    rehearsal.faults(HELD);
+    let life = rehearsal.spawn_with(rehearsal.command(command).env("FERRY_CONCURRENCY", "1"));
+    rehearsal.wait_until("a write is held", |now| now.writes_since(0).len() == 2);
+    assert!(life.kill_9(), "it ended before it could be killed");
+    rehearsal.faults("");
+}
+
+#[test]
+fn a_plan_that_was_killed_while_it_was_carried_out_is_gone_on_with() {
+    for way in ["resume", "apply", "--last"] {
+        let rehearsal = Rehearsal::new("");
+        let run = planned(&rehearsal);
+        let report = rehearsal.runs()[0].join("report.json");
+        let told = std::fs::read(&report).unwrap();
+        kill_while_sending(&rehearsal, &["apply", &run, "--yes"]);
+        let shown = rehearsal.json(["runs", "show", &run]).expect(0).objects().remove(0);
+        assert_eq!(
+            (&shown["status"], &shown["summary"]["pending"]),
+            (&"stopped".into(), &3.into()),
+            "{shown}"
+        );
+        if way == "resume" {
+            // A power cut may bring back what was told before.
+            std::fs::write(&report, told).unwrap();
+        }
+        let way_on = if way == "--last" { ["resume", "--last"] } else { [way, &run] };
+        let out = rehearsal.json(way_on.into_iter().chain(["--yes"])).expect(0);
+        assert_balanced(&out);
+        assert_eq!((out.count("created"), out.count("verified")), (3, 3), "{way}: {}", out.transcript());
+        assert_eq!(rehearsal.records("Contacts").len(), 3);
+        assert_every_row_has_one_result(&rehearsal.runs()[0], 3);
+    }
+}
+
+#[test]
+fn stages_that_were_killed_are_gone_on_with() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("rows.csv", ROWS);
+    rehearsal.file("map.toml", MAPPING);
+    let run = run_of(&rehearsal.json(["extract", "rows.csv"]).expect(0));
+    rehearsal.json(["transform", &run, "-m", "map.toml"]).expect(0);
+    // As if it had been killed.
+    let folder = rehearsal.runs().remove(0);
+    std::fs::remove_dir_all(folder.join("transform")).unwrap();
+    std::fs::remove_file(folder.join("report.json")).unwrap();
+    let out = rehearsal.json(["resume", "--last"]).expect(0);
+    assert_eq!((out.summary()["command"].as_str(), out.count("mapped")), (Some("transform"), 3));
+    assert!(folder.join("transform").is_dir());
+    kill_while_sending(&rehearsal, &["load", &run, "nethunt:Contacts", "--yes"]);
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_balanced(&out);
+    assert_eq!((out.count("created"), out.summary()["command"].as_str()), (3, Some("load")));
+    assert_eq!(rehearsal.records("Contacts").len(), 3);
+}
+
 #[test]
 fn a_plan_whose_file_mapping_or_account_is_another_is_not_carried_out() {
     let rehearsal = Rehearsal::new("");

@@ -183,7 +183,7 @@ impl Part {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
         let Self { stream, others, undone, first, journal, writer, .. } = self;
-        writer.as_ref().map_or(Ok(()), Writer::begin)?;
+        writer.as_ref().map_or(Ok(()), |writer| writer.begin(stream.settle))?;
         let planned = planning::saved(journal)?.and_then(|saved| saved.mark.first_reply);
         let planned = planned.unwrap_or(Timestamp::UNIX_EPOCH);
         let planned = planned.checked_sub(stream.settle).unwrap_or(planned);

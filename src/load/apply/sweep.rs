@@ -11,30 +11,31 @@ use crate::record::instant;
 use std::collections::{HashMap, HashSet};
 
 impl Apply<'_> {
-    /// Finds out what the service holds of what is in doubt.
-    pub(in crate::load) fn sweep(&self, journal: &mut Journal, doubts: &[Doubtful]) -> Result<()> {
+    /// Finds out what the service holds of what is in doubt; says whether creates of it are to be sent again.
+    pub(in crate::load) fn sweep(&self, journal: &mut Journal, doubts: &[Doubtful]) -> Result<bool> {
         let (creates, updates): (Vec<_>, Vec<_>) =
             doubts.iter().partition(|doubtful| doubtful.pending.operation.kind == OperationKind::Create);
+        let mut again = false;
         if !creates.is_empty() && !self.target.lists() {
             let why = "the service does not list what is there: look for it by hand before it is sent again";
             leave_in_doubt(journal, &creates, why)?;
         } else if !creates.is_empty() {
-            self.settle_creates(journal, &creates)?;
+            again = self.settle_creates(journal, &creates)?;
         }
         for chunk in updates.chunks(30) {
             self.settle_updates(journal, chunk)?;
         }
-        Ok(())
+        Ok(again)
     }
 
-    fn settle_creates(&self, journal: &mut Journal, doubts: &[&Doubtful]) -> Result<()> {
+    fn settle_creates(&self, journal: &mut Journal, doubts: &[&Doubtful]) -> Result<bool> {
         let sent: Vec<_> = doubts.iter().map(|doubtful| &doubtful.pending.operation).collect();
         let listed = self.target.created_for(self.mark, &sent, &mut super::ours(journal));
         let listed = match listed {
             // The next look would be refused, too.
             Err(error) if error.class() == Class::Input => {
                 let why = format!("what was created since cannot be listed: {}", error.chain());
-                return leave_in_doubt(journal, doubts, &why);
+                return leave_in_doubt(journal, doubts, &why).map(|()| false);
             }
             listed => listed?,
         };
@@ -57,6 +58,7 @@ impl Apply<'_> {
         let late = self.mark.settle_ms.saturating_add(u64::try_from(queue.as_millis()).unwrap_or(u64::MAX));
         let around = i64::try_from(late).unwrap_or(i64::MAX / 2).saturating_add(5_000);
         let verdicts = in_doubt::settle(&rows, &records, around);
+        let again = verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Send);
         let by_row: HashMap<u64, &Doubtful> =
             doubts.iter().map(|doubtful| (doubtful.pending.row, *doubtful)).collect();
         journal.transaction(|journal| {
@@ -79,7 +81,7 @@ impl Apply<'_> {
                     Verdict::Conflict(why) => journal.conclude(row, Outcome::Conflict, Some(&why))?,
                 }
             }
-            Ok(())
+            Ok(again)
         })
     }
 
