@@ -5,11 +5,11 @@
 //! field to be, and as text where they do not: an edit that is written needlessly changes nothing, one that is taken
 //! for none is lost. What was written is compared more loosely, for the service tidies addresses and times.
 
-use super::values::{is_blank, same};
-use crate::record::canonical::{self, email_address};
+use super::values::is_blank;
+use crate::record::canonical::{email_address, exact};
 use crate::record::census::Tally;
 use crate::record::schema::Kind;
-use crate::record::{instant, is_empty, to_text};
+use crate::record::{instant, to_text};
 use serde_json::Value;
 
 /// How the values of a field are compared.
@@ -27,7 +27,7 @@ pub(super) enum Likeness {
     Instant,
     /// As the service may show what was sent to it, whatever the type.
     Shown,
-    /// As every type would have it.
+    /// As what was sent may be shown in any way that the service is free to choose.
     Any,
 }
 
@@ -57,16 +57,16 @@ impl Likeness {
         let (first, second) = (to_text(one), to_text(other));
         let (first, second) = (first.trim(), second.trim());
         match self {
-            Self::Any => same(one, other),
+            Self::Any => {
+                first == second || same_name(first, second) || same_instant(first, second)
+            }
             Self::Address => same_address(first, second),
             Self::Instant => same_instant(first, second),
             Self::Text => are_bracketed(first, second),
             Self::Named => same_address(first, second) && (is_nameless(first) || is_nameless(second)),
             Self::Shown => {
-                let named = is_nameless(first) || is_nameless(second) || name(first) == name(second);
-                let address = named && same_address(first, second);
                 let time = (is_shown_time(first) || is_shown_time(second)) && same_instant(first, second);
-                address || time
+                same_name(first, second) || time
             }
         }
     }
@@ -93,17 +93,26 @@ impl Likeness {
     }
 }
 
-/// A value as text such that equal texts are certainly equal values.
-fn exact(value: &Value) -> String {
-    match value {
-        value if is_empty(value) => String::new(),
-        Value::String(text) => text.trim().to_owned(),
-        other => canonical::value(other),
-    }
+/// Whether a record that shows one value may have been sent the other. A name that was sent is shown.
+pub(super) fn shows(sent: &Value, shown: &Value) -> bool {
+    let has_name = |value: &Value| !is_nameless(to_text(value).trim());
+    Likeness::Any.same(sent, shown) && (has_name(shown) || !has_name(sent))
+}
+
+/// Whether a value is shown as it was sent: the service puts a bare address in angle brackets.
+pub(super) fn shows_to_the_letter(sent: &Value, shown: &Value) -> bool {
+    let (sent, shown) = (exact(sent), exact(shown));
+    sent == shown || (email_address(&sent).is_some() && shown == format!("<{sent}>"))
 }
 
 fn same_address(one: &str, other: &str) -> bool {
     email_address(one).is_some_and(|address| email_address(other).as_ref() == Some(&address))
+}
+
+/// Addresses that are the same, of which at most one has a name, or both the same one.
+fn same_name(one: &str, other: &str) -> bool {
+    let named = is_nameless(one) || is_nameless(other) || name(one) == name(other);
+    named && same_address(one, other)
 }
 
 /// Whether a text that has an address is nothing but that.
@@ -164,7 +173,7 @@ mod tests {
             (json!("A@b.org"), json!("a@b.org"), &[Address, Named, Shown, Any]),
             (json!("Ann <a@b.org>"), json!("a@b.org"), &[Address, Named, Shown, Any]),
             (json!("Ann <a@b.org>"), json!("<a@b.org>"), &[Address, Named, Shown, Any]),
-            (json!("Ann <a@b.org>"), json!("Bob <a@b.org>"), &[Address, Any]),
+            (json!("Ann <a@b.org>"), json!("Bob <a@b.org>"), &[Address]),
             (json!("Ann <A@b.org>"), json!("Ann <a@b.org>"), &[Address, Shown, Any]),
             (json!("a@b.org"), json!("b@b.org"), &[]),
             (json!(z), json!(offset), &[Instant, Any]),
