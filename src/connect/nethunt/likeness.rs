@@ -10,6 +10,7 @@ use crate::record::canonical::{email_address, exact};
 use crate::record::census::Tally;
 use crate::record::schema::Kind;
 use crate::record::{instant, to_text};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// How the values of a field are compared.
@@ -57,15 +58,13 @@ impl Likeness {
         let (first, second) = (to_text(one), to_text(other));
         let (first, second) = (first.trim(), second.trim());
         match self {
-            Self::Any => {
-                first == second || same_name(first, second) || same_instant(first, second)
-            }
+            Self::Any => first == second || same_name(first, second) || same_instant(one, other),
             Self::Address => same_address(first, second),
-            Self::Instant => same_instant(first, second),
+            Self::Instant => same_instant(one, other),
             Self::Text => are_bracketed(first, second),
             Self::Named => same_address(first, second) && (is_nameless(first) || is_nameless(second)),
             Self::Shown => {
-                let time = (is_shown_time(first) || is_shown_time(second)) && same_instant(first, second);
+                let time = (is_shown_time(one) || is_shown_time(other)) && same_instant(one, other);
                 same_name(first, second) || time
             }
         }
@@ -134,15 +133,25 @@ fn are_bracketed(one: &str, other: &str) -> bool {
     nameless && (is_bracketed(one) || is_bracketed(other)) && same_address(one, other)
 }
 
-/// A time in the form in which the service shows it: UTC with milliseconds.
-fn is_shown_time(text: &str) -> bool {
-    text.len() == 24 && text.ends_with('Z') && text.as_bytes()[19] == b'.'
+/// A time in a form in which the service shows it: UTC with milliseconds, or counted in them.
+fn is_shown_time(value: &Value) -> bool {
+    let printed = |text: &str| text.len() == 24 && text.ends_with('Z') && text.as_bytes()[19] == b'.';
+    value.as_str().map_or_else(|| epoch(value).is_some(), |text| printed(text.trim()))
 }
 
-fn same_instant(one: &str, other: &str) -> bool {
-    let dated =
-        |text: &str| (text.len() >= 16 && text.as_bytes()[4] == b'-').then(|| instant::parse(text)).flatten();
-    dated(one).is_some_and(|time| dated(other) == Some(time))
+/// The instant of a number that may be a time: milliseconds since 1970, of twelve or thirteen digits.
+pub(super) fn epoch(value: &Value) -> Option<Timestamp> {
+    let ms = value.as_i64().filter(|ms| (100_000_000_000..10_000_000_000_000).contains(ms))?;
+    Timestamp::from_millisecond(ms).ok()
+}
+
+fn same_instant(one: &Value, other: &Value) -> bool {
+    let at = |value: &Value| match value.as_str().map(str::trim) {
+        Some(text) if text.len() >= 16 && text.as_bytes()[4] == b'-' => instant::parse(text),
+        Some(_) => None,
+        None => epoch(value),
+    };
+    at(one).is_some_and(|time| at(other) == Some(time))
 }
 
 #[cfg(test)]
@@ -179,6 +188,11 @@ mod tests {
             (json!(z), json!(offset), &[Instant, Any]),
             (json!(ms), json!(offset), &[Instant, Shown, Any]),
             (json!(ms), json!("2026-01-02T03:04:06+02:00"), &[]),
+            (json!(1_767_315_845_000_i64), json!(offset), &[Instant, Shown, Any]),
+            (json!(1_767_315_845_000_i64), json!(ms), &[Instant, Shown, Any]),
+            (json!(1_767_315_846_000_i64), json!(ms), &[]),
+            (json!("1767315845000"), json!(ms), &[]),
+            (json!(1000), json!("1970-01-01T00:00:01.000Z"), &[]),
             (json!("é"), json!("ééééééééééééé"), &[]),
         ];
         for (one, other, expected) in cases {
