@@ -105,7 +105,7 @@ pub(in crate::transform::mapping) const FIELD: &[Argument] = &[
     may(
         "write",
         Kind::Choice(&["replace", "add", "fill"]),
-        "replace, for several values add",
+        "replace, for several values add; a part of an address replace",
         "at an existing record: in place of its values, beside them, or only where it has none",
     ),
     may(
