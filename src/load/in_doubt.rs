@@ -2,7 +2,7 @@
 //!
 //! Rows of equal key, or without a key of equal content, form a class of k rows; m new records match it.
 //! With m ≤ k the first m rows, in row order, adopt the records in id order and the other k − m were not
-//! carried out. With m > k somebody else made one of them, nobody can tell which, and the class stays in doubt.
+//! carried out. A record that may be of several classes counts for the likest that has room for it. With m > k somebody else made one of them, nobody can tell which, and the class stays in doubt.
 //! That a class is only looked at when none of its rows is in flight or still unripe is up to the caller; the
 //! sweep at the end, when everything else is sent, sees to it.
 
@@ -34,6 +34,8 @@ pub struct NewRecord {
     pub created_ms: Option<i64>,
     /// The class whose key it has, or whose content; none where it matches no row.
     pub class: Option<String>,
+    /// Other classes of which it may be as well, since the service tidies what it stores.
+    pub also: Vec<String>,
     /// Whether it holds all that the class's rows sent; false where only the key is the same.
     pub holds: bool,
 }
@@ -64,10 +66,11 @@ pub fn settle(rows: &[DoubtRow], records: &[NewRecord], around_ms: i64) -> Vec<(
         classes.entry(&row.class).or_default().push(row);
     }
     let strays: Vec<&NewRecord> = records.iter().filter(|record| record.class.is_none()).collect();
+    let classed = shared_out(&classes, records);
     let mut verdicts = Vec::new();
     for (class, mut members) in classes {
         members.sort_by_key(|member| member.row);
-        let of_class = || records.iter().filter(|record| record.class.as_deref() == Some(class));
+        let of_class = || classed.iter().filter(|(of, _)| *of == Some(class)).map(|(_, record)| *record);
         let mut found: Vec<&str> =
             of_class().filter(|record| record.holds).map(|record| record.id.as_str()).collect();
         found.sort_unstable();
@@ -91,6 +94,27 @@ pub fn settle(rows: &[DoubtRow], records: &[NewRecord], around_ms: i64) -> Vec<(
     }
     verdicts.sort_by_key(|(row, _)| *row);
     verdicts
+}
+
+/// The class that each record counts for.
+fn shared_out<'a>(
+    classes: &BTreeMap<&str, Vec<&DoubtRow>>,
+    records: &'a [NewRecord],
+) -> Vec<(Option<&'a str>, &'a NewRecord)> {
+    let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
+    let share = |record: &'a NewRecord| {
+        let has_room = |class: &&str| {
+            let rows = classes.get(class).map_or(0, Vec::len);
+            taken.get(class).copied().unwrap_or(0) < rows
+        };
+        let fitting = record.class.iter().chain(&record.also).map(String::as_str);
+        let class = fitting.clone().find(has_room).or(record.class.as_deref());
+        if let Some(class) = class {
+            *taken.entry(class).or_default() += 1;
+        }
+        (class, record)
+    };
+    records.iter().map(share).collect()
 }
 
 fn not_found(member: &DoubtRow, strays: &[&NewRecord], around_ms: i64) -> Verdict {
@@ -120,7 +144,8 @@ mod tests {
     }
 
     fn record(id: &str, class: Option<&str>) -> NewRecord {
-        NewRecord { id: id.into(), created_ms: Some(1_000_500), class: class.map(str::to_owned), holds: true }
+        let class = class.map(str::to_owned);
+        NewRecord { id: id.into(), created_ms: Some(1_000_500), class, also: Vec::new(), holds: true }
     }
 
     fn adopt(id: &str) -> Verdict {
@@ -132,6 +157,17 @@ mod tests {
         let rows = [row(3, "a"), row(1, "a"), row(2, "a"), row(9, "b")];
         let verdicts = settle(&rows, &[record("y", Some("a")), record("x", Some("a"))], 60_000);
         assert_eq!(verdicts, [(1, adopt("x")), (2, adopt("y")), (3, Verdict::Send), (9, Verdict::Send)]);
+    }
+
+    #[test]
+    fn a_record_that_may_be_of_two_classes_counts_for_one_with_room() {
+        let either = |id: &str| NewRecord { also: vec!["b".into()], ..record(id, Some("a")) };
+        let rows = [row(1, "a"), row(2, "b")];
+        assert_eq!(settle(&rows, &[either("x")], 60_000), [(1, adopt("x")), (2, Verdict::Send)]);
+        let verdicts = settle(&rows, &[either("x"), either("y")], 60_000);
+        assert_eq!(verdicts, [(1, adopt("x")), (2, adopt("y"))]);
+        let verdicts = settle(&rows, &[either("x"), either("y"), either("z")], 60_000);
+        assert!(matches!(&verdicts[..], [(1, Verdict::Stay(_)), (2, Verdict::Adopt(_))]));
     }
 
     #[test]

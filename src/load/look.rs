@@ -312,7 +312,7 @@ fn held(record: &Record, place: &str) -> Vec<String> {
 
 fn canonical_set(values: &[String]) -> Vec<String> {
     let filled = values.iter().filter(|value| !value.trim().is_empty());
-    let mut set: Vec<_> = filled.map(|value| canonical::value(&Value::from(value.as_str()))).collect();
+    let mut set: Vec<_> = filled.map(|value| canonical::exact(&Value::from(value.as_str()))).collect();
     set.sort();
     set.dedup();
     set

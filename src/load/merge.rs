@@ -108,8 +108,8 @@ impl<'a> Merge<'a> {
         let mut note = Note::default();
         let mut merged = Draft { seen_updated: None, based: true, silent: Vec::new(), ..draft.clone() };
         for (at, column) in self.columns.iter().enumerate() {
-            let side = Side { at, column, draft, base: &base, current };
             let name = column.place.name.as_str();
+            let side = Side { at, column, draft, base: &base, current, timed: is_timed(name, schema) };
             let fate = match name {
                 "_id" => Fate::Write,
                 "_updated" => Fate::Drop,
@@ -165,7 +165,7 @@ pub fn values_in(column: &Column, record: &Record) -> Vec<Value> {
 /// Whether two records hold the same in a column of [`column_of`].
 #[must_use]
 pub fn agree(column: &Column, one: &Record, other: &Record) -> bool {
-    same(&values_in(column, one), &values_in(column, other), column.place.part.is_some(), is_same)
+    same(&values_in(column, one), &values_in(column, other), column.place.part.is_some(), &is_same)
 }
 
 /// Drops the cells of an unmapped row that say `#N/A` where the record holds that very text: an export wrote them so,
@@ -204,6 +204,8 @@ struct Side<'a> {
     draft: &'a Draft,
     base: &'a Base,
     current: &'a Record,
+    /// Whether the column holds times: elsewhere what reads as the same instant may be two texts.
+    timed: bool,
 }
 
 impl<'a> Side<'a> {
@@ -231,11 +233,18 @@ impl<'a> Side<'a> {
             // The connector refuses it, whatever the service did meanwhile; emptied, it asks for nothing.
             return if sheet.is_empty() { Fate::Drop } else { Fate::Write };
         }
-        if same(sheet, &now, ordered, is_same) {
+        let equal = |one: &Value, other: &Value| self.is_same(one, other);
+        // What a sheet has sent, the service may have tidied; what was read of it, only somebody has changed.
+        let tidied = |sent: &Value, shown: &Value| equal(sent, shown) || is_alike(sent, shown);
+        let as_was = match self.further() {
+            Some(sent) => same(sent, &now, ordered, &tidied),
+            None => same(&self.was(), &now, ordered, &equal),
+        };
+        if same(sheet, &now, ordered, &equal) {
             Fate::Agreed
-        } else if same(&self.was(), &now, ordered, is_alike) {
+        } else if as_was {
             Fate::Write
-        } else if same(sheet, &now, ordered, is_alike) {
+        } else if same(sheet, &now, ordered, &tidied) {
             Fate::Agreed
         } else {
             Fate::Clash
@@ -257,11 +266,17 @@ impl<'a> Side<'a> {
             return !is_literal(&self.was());
         }
         let ordered = self.column.place.part.is_some();
-        let untouched = |reading: &Vec<Value>| same(self.sheet(), reading, ordered, is_same);
+        let untouched = |reading: &Vec<Value>| {
+            same(self.sheet(), reading, ordered, &|one, other| self.is_same(one, other))
+        };
         match further {
             Some(further) => !untouched(further),
             None => !cell.is_some_and(|cell| cell.readings.iter().any(untouched)),
         }
+    }
+
+    fn is_same(&self, one: &Value, other: &Value) -> bool {
+        is_same(one, other) || (self.timed && is_same_time(one, other))
     }
 
     fn clash(&self) -> Clash {
@@ -308,6 +323,11 @@ pub fn is_read_only(name: &str, schema: &Schema) -> bool {
         || schema.field(name).is_some_and(|field| field.read_only)
 }
 
+/// Whether a column holds times, as far as the service says so, or those that it fills in itself.
+fn is_timed(name: &str, schema: &Schema) -> bool {
+    is_read_only(name, schema) || schema.field(name).is_some_and(|field| field.kind == Kind::Timestamp)
+}
+
 /// Values as they stand in a cell.
 fn text(values: &[Value]) -> String {
     match values {
@@ -318,7 +338,7 @@ fn text(values: &[Value]) -> String {
 
 /// Whether two cells hold the same values: in whatever order, unless they are parts, whose positions tell which
 /// value they belong to.
-fn same(one: &[Value], other: &[Value], ordered: bool, equal: fn(&Value, &Value) -> bool) -> bool {
+fn same(one: &[Value], other: &[Value], ordered: bool, equal: &dyn Fn(&Value, &Value) -> bool) -> bool {
     if one.len() != other.len() {
         return false;
     }
@@ -338,8 +358,8 @@ fn same(one: &[Value], other: &[Value], ordered: bool, equal: fn(&Value, &Value)
     })
 }
 
-/// Whether a value is the other as another format may hold it: numbers by value, times to the millisecond, which
-/// is what typed files keep, and lines without the carriage returns that a spreadsheet takes off.
+/// Whether a value is the other as another format may hold it: numbers by value, and lines without the carriage
+/// returns that a spreadsheet takes off.
 fn is_same(one: &Value, other: &Value) -> bool {
     let lines = |value: &Value| to_text(value).replace("\r\n", "\n").replace('\r', "\n");
     let (text, known) = (lines(one), lines(other));
@@ -351,15 +371,24 @@ fn is_same(one: &Value, other: &Value) -> bool {
         return number(&text) && number(&known) && canonical::decimal(&text) == canonical::decimal(&known);
     }
     if one.is_object() && other.is_object() {
-        return canonical::value(one) == canonical::value(other);
+        return canonical::exact(one) == canonical::exact(other);
     }
-    let time = |text: &str| instant::parse(text).map(jiff::Timestamp::as_millisecond);
-    text.contains(':') && known.contains(':') && time(&text).is_some_and(|ms| time(&known) == Some(ms))
+    false
 }
 
-/// Whether two values mean the same, though the service may have tidied one of them.
-fn is_alike(one: &Value, other: &Value) -> bool {
-    is_same(one, other) || canonical::value(one) == canonical::value(other)
+/// Whether two values are the same time to the millisecond, which is what typed files keep.
+fn is_same_time(one: &Value, other: &Value) -> bool {
+    let time = |value: &Value| {
+        let text = value.as_str().filter(|text| text.contains(':'))?;
+        instant::parse(text).map(jiff::Timestamp::as_millisecond)
+    };
+    time(one).is_some_and(|ms| time(other) == Some(ms))
+}
+
+/// Whether the service may show one value for the other, which was sent to it.
+fn is_alike(sent: &Value, shown: &Value) -> bool {
+    let plain = !sent.is_object() && !shown.is_object();
+    is_same(sent, shown) || (plain && canonical::is_tidied(&to_text(sent), &to_text(shown)))
 }
 
 #[cfg(test)]

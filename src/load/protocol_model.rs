@@ -302,6 +302,7 @@ fn sweep(world: &mut World, journal: &mut Journal, doubts: &[Doubtful]) -> Life<
             id: held.id.clone(),
             created_ms: Some(held.committed),
             class: classes.contains(&held.class).then(|| held.class.clone()),
+            also: Vec::new(),
             holds: true,
         })
         .collect();

@@ -141,7 +141,13 @@ pub trait Target: Send + Sync {
     /// Whether `record` holds everything that the create `operation` sent, in canonical form.
     fn holds(&self, operation: &Operation, record: &Record) -> bool;
 
-    /// The content of a create in canonical form: rows of equal content form a class (design section 9.3).
+    /// How much of what a create sent a record that holds it has: values, and how many of them to the letter. Of
+    /// several rows whose record it may be it is the closest's.
+    fn closeness(&self, operation: &Operation, _record: &Record) -> (usize, usize) {
+        (self.content(operation).len(), 0)
+    }
+
+    /// The content of a create, to the letter: rows of equal content form a class (design section 9.3).
     fn content(&self, operation: &Operation) -> String;
 
     /// Whether an update's fields in `record` are as it meant them, as they were before, or neither.

@@ -34,11 +34,7 @@ pub fn phone_key(value: &Value) -> Option<String> {
 /// The address of `Name <a@b>`, `<a@b>` or `a@b`, in lower case; `None` if it is no e-mail.
 #[must_use]
 pub fn email_address(text: &str) -> Option<String> {
-    let text = text.trim();
-    let address = match (text.rfind('<'), text.strip_suffix('>')) {
-        (Some(open), Some(inner)) => &inner[open + 1..],
-        _ => text,
-    };
+    let (_, address) = split_address(text.trim());
     let (local, domain) = address.rsplit_once('@')?;
     let bad =
         |part: &str| part.is_empty() || part.contains(|c: char| c.is_whitespace() || "<>,;".contains(c));
@@ -61,21 +57,31 @@ pub fn phone_digits(text: &str) -> Option<String> {
 /// address, other text as it is without outer blanks, objects with sorted keys and without empty parts.
 #[must_use]
 pub fn value(value: &Value) -> String {
+    folded(value, canonical_text)
+}
+
+/// As [`value`], but with every text as it is, without outer blanks: what differs is told apart to the letter.
+#[must_use]
+pub fn exact(value: &Value) -> String {
+    folded(value, |text| text.trim().to_owned())
+}
+
+fn folded(value: &Value, fold: fn(&str) -> String) -> String {
     match value {
         Value::Null => String::new(),
         _ if is_empty(value) => String::new(),
-        Value::String(text) => canonical_text(text),
+        Value::String(text) => fold(text),
         Value::Number(number) => decimal(&number.to_string()),
         Value::Bool(flag) => flag.to_string(),
         Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(self::value).collect();
+            let items: Vec<_> = items.iter().map(|item| folded(item, fold)).collect();
             Value::from(items).to_string()
         }
         Value::Object(parts) => {
             let mut sorted: Vec<_> = parts
                 .iter()
                 .filter(|(_, part)| !is_empty(part))
-                .map(|(name, part)| (name, self::value(part)))
+                .map(|(name, part)| (name, folded(part, fold)))
                 .collect();
             sorted.sort();
             serde_json::to_string(&sorted).unwrap_or_default()
@@ -95,6 +101,33 @@ fn canonical_text(text: &str) -> String {
     match dated.then(|| instant::parse(text)).flatten() {
         Some(time) => instant::print(time),
         None => text.to_owned(),
+    }
+}
+
+/// Whether a service that was sent one text may show the other for it: without outer blanks, an e-mail address in
+/// lower case and its bare form in angle brackets, a time in another zone. A name before an address is nobody's but
+/// the user's, and what a service was seen to show it need not tidy again: so this has a direction.
+#[must_use]
+pub fn is_tidied(sent: &str, shown: &str) -> bool {
+    let (sent, shown) = (sent.trim(), shown.trim());
+    if sent == shown {
+        return true;
+    }
+    let (name, address) = split_address(sent);
+    let (shown_name, shown_address) = split_address(shown);
+    if name == shown_name && email_address(address).is_some() {
+        return shown_address == address || shown_address == address.to_lowercase();
+    }
+    let time = |text: &str| (text.contains(':')).then(|| instant::parse(text)).flatten();
+    let zoned = shown.parse::<jiff::Timestamp>().is_ok();
+    zoned && time(sent).is_some_and(|at| time(shown) == Some(at))
+}
+
+/// The name before an address in angle brackets, and the address without them.
+fn split_address(text: &str) -> (&str, &str) {
+    match (text.rfind('<'), text.strip_suffix('>')) {
+        (Some(open), Some(inner)) => (text[..open].trim(), &inner[open + 1..]),
+        _ => ("", text),
     }
 }
 
@@ -191,5 +224,32 @@ mod tests {
         assert_eq!(value(&json!("2023-07-13T13:46:24+02:00")), value(&json!("2023-07-13T11:46:24.000Z")));
         assert_eq!(value(&json!({"city": "Oslo", "zip": ""})), value(&json!({"zip": null, "city": "Oslo"})));
         assert_ne!(value(&json!("a;b")), value(&json!("a; b")));
+        assert_ne!(exact(&json!("<a@b.org>")), exact(&json!("a@b.org")));
+        assert_eq!(exact(&json!({"city": " Oslo", "zip": ""})), exact(&json!({"city": "Oslo"})));
+        assert_eq!(exact(&json!([1.50, "x "])), exact(&json!([1.5, "x"])));
+    }
+
+    #[test]
+    fn what_a_service_may_have_tidied_is_told_from_what_somebody_edited() {
+        let cases = [
+            (" v ", "v", true),
+            ("v", "V", false),
+            ("A@b.org", "a@b.org", true),
+            ("a@b.org", "A@b.org", false),
+            ("A@b.org", "<A@b.org>", true),
+            ("A@b.org", "<a@b.org>", true),
+            ("Ann <A@b.org>", "Ann <a@b.org>", true),
+            ("Ann <a@b.org>", "Bob <a@b.org>", false),
+            ("Ann <a@b.org>", "<a@b.org>", false),
+            ("a@b.org", "Ann <a@b.org>", false),
+            ("a > B", "a > b", false),
+            ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05.000Z", true),
+            ("2026-01-02 01:04:05", "2026-01-02T01:04:05Z", true),
+            ("2026-01-02T01:04:05Z", "2026-01-02 01:04:05", false),
+            ("2026-01-02T01:04:05Z", "2026-01-02T01:04:06Z", false),
+        ];
+        for (sent, shown, expected) in cases {
+            assert_eq!(is_tidied(sent, shown), expected, "{sent} {shown}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Creates whose answer never came, and refusals: what is adopted, sent again, left in doubt, a conflict, failed
 //! (design section 9.3).
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::accounts::{assert_balanced, assert_every_row_has_one_result, contact_value, result_rows, run_of};
+use crate::accounts::{
+    assert_balanced, assert_every_row_has_one_result, contact_value, record_id, result_rows, run_of,
+};
 use crate::support::{Output, Rehearsal};
 
 const ROWS: usize = 12;
@@ -87,6 +90,36 @@ fn survive(target: Target<'_>, (mishap, commits): (&str, bool)) {
     let sent = rehearsal.ledger().iter().filter(|entry| entry.is_write()).count();
     assert_eq!(sent, if commits { ROWS } else { ROWS + 6 }, "{mishap}");
     assert_every_row_has_one_result(&run_of(&rehearsal, &out), ROWS as u64);
+}
+
+#[test]
+fn texts_that_end_in_the_same_address_are_two_contents() {
+    let names = ["Ann <info@acme.example>", "Bob <info@acme.example>"];
+    for target in TARGETS {
+        let (_, fields) = target.mapping.split_once("\"]\n").unwrap();
+        // The second arrives, the first does not.
+        let faults = "[[fault]]\nmethod = \"POST\"\nkind = \"lost_request\"\nat = [1]\n\
+                      [[fault]]\nmethod = \"POST\"\nkind = \"lost_answer\"\nat = [2]\n";
+        let rehearsal = Rehearsal::new(faults).set("FERRY_SETTLE", "300ms").set("FERRY_CONCURRENCY", "1");
+        rehearsal.file("map.toml", format!("[mapping]\nmode = \"create\"\n{fields}"));
+        let rows = names.map(|name| format!("{name},row@doubt.example\n")).concat();
+        rehearsal.file("rows.csv", format!("name,email\n{rows}"));
+        let out = rehearsal.json(["import", "rows.csv", target.stream, "-m", "map.toml", "--yes"]).expect(0);
+        assert_eq!((out.count("created"), out.count("verified")), (2, 2), "{}", out.transcript());
+        let nimble = target.stream.starts_with("nimble");
+        let stored = if nimble { rehearsal.contacts() } else { rehearsal.records("Contacts") };
+        let held: BTreeMap<String, String> = stored
+            .iter()
+            .map(|record| {
+                let name = record["fields"]["Name"].as_str().map(str::to_owned);
+                (record_id(record), name.unwrap_or_else(|| contact_value(record, "first name")))
+            })
+            .collect();
+        assert_eq!(held.len(), 2, "{}: {held:?}", target.stream);
+        for row in result_rows(&run_of(&rehearsal, &out), "succeeded.csv") {
+            assert_eq!(held[&row["_ferry_id"]], row["name"], "{}", target.stream);
+        }
+    }
 }
 
 #[test]

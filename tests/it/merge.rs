@@ -118,6 +118,32 @@ fn assert_conflicts(conflicts: &[BTreeMap<String, String>], field: &str, base: &
 }
 
 #[test]
+fn texts_are_edited_although_they_read_as_the_same_address_or_time() {
+    let (jane, never) = ("Ask Jane <jane@acme.example>", "NEVER call Jane, ask Bob: <jane@acme.example>");
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 20);
+        let before = Sheet::with(&rehearsal, stream, field);
+        let ids = [0, 1].map(|row| before.rows[row][before.column("_id")].clone());
+        edit(&rehearsal, stream, &ids[0], jane);
+        edit(&rehearsal, stream, &ids[1], "2024-01-01 10:00:00");
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        for (id, text) in ids.iter().zip(["gone", "2024-01-01T10:00:00Z"]) {
+            let column = sheet.column("_id");
+            let row = sheet.rows.iter().position(|row| row[column] == *id).unwrap();
+            text.clone_into(sheet.cell(row, field));
+        }
+        sheet.save(&rehearsal);
+        edit(&rehearsal, stream, &ids[0], never);
+        let (out, writes) = import(&rehearsal, stream, &["sheet.csv"], 1);
+        let counts = ["updated", "conflicts", "verified"].map(|key| out.count(key));
+        assert_eq!((counts, writes), ([1, 1, 1], 1), "{}", out.transcript());
+        let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
+        let now = [0, 1].map(|row| after.of(&ids[row], field));
+        assert_eq!(now, [never, "2024-01-01T10:00:00Z"], "{stream}");
+    }
+}
+
+#[test]
 fn columns_that_were_taken_out_or_moved_ask_for_nothing() {
     for (stream, field) in STREAMS {
         let rehearsal = Rehearsal::generated("", 20);

@@ -108,6 +108,33 @@ fn counts(out: &Output) -> [u64; 4] {
 }
 
 #[test]
+fn an_edit_that_keeps_the_address_at_its_end_is_a_conflict() {
+    let (ann, bob) = ("Ann <info@acme.example>", "Bob <info@acme.example>");
+    for place in PLACES {
+        let rehearsal = Rehearsal::new("");
+        let sheet = |names: [&str; 2]| {
+            let [one, other] = names;
+            format!("name,email\n{one},r000@stale.example\n{other},r001@stale.example\n")
+        };
+        rehearsal.file("map.toml", place.mapping);
+        rehearsal.file("old.csv", sheet([ann, "Old"]));
+        rehearsal.file("new.csv", sheet(["Zoe", bob]));
+        rehearsal.json(["import", "old.csv", place.stream, "-m", "map.toml", "--yes"]).expect(0);
+        let plan = rehearsal.json(["plan", "new.csv", place.stream, "-m", "map.toml"]).expect(0);
+        let now = place.records(&rehearsal);
+        place.edit(&rehearsal, &now[&0].0, place.touched, bob);
+        place.edit(&rehearsal, &now[&1].0, place.touched, ann);
+        let run = plan.summary()["run"].as_str().unwrap().to_owned();
+        let out = rehearsal.json(["apply", &run, "--yes"]).expect(1);
+        assert_eq!(counts(&out), [0, 0, 2, 0], "{}", out.transcript());
+        let now = place.records(&rehearsal);
+        assert_eq!((now[&0].1.as_str(), now[&1].1.as_str()), (bob, ann), "{}", place.stream);
+        let left = &result_rows(&run_of(&rehearsal, &out), "conflicts.csv")[0];
+        assert_eq!((left["_ferry_field"].as_str(), left["_ferry_value"].as_str()), (place.touched, bob));
+    }
+}
+
+#[test]
 fn what_changed_since_the_plan_is_a_conflict_and_the_rest_goes_on() {
     for place in PLACES {
         let rehearsal = Rehearsal::new("");

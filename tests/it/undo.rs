@@ -102,6 +102,36 @@ impl Place {
     }
 }
 
+#[test]
+fn an_edit_that_keeps_the_address_at_its_end_stays() {
+    let (ann, bob) = ("Ann <info@acme.example>", "Bob <info@acme.example>");
+    for (place, name) in PLACES.into_iter().zip(["first name", "Name"]) {
+        let rehearsal = Rehearsal::new("");
+        let kind = if place.is_nimble() { "[[field]]\nto = \"_type\"\nconst = \"person\"\n" } else { "" };
+        let mapping = format!(
+            "[mapping]\nkey = [\"External ID\"]\n{kind}[[field]]\nto = \"External ID\"\nfrom = \"id\"\n\
+             [[field]]\nto = \"{name}\"\nfrom = \"name\"\n"
+        );
+        rehearsal.file("map.toml", mapping);
+        rehearsal.file("old.csv", "id,name\n1,Old\n2,Old\n");
+        rehearsal.file("new.csv", format!("id,name\n1,{ann}\n2,{ann}\n3,{ann}\n"));
+        let import =
+            |sheet| rehearsal.json(["import", sheet, place.stream, "-m", "map.toml", "--yes"]).expect(0);
+        import("old.csv");
+        let out = import("new.csv");
+        let done = result_rows(&run_of(&rehearsal, &out), "succeeded.csv");
+        let ids: BTreeMap<&str, &str> =
+            done.iter().map(|row| (row["_ferry_row"].as_str(), row["_ferry_id"].as_str())).collect();
+        place.edit(&rehearsal, ids["1"], name, bob);
+        place.edit(&rehearsal, ids["3"], name, bob);
+        let out = rehearsal.json(["undo", out.summary()["run"].as_str().unwrap(), "--yes"]).expect(1);
+        let counts = ["updated", "conflicts", "deleted"].map(|key| out.count(key));
+        assert_eq!(counts, [1, 2, 0], "{}", out.transcript());
+        let now = ["1", "2", "3"].map(|row| place.value(&rehearsal, ids[row], name));
+        assert_eq!(now, [bob, "Old", bob], "{}", place.stream);
+    }
+}
+
 /// Imports an exported sheet with changes in its first rows and some new rows at its end. Returns the ids of the
 /// records changed and made, each in row order.
 pub(crate) fn import(

@@ -214,3 +214,27 @@ fn records_made_for_links_are_planned_read_back_and_counted_apart() {
     );
     assert!(rows[0]["_ferry_reason"].contains("made in nethunt:Companies for links"), "{rows:?}");
 }
+
+#[test]
+fn times_that_nethunt_shows_as_numbers_are_those_that_were_written() {
+    let rehearsal = Rehearsal::new("[nethunt]\ndate_times = \"epoch-ms\"\n");
+    let mapping = "[mapping]\nkey = [\"External ID\"]\n[[field]]\nto = \"External ID\"\nfrom = \"id\"\n\
+                   [[field]]\nto = \"Name\"\nfrom = \"id\"\n[[field]]\nto = \"Last call\"\nfrom = \"call\"\n";
+    rehearsal.file("map.toml", mapping);
+    let import = |calls: &[&str]| {
+        let rows = calls.iter().enumerate().map(|(id, call)| format!("{id},{call}\n"));
+        rehearsal.file("rows.csv", format!("id,call\n{}", rows.collect::<String>()));
+        rehearsal.json(["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"]).expect(0)
+    };
+    let counts = |out: &Output| ["created", "updated", "unchanged", "verified"].map(|key| out.count(key));
+    let (old, new) = ("2024-12-19T09:26:00.000Z", "2024-12-20T09:26:00.000Z");
+    assert_eq!(counts(&import(&[old])), [1, 0, 0, 1]);
+    assert_eq!(counts(&import(&[old])), [0, 0, 1, 0]);
+    let changed = import(&[new, new]);
+    assert_eq!(counts(&changed), [1, 1, 0, 2], "{}", changed.transcript());
+    let summary = changed.summary();
+    let out = rehearsal.json(["undo", summary["run"].as_str().unwrap(), "--yes"]).expect(0);
+    assert_eq!((out.count("updated"), out.count("deleted")), (1, 1), "{}", out.transcript());
+    let left = rehearsal.records("Contacts");
+    assert_eq!((left.len(), &left[0]["fields"]["Last call"]), (1, &json!(1_734_600_360_000_i64)));
+}

@@ -3,10 +3,10 @@
 
 use super::actions::{self, result};
 use super::compare::{fields, held, list};
-use super::likeness::Likeness;
-use super::values::is_blank;
+use super::likeness::{Likeness, epoch};
+use super::values::{is_blank, is_instant};
 use crate::load::target::{Change, Difference, Inverse, Operation, OperationKind};
-use crate::record::{Record, escape_name, service_name, to_text};
+use crate::record::{Record, escape_name, instant, service_name, to_text};
 use crate::transform::draft::Write;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -57,6 +57,7 @@ pub(super) fn inverse(operation: &Operation, record: &Record) -> Inverse {
             }
             continue;
         }
+        let then = as_taken(then, action);
         let listed = record.field(&escape_name(name)).is_some_and(|field| field.list);
         let multi = listed || was.is_array() || action.get("add").is_some_and(Value::is_array);
         let likeness = Likeness::Text;
@@ -78,6 +79,20 @@ pub(super) fn inverse(operation: &Operation, record: &Record) -> Inverse {
         before: Value::Object(before),
     });
     inverse
+}
+
+/// Values as the service takes them: it may show times as numbers, and takes them as texts. That they are times is told
+/// by what was written.
+fn as_taken(mut values: Vec<Value>, action: &Value) -> Vec<Value> {
+    let written = action.get("add").map(list).unwrap_or_default();
+    if written.iter().any(|value| value.as_str().is_some_and(|text| is_instant(text.trim()))) {
+        for value in &mut values {
+            if let Some(time) = epoch(value) {
+                *value = Value::from(instant::print(time));
+            }
+        }
+    }
+    values
 }
 
 fn meant(operations: &[Operation]) -> Meant<'_> {

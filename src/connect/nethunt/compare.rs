@@ -1,7 +1,7 @@
 //! How a record stands to an operation that was, or may have been, carried out. Pure, in canonical form.
 
 use super::actions::result;
-use super::likeness::Likeness;
+use super::likeness::{Likeness, shows, shows_to_the_letter};
 use super::values::is_blank;
 use crate::load::target::{Operation, UpdateState};
 use crate::record::{Record, canonical, escape_name};
@@ -9,15 +9,28 @@ use serde_json::Value;
 
 /// Whether `record` holds everything that a create sent.
 pub(super) fn holds(operation: &Operation, record: &Record) -> bool {
-    let like = Likeness::Any;
-    fields(operation, "fields").all(|(name, value)| like.lacks(&held(record, name), &list(value)).is_empty())
+    fields(operation, "fields").all(|(name, value)| {
+        let held = held(record, name);
+        list(value).iter().all(|sent| held.iter().any(|shown| shows(sent, shown)))
+    })
 }
 
-/// What a create sent, as text that is equal for equal contents: fields by name, several values as a set.
+/// How many values a create sent, and how many of them `record` has to the letter.
+pub(super) fn closeness(operation: &Operation, record: &Record) -> (usize, usize) {
+    let of_field = |(name, value): (&str, &Value)| {
+        let (sent, held) = (list(value), held(record, name));
+        let exact = sent.iter().filter(|sent| held.iter().any(|shown| shows_to_the_letter(sent, shown)));
+        (sent.len(), exact.count())
+    };
+    fields(operation, "fields").map(of_field).fold((0, 0), |sum, add| (sum.0 + add.0, sum.1 + add.1))
+}
+
+/// What a create sent, as text that is equal for contents that are equal to the letter: fields by name, several values
+/// as a set.
 pub(super) fn content(operation: &Operation) -> String {
     let mut parts: Vec<_> = fields(operation, "fields")
         .map(|(name, value)| {
-            let mut values: Vec<_> = list(value).iter().map(canonical::value).collect();
+            let mut values: Vec<_> = list(value).iter().map(canonical::exact).collect();
             values.sort();
             values.dedup();
             (name, values)
@@ -93,8 +106,10 @@ mod tests {
         };
         assert!(holds(&operation, &as_stored("x")));
         assert!(!holds(&create(&json!({"Name": "Ada", "Missing": "x"})), &as_stored("x")));
-        let other = create(&json!({"_odd": 12.5, "Email": ["<ADA@example.org>"], "Name": "Ada"}));
+        let other = create(&json!({"_odd": 12.5, "Email": ["ada@example.org"], "Name": "Ada"}));
         assert_eq!(content(&operation), content(&other));
+        let other = create(&json!({"_odd": 12.5, "Email": ["ADA@example.org"], "Name": "Ada"}));
+        assert_ne!(content(&operation), content(&other));
         assert_ne!(content(&operation), content(&create(&json!({"Name": "Ada"}))));
     }
 

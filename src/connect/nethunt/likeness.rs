@@ -5,11 +5,12 @@
 //! field to be, and as text where they do not: an edit that is written needlessly changes nothing, one that is taken
 //! for none is lost. What was written is compared more loosely, for the service tidies addresses and times.
 
-use super::values::{is_blank, same};
-use crate::record::canonical::{self, email_address};
+use super::values::is_blank;
+use crate::record::canonical::{email_address, exact};
 use crate::record::census::Tally;
 use crate::record::schema::Kind;
-use crate::record::{instant, is_empty, to_text};
+use crate::record::{instant, to_text};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// How the values of a field are compared.
@@ -27,7 +28,7 @@ pub(super) enum Likeness {
     Instant,
     /// As the service may show what was sent to it, whatever the type.
     Shown,
-    /// As every type would have it.
+    /// As what was sent may be shown in any way that the service is free to choose.
     Any,
 }
 
@@ -57,16 +58,14 @@ impl Likeness {
         let (first, second) = (to_text(one), to_text(other));
         let (first, second) = (first.trim(), second.trim());
         match self {
-            Self::Any => same(one, other),
+            Self::Any => first == second || same_name(first, second) || same_instant(one, other),
             Self::Address => same_address(first, second),
-            Self::Instant => same_instant(first, second),
+            Self::Instant => same_instant(one, other),
             Self::Text => are_bracketed(first, second),
             Self::Named => same_address(first, second) && (is_nameless(first) || is_nameless(second)),
             Self::Shown => {
-                let named = is_nameless(first) || is_nameless(second) || name(first) == name(second);
-                let address = named && same_address(first, second);
-                let time = (is_shown_time(first) || is_shown_time(second)) && same_instant(first, second);
-                address || time
+                let time = (is_shown_time(one) || is_shown_time(other)) && same_instant(one, other);
+                same_name(first, second) || time
             }
         }
     }
@@ -93,17 +92,26 @@ impl Likeness {
     }
 }
 
-/// A value as text such that equal texts are certainly equal values.
-fn exact(value: &Value) -> String {
-    match value {
-        value if is_empty(value) => String::new(),
-        Value::String(text) => text.trim().to_owned(),
-        other => canonical::value(other),
-    }
+/// Whether a record that shows one value may have been sent the other. A name that was sent is shown.
+pub(super) fn shows(sent: &Value, shown: &Value) -> bool {
+    let has_name = |value: &Value| !is_nameless(to_text(value).trim());
+    Likeness::Any.same(sent, shown) && (has_name(shown) || !has_name(sent))
+}
+
+/// Whether a value is shown as it was sent: the service puts a bare address in angle brackets.
+pub(super) fn shows_to_the_letter(sent: &Value, shown: &Value) -> bool {
+    let (sent, shown) = (exact(sent), exact(shown));
+    sent == shown || (email_address(&sent).is_some() && shown == format!("<{sent}>"))
 }
 
 fn same_address(one: &str, other: &str) -> bool {
     email_address(one).is_some_and(|address| email_address(other).as_ref() == Some(&address))
+}
+
+/// Addresses that are the same, of which at most one has a name, or both the same one.
+fn same_name(one: &str, other: &str) -> bool {
+    let named = is_nameless(one) || is_nameless(other) || name(one) == name(other);
+    named && same_address(one, other)
 }
 
 /// Whether a text that has an address is nothing but that.
@@ -125,15 +133,25 @@ fn are_bracketed(one: &str, other: &str) -> bool {
     nameless && (is_bracketed(one) || is_bracketed(other)) && same_address(one, other)
 }
 
-/// A time in the form in which the service shows it: UTC with milliseconds.
-fn is_shown_time(text: &str) -> bool {
-    text.len() == 24 && text.ends_with('Z') && text.as_bytes()[19] == b'.'
+/// A time in a form in which the service shows it: UTC with milliseconds, or counted in them.
+fn is_shown_time(value: &Value) -> bool {
+    let printed = |text: &str| text.len() == 24 && text.ends_with('Z') && text.as_bytes()[19] == b'.';
+    value.as_str().map_or_else(|| epoch(value).is_some(), |text| printed(text.trim()))
 }
 
-fn same_instant(one: &str, other: &str) -> bool {
-    let dated =
-        |text: &str| (text.len() >= 16 && text.as_bytes()[4] == b'-').then(|| instant::parse(text)).flatten();
-    dated(one).is_some_and(|time| dated(other) == Some(time))
+/// The instant of a number that may be a time: milliseconds since 1970, of twelve or thirteen digits.
+pub(super) fn epoch(value: &Value) -> Option<Timestamp> {
+    let ms = value.as_i64().filter(|ms| (100_000_000_000..10_000_000_000_000).contains(ms))?;
+    Timestamp::from_millisecond(ms).ok()
+}
+
+fn same_instant(one: &Value, other: &Value) -> bool {
+    let at = |value: &Value| match value.as_str().map(str::trim) {
+        Some(text) if text.len() >= 16 && text.as_bytes()[4] == b'-' => instant::parse(text),
+        Some(_) => None,
+        None => epoch(value),
+    };
+    at(one).is_some_and(|time| at(other) == Some(time))
 }
 
 #[cfg(test)]
@@ -164,12 +182,17 @@ mod tests {
             (json!("A@b.org"), json!("a@b.org"), &[Address, Named, Shown, Any]),
             (json!("Ann <a@b.org>"), json!("a@b.org"), &[Address, Named, Shown, Any]),
             (json!("Ann <a@b.org>"), json!("<a@b.org>"), &[Address, Named, Shown, Any]),
-            (json!("Ann <a@b.org>"), json!("Bob <a@b.org>"), &[Address, Any]),
+            (json!("Ann <a@b.org>"), json!("Bob <a@b.org>"), &[Address]),
             (json!("Ann <A@b.org>"), json!("Ann <a@b.org>"), &[Address, Shown, Any]),
             (json!("a@b.org"), json!("b@b.org"), &[]),
             (json!(z), json!(offset), &[Instant, Any]),
             (json!(ms), json!(offset), &[Instant, Shown, Any]),
             (json!(ms), json!("2026-01-02T03:04:06+02:00"), &[]),
+            (json!(1_767_315_845_000_i64), json!(offset), &[Instant, Shown, Any]),
+            (json!(1_767_315_845_000_i64), json!(ms), &[Instant, Shown, Any]),
+            (json!(1_767_315_846_000_i64), json!(ms), &[]),
+            (json!("1767315845000"), json!(ms), &[]),
+            (json!(1000), json!("1970-01-01T00:00:01.000Z"), &[]),
             (json!("é"), json!("ééééééééééééé"), &[]),
         ];
         for (one, other, expected) in cases {

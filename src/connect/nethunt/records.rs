@@ -215,6 +215,10 @@ impl Target for Records {
         compare::holds(operation, record)
     }
 
+    fn closeness(&self, operation: &Operation, record: &Record) -> (usize, usize) {
+        compare::closeness(operation, record)
+    }
+
     fn content(&self, operation: &Operation) -> String {
         compare::content(operation)
     }

@@ -3,6 +3,7 @@
 //! v1 tells no types. A value takes the type that the mapping says, else the one that the field has in every
 //! record read, else it stays what it is (design section 6; NetHunt facts, section 7).
 
+use super::likeness::epoch;
 use crate::record::canonical;
 use crate::record::census::Tally;
 use crate::record::schema::Kind;
@@ -29,6 +30,12 @@ pub(super) fn same(one: &Value, other: &Value) -> bool {
 pub(super) fn typed(value: &Value, kind: Option<Kind>, tally: Option<&Tally>) -> Result<Value, String> {
     let seen = tally.and_then(Tally::json_type);
     match (kind.or(seen), value) {
+        // The service shows the field's times as numbers, and takes them as texts.
+        (Some(Kind::Number), Value::String(text))
+            if kind.is_none() && is_instant(text.trim()) && tally.is_some_and(counts_time) =>
+        {
+            Ok(value.clone())
+        }
         (Some(Kind::Number), Value::String(text)) => number(text),
         (Some(Kind::Bool), Value::String(text)) => boolean(text),
         (Some(Kind::Number), Value::Bool(_)) => Err("it is not a number".to_owned()),
@@ -94,6 +101,12 @@ fn is_country(text: &str) -> bool {
     text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) && text != "UK"
 }
 
+/// Whether the numbers that a field was seen to hold are such as times are shown as.
+fn counts_time(tally: &Tally) -> bool {
+    let is_time = |text: &String| serde_json::from_str(text).is_ok_and(|number| epoch(&number).is_some());
+    !tally.examples.is_empty() && tally.examples.iter().all(is_time)
+}
+
 fn only_text(tally: &Tally) -> bool {
     tally.text && !tally.number && !tally.boolean && !tally.nested
 }
@@ -153,6 +166,14 @@ mod tests {
         for (value, kind, tally, expected) in cases {
             assert_eq!(typed(&value, kind, tally.as_ref()).map_err(drop), expected, "{value} {kind:?}");
         }
+        let examples = vec!["1734600360000".to_owned()];
+        let times = Tally { examples, ..tally(false, true, false) };
+        let written = json!("2024-12-19T09:26:00.000Z");
+        assert_eq!(typed(&written, None, Some(&times)), Ok(written.clone()));
+        assert_eq!(typed(&json!("1734600360001"), None, Some(&times)), Ok(json!(1_734_600_360_001_i64)));
+        assert!(typed(&written, Some(Kind::Number), Some(&times)).is_err());
+        let numbers = Tally { examples: vec!["17".to_owned()], ..times.clone() };
+        assert!(typed(&written, None, Some(&numbers)).is_err());
         let nested = Tally { nested: true, ..Tally::default() };
         assert_eq!(typed(&json!("{\"a\":1}"), None, Some(&nested)), Ok(json!({"a": 1})));
     }

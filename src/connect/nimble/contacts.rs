@@ -203,6 +203,10 @@ impl Target for Contacts {
         compare::holds(&self.known_schema(), operation, record)
     }
 
+    fn closeness(&self, operation: &Operation, record: &Record) -> (usize, usize) {
+        compare::closeness(&self.known_schema(), operation, record)
+    }
+
     fn content(&self, operation: &Operation) -> String {
         compare::content(&self.known_schema(), operation)
     }

@@ -8,7 +8,7 @@ use crate::load::journal::{Doubtful, Journal, Outcome};
 use crate::load::marker::Marker;
 use crate::load::target::{Candidate, OperationKind, UpdateState};
 use crate::record::instant;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Apply<'_> {
     /// Finds out what the service holds of what is in doubt; says whether creates of it are to be sent again.
@@ -112,19 +112,27 @@ impl Apply<'_> {
         let created = candidate.record.created.as_deref().and_then(instant::parse);
         let created_ms = created.map(|at| at.as_millisecond());
         let of_key = self.classes_of(&record);
-        let mut found = NewRecord { id, created_ms, class: None, holds: false };
-        let mut most = 0;
+        // A record holds what a row with fewer fields sent, too: it is the row's that sent the most. What the service
+        // has tidied may be several rows', first of all that which sent it to the letter.
+        let mut fits: BTreeMap<&String, (bool, (usize, usize))> = BTreeMap::new();
         for doubtful in doubts {
             let Some(class) = &doubtful.pending.class else { continue };
             let holds = self.target.holds(&doubtful.pending.operation, &record);
             let same = if class.starts_with("key ") { of_key.contains(class) } else { holds };
-            // A record holds what a row with fewer fields sent, too: it is the row's that sent the most.
-            let sent = self.target.content(&doubtful.pending.operation).len();
-            if same && (found.class.is_none() || (holds, sent) > (found.holds, most)) {
-                (found.class, found.holds, most) = (Some(class.clone()), holds, sent);
+            if same {
+                let close = self.target.closeness(&doubtful.pending.operation, &record);
+                let fit = fits.entry(class).or_default();
+                *fit = (*fit).max((holds, close));
             }
         }
-        Ok(Some(found))
+        let mut fits: Vec<_> = fits.into_iter().collect();
+        fits.sort_by_key(|(_, fit)| std::cmp::Reverse(*fit));
+        let best = fits.first().map(|(_, (holds, (most, _)))| (*holds, *most));
+        fits.retain(|(_, (holds, (sent, _)))| Some((*holds, *sent)) == best);
+        let holds = best.is_some_and(|(holds, _)| holds);
+        let mut classes = fits.into_iter().map(|(class, _)| class.clone());
+        let (class, also) = (classes.next(), classes.filter(|_| holds).collect());
+        Ok(Some(NewRecord { id, created_ms, class, also, holds }))
     }
 
     /// A record with a mark of this run is that row's, whatever else it holds; others are not looked at.
@@ -133,7 +141,7 @@ impl Apply<'_> {
         let Some(row) = marker.row_of(&self.decoded(&id, &candidate.record.raw)?) else { return Ok(None) };
         let created = candidate.record.created.as_deref().and_then(instant::parse);
         let created_ms = created.map(|at| at.as_millisecond());
-        Ok(Some(NewRecord { id, created_ms, class: Some(mark_class(row)), holds: true }))
+        Ok(Some(NewRecord { id, created_ms, class: Some(mark_class(row)), also: Vec::new(), holds: true }))
     }
 
     fn settle_updates(&self, journal: &mut Journal, doubts: &[&Doubtful]) -> Result<()> {

@@ -49,7 +49,8 @@ fn merged(
     let unreadable = |_: &BaseRow| None;
     let merge = Merge::new(std::slice::from_ref(field), &unreadable);
     let read_only = FieldSpec { name: "_owner".into(), read_only: true, ..FieldSpec::default() };
-    let schema = Schema { fields: vec![read_only], ..Schema::default() };
+    let timed = FieldSpec { name: "time".into(), kind: Kind::Timestamp, ..FieldSpec::default() };
+    let schema = Schema { fields: vec![read_only, timed], ..Schema::default() };
     let (mut draft, note) = merge.merge(&draft, base, &record(name, service), &schema, on_conflict);
     assert!(draft.based && draft.seen_updated.is_none());
     (draft.values.remove(0), note)
@@ -84,18 +85,30 @@ fn every_combination_of_three_sides() {
         (json!(["a", "b"]), json!(["a"]), json!(["b", "a"]), write(json!(["a"])), false, true),
         (json!(["a", "b"]), json!(["a", "c"]), json!(["b"]), keep.clone(), true, true),
         (json!("A@x.org"), json!("a@x.org"), json!("A@x.org"), write(json!("a@x.org")), false, true),
-        (json!("A@x.org"), json!("b@x.org"), json!("<a@x.org>"), write(json!("b@x.org")), false, true),
-        // Typed files: numbers by value, times to the millisecond.
+        (json!("A@x.org"), json!("<A@x.org>"), json!("<a@x.org>"), keep.clone(), false, true),
+        // What somebody edited is no tidying.
+        (json!("A@x.org"), json!("b@x.org"), json!("<a@x.org>"), keep.clone(), true, true),
+        (
+            json!("Ask Jane <j@x.org>"),
+            json!("gone"),
+            json!("Never Jane: <j@x.org>"),
+            keep.clone(),
+            true,
+            true,
+        ),
+        (json!("c@x.org"), json!("Ann <j@x.org>"), json!("Bob <j@x.org>"), keep.clone(), true, true),
+        // Typed files: numbers by value.
         (json!(12.50), json!("12.5"), json!(13), keep.clone(), false, false),
         (json!("a\r\nb"), json!("a\nb"), json!("c"), keep.clone(), false, false),
         (json!("007"), json!("7"), json!("007"), write(json!("7")), false, true),
+        // Two texts that read as one time are two texts.
         (
+            json!("2024-01-01 10:00:00"),
             json!("2024-01-01T10:00:00Z"),
-            json!("2024-01-01T11:00:00+01:00"),
-            json!("x"),
-            keep.clone(),
+            json!("2024-01-01 10:00:00"),
+            write(json!("2024-01-01T10:00:00Z")),
             false,
-            false,
+            true,
         ),
     ];
     let field = target("x", None);
@@ -112,6 +125,18 @@ fn every_combination_of_three_sides() {
             let (sheets, _) = merged(&field, &base, &sheet, &service, OnConflict::Sheet);
             let (services, note) = merged(&field, &base, &sheet, &service, OnConflict::Service);
             assert_eq!((sheets, services, note.clashes.len()), (Some(wanted), None, 0), "{case}");
+        }
+    }
+}
+
+#[test]
+fn times_are_compared_to_the_millisecond_where_the_service_declares_times() {
+    let (base, other) = (json!("2024-01-01T10:00:00.1234Z"), json!("x"));
+    for sheet in ["2024-01-01T10:00:00.123Z", "2024-01-01T11:00:00.123+01:00"] {
+        let sheet = json!(sheet);
+        for (field, dropped) in [("time", true), ("_owner", true), ("x", false)] {
+            let note = merged(&target(field, None), &base, &sheet, &other, OnConflict::Reject).1;
+            assert_eq!(note.edits.is_empty(), dropped, "{field} {sheet}");
         }
     }
 }
@@ -164,6 +189,13 @@ fn what_an_earlier_import_brought_over_is_the_base_of_the_next() {
     assert_eq!(note.edits["x"], [json!("new")]);
     let (values, _) = again("old", vec![1]);
     assert_eq!(values[0], Some(vec![json!("old")]), "taken back in the sheet");
+    // The service has tidied what the earlier import sent.
+    let sent = Edits::from([("x".to_owned(), vec![json!("New@x.org")])]);
+    let tidied = Base { further: sent, ..base.clone() };
+    let draft =
+        Draft { values: vec![Some(vec![json!("b@x.org")]), None, None], silent: vec![1], ..Draft::default() };
+    let (draft, note) = merge.merge(&draft, tidied, &both("<new@x.org>", "y"), &schema, OnConflict::Reject);
+    assert_eq!((&draft.values[0], note.clashes.len()), (&Some(vec![json!("b@x.org")]), 0));
     let (_, note) = again("new", vec![]);
     assert_eq!(note.clashes.len(), 1, "a blank cell that was not left out");
 }
