@@ -3,6 +3,7 @@
 //! It reads what the run has kept and changes nothing. Only what the service holds now is asked of the service, and
 //! only where it is wanted. Nothing here is secret: requests are kept without their credentials.
 
+use super::cells::Cells;
 use super::context::Context;
 use super::input::{self, Input};
 use super::job::{Job, Place};
@@ -158,7 +159,7 @@ fn explain_row(
     let rejected = rejected(entry, row)?;
     let staged = staged(entry, input::STAGE, row)?;
     let (cells, mapping) = match &staged {
-        Some(staged) => read(context, entry, job, staged)?,
+        Some(staged) => read(context, entry, job, journal, staged)?,
         None => (Vec::new(), None),
     };
     let now = match &story {
@@ -248,13 +249,14 @@ fn read(
     context: &Context,
     entry: &RunEntry,
     job: &Job,
+    journal: &Journal,
     staged: &StagedRow,
 ) -> Result<(Vec<Cell>, Option<Trace>)> {
     if !matches!(job.source, Place::File { .. }) {
         return Ok((Vec::new(), None));
     }
     let input = Input::of_finished(entry, job)?;
-    let texts = input.reads().cells(staged, &[], job.read.list_separator);
+    let texts = Cells::of(&input, job, Some(journal))?.of_row(input.reads(), staged);
     let cells = input.headers().into_iter().zip(texts);
     let cells = cells.map(|(column, text)| Cell { column, text }).collect();
     let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok((cells, None)) };

@@ -69,18 +69,6 @@ impl Reads {
             Self::File(decoder) => decoder.decode(&staged.record.raw).map_err(|error| error.chain()),
         }
     }
-
-    /// The cells of a row as it came: a file's own, or a service's record in the columns of a plain export.
-    #[must_use]
-    pub fn cells(&self, staged: &StagedRow, columns: &[Column], separator: char) -> Vec<String> {
-        match self {
-            Self::File(decoder) => decoder.original(&staged.record.raw),
-            Self::Stream(decode) => match decode.decode(&staged.record.raw) {
-                Ok(record) => columns.iter().map(|column| column.text(&record, separator)).collect(),
-                Err(_) => vec![String::new(); columns.len()],
-            },
-        }
-    }
 }
 
 impl Input {

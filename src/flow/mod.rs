@@ -7,6 +7,7 @@ pub mod apply;
 pub mod as_exported;
 mod bases;
 mod canary;
+mod cells;
 pub mod checking;
 pub mod context;
 mod delete;

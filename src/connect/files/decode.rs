@@ -107,12 +107,17 @@ impl RowDecoder {
     /// the reader did not make. JSON Lines: the columns of the schema.
     #[must_use]
     pub fn original(&self, raw: &str) -> Vec<String> {
+        self.values(raw).iter().map(to_text).collect()
+    }
+
+    /// The same with the JSON types that the file has.
+    #[must_use]
+    pub fn values(&self, raw: &str) -> Vec<Value> {
         if self.objects {
-            let Ok(object) = serde_json::from_str::<Map<String, Value>>(raw) else { return Vec::new() };
-            return self.names.iter().map(|name| object.get(name).map(to_text).unwrap_or_default()).collect();
+            let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(raw) else { return Vec::new() };
+            return self.names.iter().map(|name| object.remove(name).unwrap_or_default()).collect();
         }
-        let cells: Vec<Value> = serde_json::from_str(raw).unwrap_or_default();
-        cells.iter().map(to_text).collect()
+        serde_json::from_str(raw).unwrap_or_default()
     }
 
     fn parse<'a, T: serde::Deserialize<'a>>(&self, raw: &'a str) -> Result<T> {
