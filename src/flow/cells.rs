@@ -9,8 +9,10 @@ use super::mapped::Transform;
 use crate::error::{Error, Result};
 use crate::load::journal::Journal;
 use crate::record::columns::{Coding, Column};
-use crate::record::{is_empty, list_cell, to_text};
+use crate::record::schema::Kind;
+use crate::record::{Record, is_empty, list_cell, to_text};
 use crate::run::parts::StagedRow;
+use crate::transform::draft::CLEAR;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -81,12 +83,51 @@ impl Cells {
                     .map(|(column, value)| text(&value, column.coding, self.separator, self.form))
                     .collect()
             }
-            Reads::Stream(decode) => match decode.decode(raw) {
+            Reads::Stream(_) | Reads::Repaired => match reads.decode(staged) {
                 Ok(record) => {
                     self.columns.iter().map(|column| column.text(&record, self.separator)).collect()
                 }
                 Err(_) => vec![String::new(); self.columns.len()],
             },
+        }
+    }
+
+    /// The same with these columns after its own.
+    pub(super) fn with(mut self, further: &[String]) -> Self {
+        let plain = further.iter().map(|name| Column::plain(name, Coding::Single, Kind::Text));
+        self.columns.extend(plain);
+        self
+    }
+
+    /// What a cell of a repaired row holds, where it no longer is what the column held.
+    pub(super) fn repaired(&self, column: usize, held: &Value, cell: &Value) -> Option<Value> {
+        let column = &self.columns[column];
+        let Value::String(now) = cell else { return (cell != held).then(|| cell.clone()) };
+        if *now == text(held, column.coding, self.separator, self.form) {
+            return None;
+        }
+        // One text that says to clear, or holds several values where it is read, is left as it is.
+        let mut values = match now == CLEAR {
+            true => vec![cell.clone()],
+            false => column.values(now, self.separator),
+        };
+        Some(match (values.len(), column.coding) {
+            (0, _) => Value::Null,
+            (1, Coding::Single | Coding::Prose) => values.remove(0),
+            (1, Coding::List) if now == CLEAR => values.remove(0),
+            _ => Value::Array(values),
+        })
+    }
+
+    /// Puts a cell of a repaired row into a service's record, unless it still says what the record holds.
+    pub(super) fn repair(&self, column: usize, record: &mut Record, cell: &Value) {
+        let column = &self.columns[column];
+        let now = match cell {
+            Value::String(now) => now.clone(),
+            typed => text(typed, column.coding, self.separator, self.form),
+        };
+        if now != column.text(record, self.separator) {
+            column.put(record, &now, self.separator);
         }
     }
 }

@@ -32,6 +32,7 @@ mod others;
 mod output;
 mod planning;
 pub mod records;
+mod repaired;
 mod results;
 pub mod resume;
 pub mod retry;

@@ -144,3 +144,85 @@ fn a_reject_file_of_a_mapped_import_has_the_values_of_its_rows() {
     }
     assert_eq!(out.count("created"), 2, "{}", out.transcript());
 }
+
+/// Contacts of a service into records of another.
+const BETWEEN: &str = r#"
+[mapping]
+source = "nimble:contacts"
+target = "nethunt:Contacts"
+key = ["External ID"]
+[[field]]
+to = "External ID"
+from = "_id"
+[[field]]
+to = "Name"
+from = "first name"
+[[field]]
+to = "Phone"
+from = "phone"
+multi = true
+[[field]]
+to = "Tags"
+from = "_tags"
+multi = true
+[[field]]
+to = "Keywords"
+from = "description[other]"
+multi = true
+[[field]]
+to = "Address"
+from = ["address[work].street", "address[work].city"]
+take = "all"
+join = " / "
+"#;
+
+#[test]
+fn a_reject_file_of_what_goes_between_services_can_be_corrected_and_retried() {
+    let rehearsal = Rehearsal::new("");
+    let value = |value: &str, modifier: &str| json!({"value": value, "modifier": modifier});
+    let contact = |name: &str| {
+        json!({"record_type": "person", "tags": ["t;1", "t2"], "fields": {
+            "first name": [value(name, "")],
+            "phone": [value("a;b", "work"), value("22", "work"), value("\"q\"", "home")],
+            "description": [value("[\"j\"]", "other"), value("second; one", "other")],
+            "address": [value("{\"street\":\"1; x\",\"city\":\"C\"}", "work"), value("{\"street\":\"s2\"}", "work")],
+        }})
+    };
+    rehearsal.post("/nimble/contacts", &json!([contact("Ada"), contact("Bob")]).to_string());
+    rehearsal.file("map.toml", BETWEEN);
+    let refused = "[[fault]]\nkind = \"error_before_commit\"\nmethod = \"POST\"\nstatus = 400\n";
+    rehearsal.faults(refused);
+    let import = ["import", "nimble:contacts", "nethunt:Contacts", "-m", "map.toml", "--yes"];
+    let first = rehearsal.json(import).expect(1);
+    assert_eq!(first.count("failed"), 2, "{}", first.transcript());
+    let name = first.summary()["run"].as_str().unwrap().to_owned();
+    let rejected = std::fs::read_to_string(run_of(&rehearsal, &first).join("rejected.csv"))
+        .unwrap()
+        .replace("Ada", "Eve");
+    rehearsal.file("repaired.csv", rejected.replace("22", "33;44"));
+    rehearsal.file("odd.csv", rejected.replace("first name", "fist name"));
+
+    let odd = rehearsal.json(["retry", &name, "odd.csv", "--yes"]).expect(2);
+    assert!(odd.stderr.contains("`odd.csv` has a column `fist name`"), "{}", odd.transcript());
+    // Refused again, the rows are tried once more as the file had them.
+    let second = rehearsal.json(["retry", &name, "repaired.csv", "--yes"]).expect(1);
+    assert_eq!((second.count("read"), second.count("failed")), (2, 2), "{}", second.transcript());
+    rehearsal.faults("");
+    let again = second.summary()["run"].as_str().unwrap().to_owned();
+    let third = rehearsal.json(["retry", &again, "--yes"]).expect(0);
+    assert_eq!((third.count("read"), third.count("created")), (2, 2), "{}", third.transcript());
+
+    let mut names = Vec::new();
+    for record in rehearsal.records("Contacts") {
+        let fields = &record["fields"];
+        names.push(fields["Name"].as_str().unwrap().to_owned());
+        assert_eq!(fields["Phone"], json!(["a;b", "33", "44", "\"q\""]), "{fields}");
+        assert_eq!(fields["Tags"], json!(["t;1", "t2"]), "{fields}");
+        assert_eq!(fields["Keywords"], json!(["[\"j\"]", "second; one"]), "{fields}");
+        assert_eq!(fields["Address"], "1; x / s2 / C", "{fields}");
+    }
+    names.sort();
+    assert_eq!(names, ["Bob", "Eve"]);
+    let unchanged = rehearsal.json(import).expect(0);
+    assert_eq!(unchanged.count("created"), 0, "the records are known: {}", unchanged.transcript());
+}
