@@ -15,7 +15,7 @@ use crate::extract::staging::Staging;
 use crate::load::journal::{Journal, Outcome, Request, Story};
 use crate::load::target::{Change, OperationKind, Target, UpdateState};
 use crate::record::schema::{FieldRef, Modifier, Schema, Side};
-use crate::record::{Record, canonical, instant, to_text};
+use crate::record::{Record, canonical, escape_name, instant, to_text};
 use crate::report::Rejects;
 use crate::run::checkpoint;
 use crate::run::folder::RunEntry;
@@ -24,6 +24,7 @@ use crate::transform::mapping::Trace;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Rejected rows looked through at a time.
 const PAGE: usize = 1_000;
@@ -110,7 +111,8 @@ pub struct RequestMade {
 /// A record as the service has it now, compared with what was written.
 #[derive(Debug, Serialize)]
 pub struct Now {
-    /// `as written`, `changed since` or `gone`.
+    /// `as written`, `written in part` where a request was refused or is outstanding, `nothing was written`,
+    /// `changed since` or `gone`.
     pub state: &'static str,
     /// When the record was last changed, as the service says.
     pub updated: Option<String>,
@@ -281,12 +283,58 @@ fn now(context: &Context, job: &Job, story: &Story) -> Result<Option<Now>> {
     let cannot = |why| Error::stopped(format!("record {id} cannot be read: {why}"));
     let record = stream.source.decoder().decode(&raw.raw).map_err(cannot)?;
     let updated = record.updated.clone().or_else(|| record.created.clone());
-    if holds(&**target, story, &record) {
-        return Ok(Some(Now { state: "as written", updated, edits: Vec::new() }));
+    let done = story.requests.iter().filter(|request| is_done(request)).count();
+    if done == 0 || holds(&**target, story, &record) {
+        let state = match done {
+            0 => "nothing was written",
+            all if all == story.requests.len() => "as written",
+            _ => "written in part",
+        };
+        return Ok(Some(Now { state, updated, edits: Vec::new() }));
     }
     let schema = stream.source.schema()?;
-    let edits = story.changes.iter().filter_map(|change| edit(&schema, &record, change)).collect();
+    let unwritten = unwritten(story);
+    let written = story.changes.iter().filter(|change| !unwritten.iter().any(|name| is_of(change, name)));
+    let edits = written.filter_map(|change| edit(&schema, &record, change)).collect();
     Ok(Some(Now { state: "changed since", updated, edits }))
+}
+
+/// Whether the record holds what a request meant: it was carried out, or had nothing left to do.
+fn is_done(request: &Request) -> bool {
+    matches!(request.state.as_str(), "done" | "already")
+}
+
+/// The fields that only requests name which were refused or are outstanding.
+fn unwritten(story: &Story) -> BTreeSet<String> {
+    let named = |done: bool| {
+        let mut names = BTreeSet::new();
+        for Request { operation, .. } in story.requests.iter().filter(|request| is_done(request) == done) {
+            match operation.kind {
+                OperationKind::Tags => drop(names.insert("_tags".to_owned())),
+                _ => keys(&operation.body, &mut names),
+            }
+        }
+        names
+    };
+    &named(false) - &named(true)
+}
+
+/// The names in a body, however deep.
+fn keys(body: &Value, names: &mut BTreeSet<String>) {
+    match body {
+        Value::Object(parts) => parts.iter().for_each(|(name, part)| {
+            names.insert(escape_name(name));
+            keys(part, names);
+        }),
+        Value::Array(items) => items.iter().for_each(|item| keys(item, names)),
+        _ => {}
+    }
+}
+
+/// Whether a difference is of the field of that name: whole, or under one of its modifiers.
+fn is_of(change: &Change, name: &str) -> bool {
+    let rest = change.field.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
 }
 
 /// Whether a record still is what a row's requests made of it.

@@ -80,3 +80,36 @@ fn a_row_is_told_from_its_cells_to_what_the_service_holds_now() {
     assert!(none.stderr.contains("neither a row nor a record `99`"), "{}", none.transcript());
     assert!(run_of(&rehearsal, &out).exists());
 }
+
+#[test]
+fn a_row_of_which_nothing_or_only_a_part_was_written_is_not_as_written() {
+    let rehearsal = Rehearsal::new("");
+    let contact = |title: &str| {
+        let value = |value: &str| json!([{"value": value, "modifier": ""}]);
+        json!({"record_type": "person", "fields": {"first name": value(title), "title": value(title)}})
+    };
+    let made = rehearsal.post("/nimble/contacts", &json!([contact("A"), contact("B")]).to_string());
+    let [refused, even] = [0, 1].map(|at| made[at].as_str().unwrap().to_owned());
+    rehearsal.faults(&format!(
+        "[[fault]]\nkind = \"error_before_commit\"\nmethod = \"PUT\"\npath_regex = \"{refused}|tags$\"\nstatus = 409\n"
+    ));
+    let rows = [
+        format!("{refused},person,,Boss,\n"),
+        format!("{even},company,,Boss,\n"),
+        ",person,New,Boss,a;b;c;d;e;f;g\n".to_owned(),
+        "zzz,person,,Boss,\n".to_owned(),
+    ];
+    rehearsal.file("rows.csv", format!("_id,_type,first name,title,_tags\n{}", rows.concat()));
+    let out = rehearsal.json(["import", "rows.csv", "nimble:contacts", "--yes"]).expect(1);
+    let name = out.summary()["run"].as_str().unwrap().to_owned();
+    let now = |row: &str| explained(&rehearsal, &[&name, row])["now"].clone();
+    assert_eq!(now("1")["state"], "nothing was written");
+    assert_eq!(now("2")["state"], "nothing was written");
+    assert_eq!((&now("3")["state"], &now("3")["edits"]), (&json!("written in part"), &json!([])));
+    // An edit of what was written is told, and nothing of what never was.
+    let id = explained(&rehearsal, &[&name, "3"])["id"].as_str().unwrap().to_owned();
+    let edit = json!({"fields": {"title": [{"value": "Foreign", "modifier": ""}]}});
+    rehearsal.service("PUT", &format!("/contact/{id}"), &edit);
+    let edited = json!({"field": "title", "before": ["Boss"], "after": ["Foreign"]});
+    assert_eq!((&now("3")["state"], &now("3")["edits"]), (&json!("changed since"), &json!([edited])));
+}
