@@ -335,7 +335,9 @@ fn differences(journal: &Journal, action: &'static str, most: usize) -> Result<V
     })?;
     rows.map(|row| {
         let (row, id, text) = row?;
-        Ok(Difference { row, action, id, changes: changes(&text)? })
+        let mut changes = changes(&text)?;
+        journal.name_links(row, &mut changes, false)?;
+        Ok(Difference { row, action, id, changes })
     })
     .collect()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::accounts::run_of;
+use crate::accounts::{linking, record_id, run_of};
 use crate::support::Rehearsal;
 
 const MAPPING: &str = r#"
@@ -112,4 +112,27 @@ fn a_row_of_which_nothing_or_only_a_part_was_written_is_not_as_written() {
     rehearsal.service("PUT", &format!("/contact/{id}"), &edit);
     let edited = json!({"field": "title", "before": ["Boss"], "after": ["Foreign"]});
     assert_eq!((&now("3")["state"], &now("3")["edits"]), (&json!("changed since"), &json!([edited])));
+}
+
+#[test]
+fn what_was_made_for_a_link_is_told_by_its_name_before_and_by_its_id_after() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("map.toml", linking("Company", "create"));
+    rehearsal.file("rows.csv", "name,company\nAda,NewCo\n");
+    let planned =
+        rehearsal.ferry(["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "-n"]).expect(0);
+    assert!(planned.stderr.contains("Company: NewCo"), "{}", planned.transcript());
+    let import = ["import", "rows.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"];
+    let out = rehearsal.json(import).expect(0);
+    let company = record_id(&rehearsal.records("Companies")[0]);
+    let name = out.summary()["run"].as_str().unwrap().to_owned();
+    let ada = explained(&rehearsal, &[&name, "1"]);
+    assert_eq!(ada["now"]["state"], "as written", "{ada}");
+    assert_eq!(ada["requests"][0]["body"]["fields"]["Company"], json!([company]), "{ada}");
+    assert!(!ada.to_string().contains("ffffff"), "{ada}");
+    let path = format!("/zapier/actions/update-record/{}?overwrite=true", ada["id"].as_str().unwrap());
+    let edit = json!({"fieldActions": {"Name": {"overwrite": true, "add": "Countess"}}});
+    rehearsal.service("POST", &path, &edit);
+    let edited = json!({"field": "Name", "before": ["Ada"], "after": ["Countess"]});
+    assert_eq!(explained(&rehearsal, &[&name, "1"])["now"]["edits"], json!([edited]));
 }
