@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::accounts::{linking, record_id, run_of};
+use crate::accounts::{linking, record_id, result_rows, run_of};
 use crate::support::Rehearsal;
 
 const MAPPING: &str = r#"
@@ -101,6 +101,7 @@ fn a_row_of_which_nothing_or_only_a_part_was_written_is_not_as_written() {
     ];
     rehearsal.file("rows.csv", format!("_id,_type,first name,title,_tags\n{}", rows.concat()));
     let out = rehearsal.json(["import", "rows.csv", "nimble:contacts", "--yes"]).expect(1);
+    let run = run_of(&rehearsal, &out);
     let name = out.summary()["run"].as_str().unwrap().to_owned();
     let now = |row: &str| explained(&rehearsal, &[&name, row])["now"].clone();
     assert_eq!(now("1")["state"], "nothing was written");
@@ -112,6 +113,15 @@ fn a_row_of_which_nothing_or_only_a_part_was_written_is_not_as_written() {
     rehearsal.service("PUT", &format!("/contact/{id}"), &edit);
     let edited = json!({"field": "title", "before": ["Boss"], "after": ["Foreign"]});
     assert_eq!((&now("3")["state"], &now("3")["edits"]), (&json!("changed since"), &json!([edited])));
+
+    // Where the value to blame is known, it is said.
+    let rejected = result_rows(&run, "rejected.csv");
+    let blamed = |row: &str| {
+        let found = rejected.iter().find(|rejected| rejected["_ferry_row"] == row).unwrap();
+        (found["_ferry_field"].clone(), found["_ferry_value"].clone())
+    };
+    assert_eq!(blamed("2"), ("_type".to_owned(), "company".to_owned()));
+    assert_eq!(blamed("4"), ("_id".to_owned(), "zzz".to_owned()));
 }
 
 #[test]
