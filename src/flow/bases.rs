@@ -173,6 +173,10 @@ fn candidates(context: &Context, job: &Job, this: &str, account: &Account) -> Re
     for entry in context.runs.list()?.into_iter().rev().filter(|entry| entry.name != this) {
         let Ok(earlier) = entry.job::<Job>() else { continue };
         // A mapped export's columns are others.
+        // A retry has what another run has read already, perhaps repaired.
+        if earlier.retry.is_some() {
+            continue;
+        }
         let plain = earlier.mapping.is_none() || !matches!(earlier.target, Some(Place::File { .. }));
         if plain && earlier.source.account() == Some(account) {
             let is_own = sheet.is_some() && earlier.target.as_ref().and_then(file) == sheet;

@@ -3,6 +3,7 @@
 //! It reads what the run has kept and changes nothing. Only what the service holds now is asked of the service, and
 //! only where it is wanted. Nothing here is secret: requests are kept without their credentials.
 
+use super::cells::Cells;
 use super::context::Context;
 use super::input::{self, Input};
 use super::job::{Job, Place};
@@ -14,7 +15,7 @@ use crate::extract::staging::Staging;
 use crate::load::journal::{Journal, Outcome, Request, Story};
 use crate::load::target::{Change, OperationKind, Target, UpdateState};
 use crate::record::schema::{FieldRef, Modifier, Schema, Side};
-use crate::record::{Record, canonical, instant, to_text};
+use crate::record::{Record, canonical, escape_name, instant, to_text};
 use crate::report::Rejects;
 use crate::run::checkpoint;
 use crate::run::folder::RunEntry;
@@ -23,6 +24,7 @@ use crate::transform::mapping::Trace;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Rejected rows looked through at a time.
 const PAGE: usize = 1_000;
@@ -109,7 +111,8 @@ pub struct RequestMade {
 /// A record as the service has it now, compared with what was written.
 #[derive(Debug, Serialize)]
 pub struct Now {
-    /// `as written`, `changed since` or `gone`.
+    /// `as written`, `written in part` where a request was refused or is outstanding, `nothing was written`,
+    /// `changed since` or `gone`.
     pub state: &'static str,
     /// When the record was last changed, as the service says.
     pub updated: Option<String>,
@@ -158,7 +161,7 @@ fn explain_row(
     let rejected = rejected(entry, row)?;
     let staged = staged(entry, input::STAGE, row)?;
     let (cells, mapping) = match &staged {
-        Some(staged) => read(context, entry, job, staged)?,
+        Some(staged) => read(context, entry, job, journal, staged)?,
         None => (Vec::new(), None),
     };
     let now = match &story {
@@ -248,13 +251,14 @@ fn read(
     context: &Context,
     entry: &RunEntry,
     job: &Job,
+    journal: &Journal,
     staged: &StagedRow,
 ) -> Result<(Vec<Cell>, Option<Trace>)> {
     if !matches!(job.source, Place::File { .. }) {
         return Ok((Vec::new(), None));
     }
     let input = Input::of_finished(entry, job)?;
-    let texts = input.reads().cells(staged, &[], job.read.list_separator);
+    let texts = Cells::of(&input, job, Some(journal))?.of_row(input.reads(), staged);
     let cells = input.headers().into_iter().zip(texts);
     let cells = cells.map(|(column, text)| Cell { column, text }).collect();
     let (Some(text), Some(target)) = (&job.mapping, &job.target) else { return Ok((cells, None)) };
@@ -279,12 +283,58 @@ fn now(context: &Context, job: &Job, story: &Story) -> Result<Option<Now>> {
     let cannot = |why| Error::stopped(format!("record {id} cannot be read: {why}"));
     let record = stream.source.decoder().decode(&raw.raw).map_err(cannot)?;
     let updated = record.updated.clone().or_else(|| record.created.clone());
-    if holds(&**target, story, &record) {
-        return Ok(Some(Now { state: "as written", updated, edits: Vec::new() }));
+    let done = story.requests.iter().filter(|request| is_done(request)).count();
+    if done == 0 || holds(&**target, story, &record) {
+        let state = match done {
+            0 => "nothing was written",
+            all if all == story.requests.len() => "as written",
+            _ => "written in part",
+        };
+        return Ok(Some(Now { state, updated, edits: Vec::new() }));
     }
     let schema = stream.source.schema()?;
-    let edits = story.changes.iter().filter_map(|change| edit(&schema, &record, change)).collect();
+    let unwritten = unwritten(story);
+    let written = story.changes.iter().filter(|change| !unwritten.iter().any(|name| is_of(change, name)));
+    let edits = written.filter_map(|change| edit(&schema, &record, change)).collect();
     Ok(Some(Now { state: "changed since", updated, edits }))
+}
+
+/// Whether the record holds what a request meant: it was carried out, or had nothing left to do.
+fn is_done(request: &Request) -> bool {
+    matches!(request.state.as_str(), "done" | "already")
+}
+
+/// The fields that only requests name which were refused or are outstanding.
+fn unwritten(story: &Story) -> BTreeSet<String> {
+    let named = |done: bool| {
+        let mut names = BTreeSet::new();
+        for Request { operation, .. } in story.requests.iter().filter(|request| is_done(request) == done) {
+            match operation.kind {
+                OperationKind::Tags => drop(names.insert("_tags".to_owned())),
+                _ => keys(&operation.body, &mut names),
+            }
+        }
+        names
+    };
+    &named(false) - &named(true)
+}
+
+/// The names in a body, however deep.
+fn keys(body: &Value, names: &mut BTreeSet<String>) {
+    match body {
+        Value::Object(parts) => parts.iter().for_each(|(name, part)| {
+            names.insert(escape_name(name));
+            keys(part, names);
+        }),
+        Value::Array(items) => items.iter().for_each(|item| keys(item, names)),
+        _ => {}
+    }
+}
+
+/// Whether a difference is of the field of that name: whole, or under one of its modifiers.
+fn is_of(change: &Change, name: &str) -> bool {
+    let rest = change.field.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
 }
 
 /// Whether a record still is what a row's requests made of it.

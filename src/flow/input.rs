@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 /// The stage's name.
 pub const STAGE: &str = "extract";
+/// The stage's note that records of a service stand in it as [`Reads::Repaired`].
+pub(super) const REPAIRED: &str = "repaired";
 /// The most rows of a file staged at a time, and the bytes after which it is fewer.
 const CHUNK: usize = 1024;
 const CHUNK_BYTES: usize = 1 << 20;
@@ -56,6 +58,8 @@ pub enum Reads {
     Stream(Arc<dyn Decode>),
     /// Rows of a file.
     File(RowDecoder),
+    /// Records of a service as they were decoded, and repaired since.
+    Repaired,
 }
 
 impl Reads {
@@ -67,18 +71,7 @@ impl Reads {
         match self {
             Self::Stream(decode) => decode.decode(&staged.record.raw),
             Self::File(decoder) => decoder.decode(&staged.record.raw).map_err(|error| error.chain()),
-        }
-    }
-
-    /// The cells of a row as it came: a file's own, or a service's record in the columns of a plain export.
-    #[must_use]
-    pub fn cells(&self, staged: &StagedRow, columns: &[Column], separator: char) -> Vec<String> {
-        match self {
-            Self::File(decoder) => decoder.original(&staged.record.raw),
-            Self::Stream(decode) => match decode.decode(&staged.record.raw) {
-                Ok(record) => columns.iter().map(|column| column.text(&record, separator)).collect(),
-                Err(_) => vec![String::new(); columns.len()],
-            },
+            Self::Repaired => serde_json::from_str(&staged.record.raw).map_err(|cause| cause.to_string()),
         }
     }
 }
@@ -95,7 +88,10 @@ impl Input {
                 let stream = context.reopen(&job.source)?;
                 let staging = Staging::open(folder.path(), STAGE)?;
                 let schema = stream.source.schema()?;
-                let reads = Reads::Stream(stream.source.decoder());
+                let reads = match staging.note(REPAIRED)? {
+                    Some(_) => Reads::Repaired,
+                    None => Reads::Stream(stream.source.decoder()),
+                };
                 let kind = Source::Stream(stream);
                 let doubled = Vec::new();
                 Ok(Self { schema, doubled, kind, reads, staging, counts_text: false, passes_blank: false })
@@ -197,7 +193,7 @@ impl Input {
     pub(super) fn file_decoder(&self) -> Option<&RowDecoder> {
         match &self.reads {
             Reads::File(decoder) => Some(decoder),
-            Reads::Stream(_) => None,
+            Reads::Stream(_) | Reads::Repaired => None,
         }
     }
 

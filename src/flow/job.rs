@@ -66,8 +66,12 @@ pub struct Retry {
     pub first: String,
     /// The run whose rows are taken: that one or a retry of it.
     pub of: String,
-    /// Whether the job's source is a repaired file; otherwise rows are taken as they were read.
+    /// Whether a file has the rows repaired; otherwise they are taken as they were read.
     pub repaired: bool,
+    /// That file, where the rows were read from anything but a text file: the job's source is then what they were read
+    /// from. Else it is the job's source itself.
+    #[serde(default)]
+    pub file: Option<Place>,
 }
 
 /// What is taken back.

@@ -1,6 +1,7 @@
 //! The making of a plan, step by step: the rows mapped, the target read, what links need, every row matched and
 //! compared, what has to be made first, and the facts that people are told.
 
+use super::cells;
 use super::context::Context;
 use super::job::{Job, Place};
 use super::linking::{Linking, Own};
@@ -215,6 +216,7 @@ impl Making<'_> {
         say_recalled(self.context, tally);
         apply::note_unsettled(journal, prepared.others)?;
         note_cost(journal, prepared)?;
+        cells::note(journal, &sides.transform, prepared.input)?;
         journal.set_fact(DOUBLED, &tally.doubled.to_string())?;
         journal.set_fact(AMBIGUOUS, &tally.ambiguous.to_string())?;
         if prepared.stream.target()?.lists() {

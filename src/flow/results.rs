@@ -1,5 +1,6 @@
 //! The result files at the end of a run: what became of each row, beside the row as it came.
 
+use super::cells::Cells;
 use super::input::Input;
 use super::job::Job;
 use crate::error::Result;
@@ -32,10 +33,9 @@ pub(super) fn write_of(
     journal: Option<&Journal>,
     summary: &mut Summary,
 ) -> Result<()> {
-    let columns = input.columns(false);
+    let cells = Cells::of(input, job, journal)?;
     let headers = input.headers();
-    let separator = job.read.list_separator;
-    let original = |staged: &StagedRow| (staged.line, input.reads().cells(staged, &columns, separator));
+    let original = |staged: &StagedRow| (staged.line, cells.of_row(input.reads(), staged));
     let origin = Origin { file: &job.source.name(), headers: &headers, original: &original };
     for (kind, path) in write_results(folder.path(), &origin, staged, rejects, journal)? {
         summary.files.insert(kind, path.display().to_string());

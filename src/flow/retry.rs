@@ -10,9 +10,10 @@
 use super::context::Context;
 use super::input::{self, Reads, hash_file};
 use super::job::{Job, Place, Retry};
+use super::repaired;
 use super::tolerance::Tolerance;
 use super::undo::refuse_undone;
-use crate::connect::files::{self, FileEndpoint, Row, RowDecoder};
+use crate::connect::files::{self, FileEndpoint, Row, RowDecoder, TableReader};
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
 use crate::extract::staging::Staging;
@@ -29,7 +30,7 @@ use crate::run::parts::StagedRow;
 /// The column that says which row of the first run a row of a repaired file is.
 const ROW: &str = "_ferry_row";
 /// Rows worked on at a time.
-const CHUNK: usize = 1_024;
+pub(super) const CHUNK: usize = 1_024;
 
 /// The job of a retry of the run whose name has `part` in it; `repaired` is a file with its rows as they should be.
 ///
@@ -59,7 +60,7 @@ pub fn ask(context: &Context, part: &str, repaired: Option<Place>) -> Result<Job
         .hint(format!("go on with `ferry resume {name}`")));
     }
     let first = known.retry.as_ref().map_or_else(|| name.clone(), |retry| retry.first.clone());
-    let retry = Retry { first, of: name.clone(), repaired: repaired.is_some() };
+    let mut retry = Retry { first, of: name.clone(), repaired: repaired.is_some(), file: None };
     for entry in chain(context, &retry.first, "")? {
         refuse_unsettled(&entry, &journal_of(&entry)?)?;
     }
@@ -72,13 +73,16 @@ pub fn ask(context: &Context, part: &str, repaired: Option<Place>) -> Result<Job
     // These were said of the whole input, and of the account as it was then.
     job.load.tolerance = Tolerance::default();
     (job.load.delete_missing, job.load.expect, job.load.canary) = (None, None, None);
-    job.retry = Some(retry);
     if let Some(file) = repaired {
-        job.source = file;
         // What a spreadsheet makes of the file is found out again; how its cells are meant stays.
         job.read.encoding = None;
         job.read.delimiter = None;
+        match &job.source {
+            Place::File { endpoint, .. } if endpoint.format.is_text_table() => job.source = file,
+            _ => retry.file = Some(file),
+        }
     }
+    job.retry = Some(retry);
     Ok(job)
 }
 
@@ -108,9 +112,17 @@ pub(super) fn gather(context: &Context, folder: &RunFolder, job: &Job, retry: &R
         }
     }
     let (of, number) = of.ok_or_else(gone)?;
-    match (&job.source, retry.repaired) {
-        (Place::File { endpoint, sha256 }, true) => {
-            stage_file(context, folder, job, endpoint, sha256.as_deref(), &mut journal)?;
+    let file = retry.file.as_ref().or(retry.repaired.then_some(&job.source));
+    match file {
+        Some(Place::File { endpoint, sha256 }) => {
+            let reader = keep_all(context, job, endpoint, sha256.as_deref(), &mut journal)?;
+            let (schema, decoder) =
+                (reader.schema(), RowDecoder::new(endpoint.format, reader.schema(), &job.read));
+            let staging = Staging::restart(folder.path(), input::STAGE)?;
+            match &retry.file {
+                None => stage_kept(staging, schema, reader.doubled(), &Reads::File(decoder), &journal)?,
+                Some(_) => repaired::stage(context, &held, schema, &decoder, staging, &journal)?,
+            }
         }
         _ => {
             stage_again(folder, of, number, &journal)?;
@@ -175,7 +187,7 @@ fn note_standings(entry: &RunEntry, journal: &mut Journal) -> Result<i64> {
 fn stage_again(folder: &RunFolder, of: &RunEntry, number: i64, journal: &Journal) -> Result<()> {
     let theirs = Staging::open(&of.path, input::STAGE)?;
     let mut staging = Staging::restart(folder.path(), input::STAGE)?;
-    for note in ["schema", "doubled"] {
+    for note in ["schema", "doubled", input::REPAIRED] {
         if let Some(text) = theirs.note(note)? {
             staging.set_note(note, text);
         }
@@ -211,15 +223,14 @@ fn say_what_is_left(context: &Context, of: &RunEntry, number: i64, journal: &Jou
     Ok(())
 }
 
-/// Stages the rows of a repaired file, each under its number in the first run.
-fn stage_file(
+/// Keeps the rows of a repaired file, each under its number in the first run.
+fn keep_all(
     context: &Context,
-    folder: &RunFolder,
     job: &Job,
     endpoint: &FileEndpoint,
     sha256: Option<&str>,
     journal: &mut Journal,
-) -> Result<()> {
+) -> Result<Box<dyn TableReader>> {
     let name = endpoint.path.display();
     if let Some(expected) = sha256
         && hash_file(&endpoint.path)? != expected
@@ -256,8 +267,7 @@ fn stage_file(
         })?;
     }
     input::say_passed_over(context, &schema.of, passed_over);
-    let staging = Staging::restart(folder.path(), input::STAGE)?;
-    stage_kept(staging, &schema, reader.doubled(), &Reads::File(decoder), journal)
+    Ok(reader)
 }
 
 /// Keeps a row under its number, or says what is wrong with it.

@@ -178,6 +178,12 @@ pub fn placeholder(kind: usize, number: u64) -> String {
     format!("{MARK}{kind:02x}{number:016x}")
 }
 
+/// Whether a text is such a stand-in.
+#[must_use]
+pub fn is_placeholder(text: &str) -> bool {
+    text.len() == MARK.len() + 18 && text.starts_with(MARK)
+}
+
 impl Links<'_> {
     /// Puts what they link to into a draft's fields: those that a mapping links, or with `implied` those that the
     /// service does. `current` is the record that the row is for.

@@ -24,7 +24,7 @@ use crate::record::Record;
 use crate::record::census::Census;
 use crate::record::schema::Schema;
 use crate::transform::draft::{Draft, Reject, TargetField};
-use matching::Matched;
+use matching::{Matched, NOTHING};
 use objection::{Objection, objection};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -136,7 +136,7 @@ fn way(
     let (matched, said) = match earlier {
         None => matching::match_row(materials, known, row, &draft, tally)?,
         Some(Earlier::Made(id)) => (matching::outstanding(materials, known.current, row, &id, tally)?, None),
-        Some(Earlier::Settled(outcome, why)) => (Matched::Settled(outcome, None, why), None),
+        Some(Earlier::Settled(outcome, why)) => (Matched::Settled(outcome, NOTHING, why), None),
     };
     let record = match &matched {
         Matched::Create(..) => None,
@@ -222,8 +222,9 @@ fn plan_row(materials: &Materials<'_>, way: Way) -> (PlannedRow, Resolved) {
         extra: draft.extra,
     };
     let current = match matched {
-        Matched::Settled(outcome, field, reason) => {
-            let planned = PlannedRow { outcome: Some(outcome), field, reason: Some(reason), ..planned };
+        Matched::Settled(outcome, (field, value), reason) => {
+            let planned =
+                PlannedRow { outcome: Some(outcome), field, value, reason: Some(reason), ..planned };
             return (planned, links);
         }
         Matched::Create(class, _) => {

@@ -3,9 +3,9 @@
 
 use super::census::{Census, Tally};
 use super::schema::{FieldRef, FieldSpec, HEAD_COLUMNS, Kind, Modifier, Schema};
-use super::{Record, instant, is_empty, list_cell, to_text};
+use super::{Entry, Field, Record, instant, is_empty, list_cell, to_text};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -97,6 +97,64 @@ impl Column {
             Cell::Many(values) if self.coding == Coding::List => list_cell::join(&texts(&values), separator),
             Cell::Many(values) => list_cell::join_prose(&texts(&values)),
         }
+    }
+
+    /// Puts what a CSV cell of this column says into `record`, as [`Column::text`] would have written it.
+    pub fn put(&self, record: &mut Record, text: &str, separator: char) {
+        let at = match record.fields.iter().position(|field| field.name == self.place.name) {
+            None if self.put_head(record, text) => return,
+            None => {
+                let (name, list) = (self.place.name.clone(), self.coding != Coding::Single);
+                record.fields.push(Field { name, entries: Vec::new(), list });
+                record.fields.len() - 1
+            }
+            Some(at) => at,
+        };
+        let (field, values) = (&mut record.fields[at], self.values(text, separator));
+        let Modifier::Named(modifier) = &self.place.modifier else { return };
+        if let Some(part) = &self.place.part {
+            put_part(field, modifier, part, values);
+            return;
+        }
+        let place = field.entries.iter().position(|entry| &entry.modifier == modifier);
+        field.entries.retain(|entry| &entry.modifier != modifier);
+        let place = place.unwrap_or(field.entries.len());
+        let entries = values.into_iter().map(|value| Entry { modifier: modifier.clone(), value });
+        field.entries.splice(place..place, entries);
+    }
+
+    /// The values that the text of a CSV cell holds.
+    #[must_use]
+    pub fn values(&self, text: &str, separator: char) -> Vec<Value> {
+        let texts = match self.coding {
+            _ if text.is_empty() => Vec::new(),
+            Coding::Single => return vec![self.typed(text)],
+            Coding::List => list_cell::split(text, separator),
+            Coding::Prose => list_cell::split_prose(text),
+        };
+        texts.into_iter().map(Value::from).collect()
+    }
+
+    /// A text as the type that all values of the column have.
+    fn typed(&self, text: &str) -> Value {
+        let typed = match self.kind {
+            Kind::Number => serde_json::from_str(text).ok().map(Value::Number),
+            Kind::Bool => text.parse().ok().map(Value::Bool),
+            _ => None,
+        };
+        typed.unwrap_or_else(|| Value::from(text))
+    }
+
+    fn put_head(&self, record: &mut Record, text: &str) -> bool {
+        let head = match self.place.name.as_str() {
+            "_id" => &mut record.id,
+            "_type" => &mut record.kind,
+            "_created" => &mut record.created,
+            "_updated" => &mut record.updated,
+            _ => return false,
+        };
+        *head = (!text.is_empty()).then(|| text.to_owned());
+        true
     }
 
     fn head_cell<'a>(&self, record: &'a Record) -> Option<Cell<'a>> {
@@ -211,6 +269,20 @@ fn push(
     }
 }
 
+/// Puts one part of the values under a modifier in place; values without any part left are none.
+fn put_part(field: &mut Field, modifier: &str, part: &str, values: Vec<Value>) {
+    let mut values = values.into_iter();
+    for entry in field.entries.iter_mut().filter(|entry| entry.modifier == modifier) {
+        let value = values.next().unwrap_or_default();
+        if !entry.value.is_object() {
+            entry.value = json!({"street": entry.value.take()});
+        }
+        entry.value[part] = value;
+    }
+    let added = values.map(|value| Entry { modifier: modifier.to_owned(), value: json!({part: value}) });
+    field.entries.extend(added);
+}
+
 fn part_value<'a>(value: &'a Value, part: &str) -> Cow<'a, Value> {
     match value {
         Value::Object(parts) => match parts.get(part) {
@@ -225,8 +297,6 @@ fn part_value<'a>(value: &'a Value, part: &str) -> Cow<'a, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Entry, Field};
-    use serde_json::json;
 
     fn spec(name: &str, modifiers: &[&str], parts: &[&str], several: bool) -> FieldSpec {
         FieldSpec {
@@ -289,6 +359,69 @@ mod tests {
         let headers: Vec<_> = columns.iter().map(|column| column.header.as_str()).collect();
         assert_eq!(headers, ["_id", "_record", "_created"]);
         assert_eq!(columns[2].kind, Kind::Timestamp);
+    }
+
+    #[test]
+    fn a_cell_is_put_back_as_it_was_written() {
+        let entry = |modifier: &str, value| Entry { modifier: modifier.into(), value };
+        let record = Record {
+            id: Some("7".into()),
+            fields: vec![
+                Field {
+                    name: "email".into(),
+                    entries: vec![
+                        entry("work", json!("a;b")),
+                        entry("", json!("x")),
+                        entry("work", json!("c")),
+                    ],
+                    list: true,
+                },
+                Field {
+                    name: "address".into(),
+                    entries: vec![
+                        entry("home", json!({"street": "1", "city": "Oslo"})),
+                        entry("home", json!("2")),
+                    ],
+                    list: true,
+                },
+                Field::single("age", json!(7)),
+            ],
+            ..Record::default()
+        };
+        let of = |name: &str, modifier: &str, part: Option<&str>, coding, kind| {
+            let place = FieldRef {
+                name: name.into(),
+                modifier: Modifier::Named(modifier.into()),
+                part: part.map(str::to_owned),
+            };
+            Column { header: place.to_string(), place, coding, kind }
+        };
+        let columns = [
+            of("_id", "", None, Coding::Single, Kind::Text),
+            of("email", "work", None, Coding::List, Kind::Text),
+            of("email", "", None, Coding::List, Kind::Text),
+            of("address", "home", Some("street"), Coding::Prose, Kind::Text),
+            of("address", "home", Some("city"), Coding::Prose, Kind::Text),
+            of("age", "", None, Coding::Single, Kind::Number),
+        ];
+        let cells =
+            |record: &Record| columns.iter().map(|column| column.text(record, ';')).collect::<Vec<_>>();
+        let mut again = Record::default();
+        for (column, text) in columns.iter().zip(cells(&record)) {
+            column.put(&mut again, &text, ';');
+        }
+        assert_eq!(cells(&again), cells(&record));
+        assert_eq!(again.field("age"), record.field("age"));
+        let mut edited = record.clone();
+        columns[1].put(&mut edited, "d;e", ';');
+        columns[4].put(&mut edited, "[\"Oslo\",\"Bergen\",\"Voss\"]", ';');
+        columns[5].put(&mut edited, "seven", ';');
+        assert_eq!(edited.values("email", "work").collect::<Vec<_>>(), [&json!("d"), &json!("e")]);
+        assert_eq!(edited.values("email", "").collect::<Vec<_>>(), [&json!("x")]);
+        let addresses: Vec<_> = edited.values("address", "home").collect();
+        assert_eq!(addresses[0], &json!({"street": "1", "city": "Oslo"}));
+        assert_eq!(addresses[1..], [&json!({"street": "2", "city": "Bergen"}), &json!({"city": "Voss"})]);
+        assert_eq!(edited.values("age", "").next(), Some(&json!("seven")));
     }
 
     #[test]

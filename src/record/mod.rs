@@ -14,6 +14,7 @@ pub mod instant;
 pub mod list_cell;
 pub mod schema;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A record exactly as read, with the few facts that extraction itself needs.
@@ -33,7 +34,7 @@ pub struct RawRecord {
 }
 
 /// A decoded record.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Record {
     /// The service's id.
     pub id: Option<String>,
@@ -49,7 +50,7 @@ pub struct Record {
 }
 
 /// A field with its values in the source's order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// Name without modifier or part.
     pub name: String,
@@ -60,7 +61,7 @@ pub struct Field {
 }
 
 /// One value of a field.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Modifier such as `work`; empty where there is none.
     pub modifier: String,

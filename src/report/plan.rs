@@ -275,7 +275,10 @@ impl Difference {
 
 impl LeftOut {
     fn render(&self) -> String {
-        let on = match (&self.field, &self.value) {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        // Some reasons name the value themselves.
+        let value = self.value.as_ref().filter(|value| !reason.contains(&format!("`{value}`")));
+        let on = match (&self.field, value) {
             (Some(field), Some(value)) => {
                 format!("{} `{}`: ", shortened(field, VALUE), shortened(value, VALUE))
             }
@@ -283,7 +286,7 @@ impl LeftOut {
             (None, Some(value)) => format!("`{}`: ", shortened(value, VALUE)),
             (None, None) => String::new(),
         };
-        format!("    row {}  {}  {on}{}", self.row, self.action, self.reason.as_deref().unwrap_or_default())
+        format!("    row {}  {}  {on}{reason}", self.row, self.action)
     }
 }
 
@@ -335,7 +338,9 @@ fn differences(journal: &Journal, action: &'static str, most: usize) -> Result<V
     })?;
     rows.map(|row| {
         let (row, id, text) = row?;
-        Ok(Difference { row, action, id, changes: changes(&text)? })
+        let mut changes = changes(&text)?;
+        journal.name_links(row, &mut changes, false)?;
+        Ok(Difference { row, action, id, changes })
     })
     .collect()
 }

@@ -206,7 +206,9 @@ fn loaded_after(journal: &Journal, after: u64) -> Result<Vec<PlanRow>> {
     })?;
     rows.map(|row| {
         let (planned, text) = row?;
-        Ok(PlanRow { changes: changes(&text)?, ..planned })
+        let mut changes = changes(&text)?;
+        journal.name_links(planned.row, &mut changes, false)?;
+        Ok(PlanRow { changes, ..planned })
     })
     .collect()
 }

@@ -100,6 +100,11 @@ impl Plain {
         self.columns.iter().map(|column| column.header.as_str())
     }
 
+    /// How the cells of each column are read.
+    pub fn codings(&self) -> impl Iterator<Item = (&str, Coding)> {
+        self.columns.iter().map(|column| (column.header.as_str(), column.coding))
+    }
+
     /// What the text of a cell in one of the columns asks for; nothing where it is blank.
     #[must_use]
     pub fn read(&self, column: usize, text: &str) -> Option<Vec<Value>> {

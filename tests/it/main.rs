@@ -47,6 +47,7 @@ mod people_files;
 mod plan_apply;
 mod public_clients;
 mod ready_made;
+mod result_files;
 mod resume;
 mod retry;
 mod round_trip;

@@ -107,12 +107,37 @@ impl RowDecoder {
     /// the reader did not make. JSON Lines: the columns of the schema.
     #[must_use]
     pub fn original(&self, raw: &str) -> Vec<String> {
+        self.values(raw).iter().map(to_text).collect()
+    }
+
+    /// The same with the JSON types that the file has.
+    #[must_use]
+    pub fn values(&self, raw: &str) -> Vec<Value> {
         if self.objects {
-            let Ok(object) = serde_json::from_str::<Map<String, Value>>(raw) else { return Vec::new() };
-            return self.names.iter().map(|name| object.get(name).map(to_text).unwrap_or_default()).collect();
+            let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(raw) else { return Vec::new() };
+            return self.names.iter().map(|name| object.remove(name).unwrap_or_default()).collect();
         }
-        let cells: Vec<Value> = serde_json::from_str(raw).unwrap_or_default();
-        cells.iter().map(to_text).collect()
+        serde_json::from_str(raw).unwrap_or_default()
+    }
+
+    /// The row's text with other values in some columns, by their positions; without `raw` a row of these alone.
+    ///
+    /// # Errors
+    /// When the text was not made by the reader of this file.
+    pub fn edited(&self, raw: Option<&str>, edits: Vec<(usize, Value)>) -> Result<String> {
+        if self.objects {
+            let mut object: Map<String, Value> = self.parse(raw.unwrap_or("{}"))?;
+            for (at, value) in edits {
+                object.insert(self.names[at].clone(), value);
+            }
+            return Ok(Value::Object(object).to_string());
+        }
+        let mut cells: Vec<Value> = self.parse(raw.unwrap_or("[]"))?;
+        cells.resize(self.names.len(), Value::Null);
+        for (at, value) in edits {
+            cells[at] = value;
+        }
+        Ok(Value::Array(cells).to_string())
     }
 
     fn parse<'a, T: serde::Deserialize<'a>>(&self, raw: &'a str) -> Result<T> {
@@ -168,6 +193,19 @@ mod tests {
             ]
         );
         assert_eq!(decoder(Format::Jsonl, false).original(raw), ["last wins", "[]", ""]);
+    }
+
+    #[test]
+    fn an_edited_row_keeps_what_was_not_edited() {
+        let edits = || vec![(1, json!(["y"]))];
+        for (format, raw, expected) in [
+            (Format::Jsonl, Some(r#"{"z":null,"a":1.50,"b":"x"}"#), r#"{"z":null,"a":1.50,"b":["y"]}"#),
+            (Format::Jsonl, None, r#"{"b":["y"]}"#),
+            (Format::Parquet, Some(r#"[1.50,"x"]"#), r#"[1.50,["y"],null]"#),
+            (Format::Parquet, None, r#"[null,["y"],null]"#),
+        ] {
+            assert_eq!(decoder(format, false).edited(raw, edits()).unwrap(), expected);
+        }
     }
 
     #[test]

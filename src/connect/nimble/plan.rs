@@ -301,7 +301,8 @@ impl<'a> Work<'a> {
             && !kind.is_empty()
             && new != kind.to_lowercase()
         {
-            self.reject_named("_type", &format!("Nimble cannot turn a {kind} into a {new}"));
+            let reason = format!("Nimble cannot turn a {kind} into a {new}");
+            self.rejects.push(Reject { field: Some("_type".to_owned()), value: Some(new), reason });
         }
         let left = |name: &str| match outcomes.iter().find(|o| o.slot.target.place.name == name) {
             Some(outcome) => !outcome.then.is_empty(),

@@ -6,10 +6,13 @@
 //! it is sent, and `load_sent` shows what is sent. An operation that waits for a row of the same file is `later`,
 //! so that nothing sends it before it is released.
 
-use super::{Journal, Outcome};
+use super::{Journal, Outcome, parsed};
 use crate::error::Result;
-use crate::load::links::{LinkNote, LinkState, placeholder};
+use crate::load::links::{LinkNote, LinkState, is_placeholder, placeholder};
+use crate::load::target::Change;
 use rusqlite::{OptionalExtension, params};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) const TABLES: &str = "
@@ -258,6 +261,47 @@ impl Journal {
         Ok(())
     }
 
+    /// Puts the names that a row's links give to records which had no id when it was planned into its differences, or
+    /// with `ids` the ids that were sent for them.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn name_links(&self, row: u64, changes: &mut [Change], ids: bool) -> Result<()> {
+        let mut stand_ins: Vec<&mut String> = changes
+            .iter_mut()
+            .flat_map(|change| &mut change.after)
+            .filter(|text| is_placeholder(text))
+            .collect();
+        if stand_ins.is_empty() {
+            return Ok(());
+        }
+        let mut query = self.db.prepare_cached(
+            "SELECT state, stream, to_row, value FROM load_link WHERE row = ? AND to_row IS NOT NULL",
+        )?;
+        let named = query.query_map([row], |link| {
+            let (state, stream, to): (String, i64, u64) = (link.get(0)?, link.get(1)?, link.get(2)?);
+            let kind = if LinkState::from_word(&state) == LinkState::Row { 0 } else { stream as usize + 1 };
+            Ok((placeholder(kind, to), link.get(3)?))
+        })?;
+        let mut known: BTreeMap<String, String> = named.collect::<Result<_, _>>()?;
+        if ids {
+            let mut query = self.db.prepare_cached(
+                "SELECT b.body, l.body FROM load_body b JOIN load_linked l USING(row, seq) WHERE row = ?",
+            )?;
+            let bodies = query.query_map([row], |body| Ok((body.get(0)?, body.get(1)?)))?;
+            for bodies in bodies {
+                let (planned, sent): (String, String) = bodies?;
+                supplied(&parsed(&planned)?, &parsed(&sent)?, &mut known);
+            }
+        }
+        for text in &mut stand_ins {
+            if let Some(name) = known.get(text.as_str()) {
+                (*text).clone_from(name);
+            }
+        }
+        Ok(())
+    }
+
     /// The outcome of a row, its record and the reason, as far as they are known.
     ///
     /// # Errors
@@ -327,5 +371,22 @@ impl Journal {
             take(&source, &target)?;
         }
         Ok(())
+    }
+}
+
+/// What stands in a body that was sent where the planned one has placeholders.
+fn supplied(planned: &Value, sent: &Value, known: &mut BTreeMap<String, String>) {
+    match (planned, sent) {
+        (Value::String(stand_in), Value::String(id)) if stand_in != id && is_placeholder(stand_in) => {
+            known.insert(stand_in.clone(), id.clone());
+        }
+        (Value::Array(planned), Value::Array(sent)) => {
+            planned.iter().zip(sent).for_each(|(planned, sent)| supplied(planned, sent, known));
+        }
+        (Value::Object(planned), Value::Object(sent)) => {
+            let both = planned.iter().filter_map(|(key, planned)| Some((planned, sent.get(key)?)));
+            both.for_each(|(planned, sent)| supplied(planned, sent, known));
+        }
+        _ => {}
     }
 }

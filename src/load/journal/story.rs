@@ -23,7 +23,7 @@ pub struct Story {
     pub value: Option<String>,
     /// … and why.
     pub reason: Option<String>,
-    /// The differences that were planned.
+    /// The differences that were planned; what links lead to by its id, once that is known, else by its name.
     pub changes: Vec<Change>,
     /// Its requests in their order.
     pub requests: Vec<Request>,
@@ -79,6 +79,7 @@ impl Journal {
         });
         let Some((mut story, noted)) = found.optional()? else { return Ok(None) };
         story.changes = noted.as_deref().map(changes).transpose()?.unwrap_or_default();
+        self.name_links(row, &mut story.changes, true)?;
         story.requests = self.requests(row)?;
         if self.was_checked()? {
             story.as_meant = self.check_of(row)?;
@@ -103,7 +104,7 @@ impl Journal {
         let mut query = self.db.prepare_cached(
             "SELECT o.row, o.seq, o.kind, b.body, b.before, NULL, NULL, o.state, o.sent_ms, o.answer, o.misses, o.made,
                     o.adopted
-             FROM load_op o JOIN load_body b USING(row, seq) WHERE o.row = ? ORDER BY o.seq",
+             FROM load_op o JOIN load_sent b USING(row, seq) WHERE o.row = ? ORDER BY o.seq",
         )?;
         let rows = query.query_map(params![row], |found| {
             let (state, sent_ms, answer) = (found.get(7)?, found.get(8)?, found.get(9)?);

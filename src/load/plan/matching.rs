@@ -53,14 +53,20 @@ pub struct Tally {
     pub ambiguous: u64,
 }
 
+/// A field and its value, as far as one is to blame.
+pub(super) type On = (Option<String>, Option<String>);
+
+/// Nothing that is to blame.
+pub(super) const NOTHING: On = (None, None);
+
 /// A row with its match, before the comparison.
 pub(super) enum Matched {
     /// A new record, with the class of its first key and those of its further ones.
     Create(Option<String>, Vec<String>),
     /// A record that is there.
     Existing(Box<Record>),
-    /// Certain already, on what field and why.
-    Settled(Outcome, Option<String>, String),
+    /// Certain already, on what field and value, and why.
+    Settled(Outcome, On, String),
 }
 
 /// The match of a row, and what earlier runs say of it.
@@ -84,7 +90,8 @@ pub(super) fn match_row(
                 "the target has no record `{id}`, which the row became in the run that it comes from; empty its \
                  `{ID_COLUMN}` to create one, or try that run's rows again by `ferry retry RUN`"
             );
-            return Ok((Matched::Settled(Outcome::Rejected, Some(ID_COLUMN.into()), why), None));
+            let on = (Some(ID_COLUMN.into()), Some(id.clone()));
+            return Ok((Matched::Settled(Outcome::Rejected, on, why), None));
         }
         return Ok((existing(materials, current, row, id, true, tally)?, None));
     }
@@ -123,8 +130,9 @@ fn by_key(
         blank = false;
         if let Some(earlier) = current.take(alternative, &keys, row)? {
             let why = format!("row {earlier} of the file has the same key `{}`", shown(&keys[0]));
+            let on = (Some(key_name(places)), None);
             tally.doubled += 1;
-            return Ok(Matched::Settled(Outcome::Rejected, Some(key_name(places)), why));
+            return Ok(Matched::Settled(Outcome::Rejected, on, why));
         }
         classes.extend(keys.iter().map(|key| keys::class(alternative, key)));
         match current.by_keys(alternative, &keys)?.as_slice() {
@@ -138,7 +146,8 @@ fn by_key(
                     several.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
                 );
                 tally.ambiguous += 1;
-                return Ok(Matched::Settled(Outcome::Rejected, Some(key_name(places)), why));
+                let on = (Some(key_name(places)), None);
+                return Ok(Matched::Settled(Outcome::Rejected, on, why));
             }
         }
     }
@@ -146,18 +155,22 @@ fn by_key(
         let names: Vec<_> = matching.keys.iter().map(|places| key_name(places)).collect();
         let why =
             "the key is blank; `blank_key = \"create\"` in the mapping would create a record".to_owned();
-        return Ok(Matched::Settled(Outcome::Rejected, Some(names.join(" / ")), why));
+        return Ok(Matched::Settled(Outcome::Rejected, (Some(names.join(" / ")), None), why));
     }
     Ok(create(materials, classes))
 }
 
 fn create(materials: &Materials<'_>, classes: Vec<String>) -> Matched {
     if materials.matching.mode == Mode::Update {
-        return Matched::Settled(Outcome::Skipped, None, "no record matches, and the mode is update".into());
+        return Matched::Settled(
+            Outcome::Skipped,
+            NOTHING,
+            "no record matches, and the mode is update".into(),
+        );
     }
     if let Completeness::Incomplete(why) = materials.completeness {
         let why = format!("nothing is created on an incomplete read of the target: {why}");
-        return Matched::Settled(Outcome::Skipped, None, why);
+        return Matched::Settled(Outcome::Skipped, NOTHING, why);
     }
     let mut classes = classes.into_iter();
     Matched::Create(classes.next(), classes.collect())
@@ -173,24 +186,29 @@ fn existing(
 ) -> Result<Matched> {
     let Some(known) = current.by_id(id, materials.decode)? else {
         let why = format!("the target has no record `{id}`; a blank `_id` would create one");
-        return Ok(Matched::Settled(Outcome::Rejected, Some("_id".into()), why));
+        let on = (Some("_id".into()), Some(id.to_owned()));
+        return Ok(Matched::Settled(Outcome::Rejected, on, why));
     };
     if let Some(earlier) = current.take_record(id, row)? {
         let why = format!("row {earlier} of the file is for the same record {id}");
         tally.doubled += 1;
-        return Ok(Matched::Settled(Outcome::Rejected, by_id.then(|| "_id".into()), why));
+        return Ok(Matched::Settled(
+            Outcome::Rejected,
+            if by_id { (Some("_id".into()), Some(id.to_owned())) } else { NOTHING },
+            why,
+        ));
     }
     if materials.matching.mode == Mode::Create {
         return Ok(Matched::Settled(
             Outcome::Skipped,
-            None,
+            NOTHING,
             format!("record {id} matches, and the mode is create"),
         ));
     }
     let incomplete = matches!(materials.completeness, Completeness::Incomplete(_));
     if incomplete && !(by_id && materials.matching.allow_incomplete) {
         let why = "the target's read is incomplete, so that another record may match too".to_owned();
-        return Ok(Matched::Settled(Outcome::Skipped, None, why));
+        return Ok(Matched::Settled(Outcome::Skipped, NOTHING, why));
     }
     Ok(Matched::Existing(Box::new(known.record)))
 }
@@ -205,7 +223,7 @@ pub(super) fn outstanding(
 ) -> Result<Matched> {
     let gone = || {
         let why = format!("record {id}, which was made for this row, is gone; it is not made again");
-        Ok(Matched::Settled(Outcome::Conflict, Some("_id".into()), why))
+        Ok(Matched::Settled(Outcome::Conflict, (Some("_id".into()), Some(id.to_owned())), why))
     };
     let known = match current.by_id(id, materials.decode)? {
         Some(known) => known.record,
@@ -221,7 +239,7 @@ pub(super) fn outstanding(
     if let Some(earlier) = current.take_record(id, row)? {
         let why = format!("row {earlier} of the file is for the same record {id}");
         tally.doubled += 1;
-        return Ok(Matched::Settled(Outcome::Rejected, None, why));
+        return Ok(Matched::Settled(Outcome::Rejected, NOTHING, why));
     }
     Ok(Matched::Existing(Box::new(known)))
 }

@@ -162,6 +162,16 @@ impl Bound {
         self.rules.iter().flat_map(super::losses::places).map(|place| place.field.to_string()).collect()
     }
 
+    /// Whether a text cell of this column would be taken for several values.
+    #[must_use]
+    pub fn splits(&self, column: &str) -> bool {
+        let mut split = self.rules.iter().filter(|rule| rule.multi == Some(true));
+        split.any(|rule| match &rule.origin {
+            Origin::Fields(places) => places.iter().any(|place| place.field.name == column),
+            Origin::Const(_) | Origin::Template(_) => false,
+        })
+    }
+
     /// The places written to, in the mapping's order; a draft's values are by position in it.
     #[must_use]
     pub fn targets(&self) -> &[TargetField] {
