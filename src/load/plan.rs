@@ -200,7 +200,7 @@ fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
         planned.outcome = Some(Outcome::Conflict);
         planned.field = Some(first.field.clone());
         planned.value = Some(first.sheet.clone());
-        planned.reason = note.as_ref().map(|note| merge::reason(&note.clashes));
+        planned.reason = note.as_ref().map(merge::reason);
         planned.planned.operations.clear();
     }
     PlannedWay { row: planned, links, source_id, note, further }
