@@ -51,6 +51,8 @@ pub struct BaseCell {
     pub shown: bool,
     /// What reading the untouched cell may give: as text of a cell, as typed values.
     pub readings: Vec<Vec<Value>>,
+    /// Whether the export did not ask for its field, so that nothing tells what the record held.
+    pub is_unread: bool,
 }
 
 /// Values by place, as columns name it.
@@ -245,6 +247,11 @@ impl<'a> Side<'a> {
         &self.base.further
     }
 
+    /// Whether nothing tells what the record held when the sheet was made.
+    fn is_unread(&self) -> bool {
+        self.further().is_none() && self.base.cells.get(self.at).is_some_and(|cell| cell.is_unread)
+    }
+
     /// Whether the row says anything of the cell, be it that it is blank.
     fn speaks(&self) -> bool {
         let is_said = self.draft.values.get(self.at).is_some_and(Option::is_some);
@@ -270,6 +277,9 @@ impl<'a> Side<'a> {
         }
         if same(sheet, &now, ordered, is_same) {
             Fate::Agreed
+        } else if self.is_unread() {
+            // It is what it was in a record that nobody has changed.
+            if version(self.current) == version(&self.base.record) { Fate::Write } else { Fate::Clash }
         } else if same(&self.was(), &now, ordered, is_alike) {
             Fate::Write
         } else if same(sheet, &now, ordered, is_alike) {
@@ -306,6 +316,11 @@ impl<'a> Side<'a> {
             service: text(&values_in(self.column, self.current)),
         }
     }
+}
+
+/// The time that tells one version of a record from another.
+fn version(record: &Record) -> Option<String> {
+    record.updated.as_deref().or(record.created.as_deref()).map(instant::normalise)
 }
 
 /// Why a row with clashes is a conflict, for people.

@@ -222,3 +222,38 @@ fn a_cell_that_repeats_a_literal_of_the_service_clears_nothing() {
         assert_eq!((after.of(&id, field), after.of(&other_id, field)), ("#N/A", ""));
     }
 }
+
+#[test]
+fn a_column_that_the_export_left_out_can_be_added_by_hand() {
+    for (stream, field) in STREAMS {
+        let (asked, added) = if field == "Name" { ("Zip", "Name") } else { ("first name", "last name") };
+        let rehearsal = Rehearsal::generated("", 20);
+        // Another export holds all of the record's fields at the same time.
+        let ids = Sheet::with(&rehearsal, stream, field)
+            .rows
+            .iter()
+            .take(2)
+            .map(|row| row[0].clone())
+            .collect::<Vec<_>>();
+        let fields = format!("_id,_updated,{asked}");
+        rehearsal.json(["export", stream, "-o", "part.csv", "--fields", &fields]).expect(0);
+        let mut sheet = Sheet::read_from(&rehearsal, "part.csv");
+        assert!(!sheet.headers.iter().any(|header| header == added), "{:?}", sheet.headers);
+        sheet.headers.push(added.to_owned());
+        for row in &mut sheet.rows {
+            row.push(if ids.contains(&row[0]) { "Mine".to_owned() } else { String::new() });
+        }
+        // The second record is changed after the export.
+        edit(&rehearsal, stream, &ids[1], "Theirs");
+        for (file, updated) in [("copy.csv", 1), ("part.csv", 0)] {
+            sheet.save_to(&rehearsal, file);
+            let out = rehearsal.json(["import", file, stream, "--yes"]).expect(1);
+            assert_balanced(&out);
+            assert_eq!((out.count("updated"), out.count("conflicts")), (updated, 1), "{}", out.transcript());
+            let conflicts = result_rows(&run_of(&rehearsal, &out), "conflicts.csv");
+            assert_eq!(conflicts[0]["_id"], ids[1], "{conflicts:?}");
+        }
+        let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
+        assert_eq!((after.of(&ids[0], added), after.of(&ids[1], added)), ("Mine", "Theirs"));
+    }
+}

@@ -36,7 +36,7 @@ pub(super) fn settle(
     on_conflict: OnConflict,
 ) -> Option<(Clash, bool)> {
     let (side, _) = group.first()?;
-    if !written.iter().any(|is| *is) {
+    if !written.iter().any(|is| *is) || group.iter().any(|(side, _)| side.is_unread()) {
         return None;
     }
     let was = brought(held(side.base_record(), &side.column.place), side.brought(), &side.column.place);

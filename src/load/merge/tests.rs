@@ -44,7 +44,11 @@ fn merged(
     };
     let column = column_of(field);
     let readings = vec![values_in(&column, &base)];
-    let base = Base { record: base, cells: vec![BaseCell { shown: true, readings }], ..Base::default() };
+    let base = Base {
+        record: base,
+        cells: vec![BaseCell { shown: true, readings, ..BaseCell::default() }],
+        ..Base::default()
+    };
     let draft = Draft { values: vec![values], ..Draft::default() };
     let unreadable = |_: &BaseRow| None;
     let merge = Merge::new(std::slice::from_ref(field), &unreadable);
@@ -191,7 +195,7 @@ fn a_part_is_written_only_to_the_value_that_it_was_meant_for() {
         let [base, edited, service] = [&base, &sheet, &service].map(|values| record("address", values));
         let cells = columns.each_ref().map(|column| {
             let readings = vec![values_in(column, &base)];
-            BaseCell { shown: true, readings }
+            BaseCell { shown: true, readings, ..BaseCell::default() }
         });
         let base = Base { record: base, cells: cells.to_vec(), ..Base::default() };
         let values =
@@ -225,7 +229,11 @@ fn what_an_earlier_import_brought_over_is_the_base_of_the_next() {
     };
     let unreadable = |_: &BaseRow| None;
     let merge = Merge::new(&fields, &unreadable);
-    let cells = ["old", "y"].map(|text| BaseCell { shown: true, readings: vec![vec![json!(text)]] });
+    let cells = ["old", "y"].map(|text| BaseCell {
+        shown: true,
+        readings: vec![vec![json!(text)]],
+        ..BaseCell::default()
+    });
     // The third column was put into the sheet after the export.
     let cells = cells.into_iter().chain([BaseCell::default()]).collect();
     let further = Edits::from([("x".to_owned(), vec![json!("new")])]);
@@ -245,6 +253,38 @@ fn what_an_earlier_import_brought_over_is_the_base_of_the_next() {
     assert_eq!(values[0], Some(vec![json!("old")]), "taken back in the sheet");
     let (_, note) = again("new", vec![]);
     assert_eq!(note.clashes.len(), 1, "a blank cell that was not left out");
+}
+
+#[test]
+fn what_the_export_did_not_ask_for_is_written_while_nobody_has_changed_the_record() {
+    let field = target("x", None);
+    let unreadable = |_: &BaseRow| None;
+    let merge = Merge::new(std::slice::from_ref(&field), &unreadable);
+    let (old, new) = ("2024-05-01T10:00:00Z", "2024-05-01T10:00:01Z");
+    let at = |time: &str, record: Record| Record { updated: Some(time.to_owned()), ..record };
+    // The sheet, the record's last change, what it holds; what is left, whether it clashes.
+    let cases = [
+        (Some("b"), old, json!("a"), Some("b"), false),
+        (Some("b"), old, json!(null), Some("b"), false),
+        (Some("b"), new, json!("a"), None, true),
+        (Some("b"), new, json!("b"), None, false),
+        (None, old, json!("a"), None, false),
+        (None, new, json!("a"), None, false),
+    ];
+    for (sheet, changed, holds, left, clashes) in cases {
+        let cell = BaseCell { readings: vec![Vec::new()], is_unread: true, ..BaseCell::default() };
+        let base = Base { record: at(old, Record::default()), cells: vec![cell], ..Base::default() };
+        let values = vec![sheet.map(|text| vec![json!(text)])];
+        let draft = Draft { values, ..Draft::default() };
+        let current = at(changed, record("x", &holds));
+        let (draft, note) = merge.merge(&draft, base, &current, &Schema::default(), OnConflict::Reject);
+        let expected = left.map(|text| vec![json!(text)]);
+        assert_eq!(
+            (&draft.values[0], !note.clashes.is_empty()),
+            (&expected, clashes),
+            "{sheet:?} {changed} {holds}"
+        );
+    }
 }
 
 /// A small set of values: bits 0 to 2.
