@@ -205,11 +205,13 @@ fn file(place: &Place) -> Option<String> {
     }
 }
 
-fn path(context: &Context, account: &Account) -> PathBuf {
+/// The file that holds what is known of an account's sheets.
+pub(super) fn path(context: &Context, account: &Account) -> PathBuf {
     context.runs.state().join(FOLDER).join(format!("{}.sqlite", account.file_name()))
 }
 
-fn open(context: &Context, account: &Account) -> Result<Connection> {
+/// Opens that file, made if need be.
+pub(super) fn open(context: &Context, account: &Account) -> Result<Connection> {
     let path = path(context, account);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).during(|| format!("cannot create `{}`", folder.display()))?;

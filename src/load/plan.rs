@@ -12,6 +12,7 @@ use super::bases::{BaseRow, Bases, Found};
 use super::current::Current;
 use super::journal::{Earlier, Journal, Outcome, PlannedRow};
 use super::links::{Links, Resolved};
+use super::made::Made;
 use super::marker::Marker;
 use super::merge::{self, Merge, Note, OnConflict, are_even};
 use super::target::{Operation, OperationKind, Planned, RowToPlan, Target};
@@ -61,6 +62,8 @@ pub struct Known<'a> {
     pub earlier: &'a dyn Fn(&str) -> Result<Option<String>>,
     /// The versions that the rows of an edited export were made from.
     pub bases: Option<&'a Bases>,
+    /// What earlier imports made of rows without an `_id`.
+    pub made: Option<&'a Made>,
 }
 
 /// A row on its way through the plan.
@@ -130,9 +133,13 @@ fn way(
     tally: &mut Tally,
 ) -> Result<Way> {
     let mut links = Resolved::default();
+    let made = matching::made_before(materials, known, row, &mut draft, tally)?;
     known.links.resolve(&mut draft, false, None, &mut links)?;
     let (matched, said) = match earlier {
-        None => matching::match_row(materials, known, row, &draft, tally)?,
+        None => match made {
+            Some(made) => made,
+            None => matching::match_row(materials, known, row, &draft, tally)?,
+        },
         Some(Earlier::Made(id)) => (matching::outstanding(materials, known.current, row, &id, tally)?, None),
         Some(Earlier::Settled(outcome, why)) => (Matched::Settled(outcome, None, why), None),
     };
