@@ -36,15 +36,18 @@ pub(super) struct Export {
     pub(super) stored: Stored,
 }
 
+/// Whether two versions of a record, each with the fields that its read asked for, hold the same.
+pub(super) type IsSame<'a> = dyn Fn([(&[String], &str); 2]) -> bool + 'a;
+
 /// Finds the bases of the rows that `bases` wants. An export that wrote the very file comes first, then the newest.
-/// `is_same` tells whether two versions of a record hold the same in the sheet's columns.
+/// `is_same` compares versions in the sheet's columns.
 pub(super) fn gather(
     context: &Context,
     job: &Job,
     this: &str,
     account: &Account,
     bases: &Bases,
-    is_same: &dyn Fn(&str, &str) -> bool,
+    is_same: &IsSame<'_>,
 ) -> Result<Vec<Export>> {
     let mut exports = Vec::new();
     let candidates = candidates(context, job, this, account)?;
@@ -105,7 +108,7 @@ fn doubt(
     candidates: &[Earlier],
     bases: &Bases,
     exports: &[Export],
-    is_same: &dyn Fn(&str, &str) -> bool,
+    is_same: &IsSame<'_>,
 ) -> Result<()> {
     if bases.from_elsewhere()? == 0 {
         return Ok(());
@@ -118,7 +121,11 @@ fn doubt(
         let number = exports.iter().position(|export| export.folder == one.entry.path);
         let checkpoint = one.entry.checkpoint();
         if bases.held_too(&one.numbered(number.unwrap_or(exports.len()), &checkpoint))? > 0 {
-            bases.doubt(read.rows.take(), is_same)?;
+            let is_same = |export: usize, base: &str, raw: &str| {
+                let asked = exports.get(export).map(|export| export.job.selection.fields.as_slice());
+                is_same([(asked.unwrap_or_default(), base), (&one.job.selection.fields, raw)])
+            };
+            bases.doubt(read.rows.take(), &is_same)?;
         }
     }
     Ok(())
@@ -202,11 +209,13 @@ fn file(place: &Place) -> Option<String> {
     }
 }
 
-fn path(context: &Context, account: &Account) -> PathBuf {
+/// The file that holds what is known of an account's sheets.
+pub(super) fn path(context: &Context, account: &Account) -> PathBuf {
     context.runs.state().join(FOLDER).join(format!("{}.sqlite", account.file_name()))
 }
 
-fn open(context: &Context, account: &Account) -> Result<Connection> {
+/// Opens that file, made if need be.
+pub(super) fn open(context: &Context, account: &Account) -> Result<Connection> {
     let path = path(context, account);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).during(|| format!("cannot create `{}`", folder.display()))?;

@@ -10,7 +10,7 @@ use super::loss;
 use super::others::OtherRuns;
 use super::planning::{self, Prepared, Saved};
 use super::verify::Further;
-use super::{bases, making, missing, read_input, results, tolerance, verify};
+use super::{bases, made, making, missing, read_input, results, tolerance, verify};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::Completeness;
@@ -111,6 +111,7 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     summary.linked_created = linked_created(&made, false)?;
     results::write(folder, &input, job, &mut rejects, Some(&journal), summary)?;
     bases::remember(context, job, folder.name(), &account, &journal)?;
+    made::remember(context, folder, job, &account, &journal)?;
     sent?;
     if !job.load.no_verify {
         verify::run(context, folder, (&stream, &saved.mark), &mut journal, &mut made, summary)?;

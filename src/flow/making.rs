@@ -9,7 +9,7 @@ use super::mapped::{self, Counts, Transform};
 use super::merge::{self, Merging};
 use super::planning::{self, KEYS, Prepared, Saved, TARGET, TargetRead};
 use super::searching::{self, Search};
-use super::{apply, missing, output};
+use super::{apply, made, missing, output};
 use crate::connect::Stream;
 use crate::error::{Error, Result};
 use crate::extract::staging::Staging;
@@ -171,6 +171,7 @@ impl Making<'_> {
             merge: read.as_ref().map(|read| Merge::new(sides.transform.targets(), read)),
             marker: marker.as_ref(),
         };
+        let made = made::open(context, folder, job, stream.source.account(), with.fields)?;
         let earlier = |id: &str, stream: &str| linked.became(id, stream);
         let links = with.linking.links(linked, with.fields, &current, &sides.completeness, &earlier);
         let known = Known {
@@ -178,9 +179,11 @@ impl Making<'_> {
             links: &links,
             earlier: &|id| linked.was_made_of(id),
             bases: merging.as_ref().map(|merging| &merging.bases),
+            made: made.as_ref(),
         };
         leave_out_rejected(&materials, &known, drafts.read()?, journal)?;
         let tally = plan(&materials, &known, drafts.read()?, journal)?;
+        made.as_ref().map_or(Ok(()), |made| made::say(context, made))?;
         drop(materials);
         drop(read);
         merging.map_or(Ok(()), |merging| merging.bases.end())?;

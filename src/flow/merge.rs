@@ -13,7 +13,7 @@ use crate::extract::staging::Staging;
 use crate::load::bases::{self as index, BaseRow, Bases, Wanted};
 use crate::load::merge::{Base, BaseCell, Edits, agree, column_of, is_read_only, values_in};
 use crate::record::columns::{self, Column};
-use crate::record::schema::Schema;
+use crate::record::schema::{HEAD_COLUMNS, Schema};
 use crate::record::{Record, instant, to_text};
 use crate::run::folder::RunFolder;
 use crate::run::parts::StagedRow;
@@ -46,6 +46,8 @@ struct Reading {
 struct Written {
     /// For each of the sheet's columns the one that the export wrote, if it did.
     columns: Vec<Option<Column>>,
+    /// The fields that it asked for; all where it named none.
+    asked: Vec<String>,
     options: WriteOptions,
     guarded: bool,
 }
@@ -66,10 +68,11 @@ pub(super) fn prepare(
     let bases = Bases::begin(&folder.path().join(index::FILE))?;
     let (schema, decode) = (stream.source.schema()?, stream.source.decoder());
     let places: Vec<Column> = plain.targets().iter().map(column_of).collect();
-    let is_same = |one: &str, other: &str| {
+    let is_same = |[(asked, one), (asked_too, other)]: [(&[String], &str); 2]| {
         let (Ok(one), Ok(other)) = (decode.decode(one), decode.decode(other)) else { return false };
-        let mut written = places.iter().filter(|place| !is_read_only(&place.place.name, &schema));
-        written.all(|place| agree(place, &one, &other))
+        let is_read = |place: &Column| has_read(asked, place, &one) && has_read(asked_too, place, &other);
+        let written = places.iter().filter(|place| !is_read_only(&place.place.name, &schema));
+        written.filter(|place| is_read(place)).all(|place| agree(place, &one, &other))
     };
     let unmatched = want(context, folder, &Marks::of(plain.targets(), &schema), &bases)?;
     let exports = match bases.index()? {
@@ -111,7 +114,7 @@ impl Written {
         let text =
             matches!(&job.target, Some(Place::File { endpoint, .. }) if endpoint.format.is_text_table());
         let guarded = text && job.write.spreadsheet_safe;
-        Self { columns, options: job.write.clone(), guarded }
+        Self { columns, asked: job.selection.fields.clone(), options: job.write.clone(), guarded }
     }
 
     /// The texts that reading an untouched cell of a sheet may give: as this export wrote it, or as another of the same
@@ -144,7 +147,8 @@ impl Reading {
             if self.typed || column.is_none() {
                 readings.push(values_in(place, &record));
             }
-            BaseCell { shown: column.is_some(), readings }
+            let is_unread = !has_read(&written.asked, place, &record);
+            BaseCell { shown: column.is_some(), readings, is_unread }
         });
         let cells = cells.collect();
         Some(Base { record, cells, further })
@@ -235,6 +239,16 @@ fn want(context: &Context, folder: &RunFolder, marks: &Marks, bases: &Bases) -> 
         bases.want(&wanted)?;
     }
     Ok(unmatched)
+}
+
+/// Whether a read that asked for these fields tells what a record holds in a place, be it nothing. What it has not asked
+/// for may have come all the same.
+fn has_read(asked: &[String], place: &Column, record: &Record) -> bool {
+    let name = &place.place.name;
+    asked.is_empty()
+        || HEAD_COLUMNS.contains(&name.as_str())
+        || asked.iter().any(|field| field == name || field == &place.header)
+        || record.field(name).is_some()
 }
 
 /// For each of a sheet's columns the one that an export wrote.

@@ -24,6 +24,7 @@ mod linking;
 mod links;
 mod load;
 pub mod loss;
+mod made;
 mod making;
 mod mapped;
 mod merge;

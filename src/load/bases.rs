@@ -218,22 +218,25 @@ impl Bases {
         Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Takes the bases from the rows that [`Bases::held_too`] found, where the other read has different content.
+    /// Takes the bases from the rows that [`Bases::held_too`] found, where the other read has different content:
+    /// `is_same` is asked with the number of the export that the base is from, the base, and the other.
     ///
     /// # Errors
     /// When a part of it is damaged or the disk is full.
-    pub fn doubt(&self, mut rows: StagedRows, is_same: &dyn Fn(&str, &str) -> bool) -> Result<()> {
+    pub fn doubt(&self, mut rows: StagedRows, is_same: &dyn Fn(usize, &str, &str) -> bool) -> Result<()> {
         self.db.execute_batch("BEGIN")?;
         let mut query = self.db.prepare(
-            "SELECT same.row, wanted.raw FROM same JOIN wanted ON wanted.row = same.row
+            "SELECT same.row, wanted.raw, wanted.export FROM same JOIN wanted ON wanted.row = same.row
              WHERE same.at = ? AND wanted.raw IS NOT NULL",
         )?;
         let mut update = self.db.prepare("UPDATE wanted SET doubtful = 1 WHERE row = ?")?;
         while let Some(batch) = rows.next_rows()? {
             for staged in &batch {
-                let held = query.query_map([staged.row], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                for (row, raw) in held.collect::<Result<Vec<(u64, String)>, _>>()? {
-                    if raw != staged.record.raw && !is_same(&raw, &staged.record.raw) {
+                let held =
+                    query.query_map([staged.row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                for (row, raw, export) in held.collect::<Result<Vec<(u64, String, i64)>, _>>()? {
+                    let export = usize::try_from(export).unwrap_or_default();
+                    if raw != staged.record.raw && !is_same(export, &raw, &staged.record.raw) {
                         update.execute([row])?;
                     }
                 }

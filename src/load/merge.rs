@@ -9,6 +9,8 @@
 //! Pure: bases are found elsewhere ([`super::bases`]), and what is left of a draft is compared with the record
 //! as any other.
 
+mod parts;
+
 use super::bases::BaseRow;
 use crate::record::columns::{Cell, Coding, Column};
 use crate::record::schema::{HEAD_COLUMNS, Kind, Schema};
@@ -49,6 +51,8 @@ pub struct BaseCell {
     pub shown: bool,
     /// What reading the untouched cell may give: as text of a cell, as typed values.
     pub readings: Vec<Vec<Value>>,
+    /// Whether the export did not ask for its field, so that nothing tells what the record held.
+    pub is_unread: bool,
 }
 
 /// Values by place, as columns name it.
@@ -63,6 +67,8 @@ pub struct Note {
     pub edits: Edits,
     /// Cells edited on both sides.
     pub clashes: Vec<Clash>,
+    /// Whether nothing tells which of several structured values the sheet's parts are of.
+    pub is_unplaced: bool,
 }
 
 /// A cell edited on both sides to different values, as texts.
@@ -86,13 +92,17 @@ pub struct Merge<'a> {
     /// How bases are read.
     pub read: &'a ReadBase<'a>,
     columns: Vec<Column>,
+    /// Positions of the columns that hold parts of the same values.
+    groups: Vec<Vec<usize>>,
 }
 
 impl<'a> Merge<'a> {
     /// Merges rows whose values belong to these places.
     #[must_use]
     pub fn new(fields: &[TargetField], read: &'a ReadBase<'a>) -> Self {
-        Self { read, columns: fields.iter().map(column_of).collect() }
+        let columns: Vec<Column> = fields.iter().map(column_of).collect();
+        let groups = parts::groups(&columns);
+        Self { read, columns, groups }
     }
 
     /// What is left of a draft: only what was edited. Cells that clash are in it where the sheet wins.
@@ -107,29 +117,44 @@ impl<'a> Merge<'a> {
     ) -> (Draft, Note) {
         let mut note = Note::default();
         let mut merged = Draft { seen_updated: None, based: true, silent: Vec::new(), ..draft.clone() };
+        let timed: Vec<bool> =
+            self.columns.iter().map(|column| is_timed(&column.place.name, schema)).collect();
+        let side =
+            |at: usize| Side { at, column: &self.columns[at], draft, base: &base, current, timed: timed[at] };
+        let fate = |at: usize| match self.columns[at].place.name.as_str() {
+            "_id" => Fate::Write,
+            "_updated" => Fate::Drop,
+            name => side(at).fate(is_read_only(name, schema)),
+        };
+        let fates: Vec<Fate> = (0..self.columns.len()).map(fate).collect();
+        let mut written: Vec<bool> = fates
+            .iter()
+            .map(|fate| match fate {
+                Fate::Drop | Fate::Agreed => false,
+                Fate::Write => true,
+                Fate::Clash => on_conflict == OnConflict::Sheet,
+            })
+            .collect();
+        if on_conflict == OnConflict::Reject {
+            let clashing = (0..fates.len()).filter(|at| fates[*at] == Fate::Clash);
+            note.clashes.extend(clashing.map(|at| side(at).clash()));
+        }
+        for group in &self.groups {
+            let sides: Vec<_> = group.iter().map(|at| (side(*at), fates[*at])).collect();
+            let mut cells: Vec<bool> = group.iter().map(|at| written[*at]).collect();
+            if let Some((clash, is_unplaced)) = parts::settle(&sides, &mut cells, on_conflict) {
+                note.is_unplaced |= is_unplaced;
+                note.clashes.push(clash);
+            }
+            group.iter().zip(cells).for_each(|(at, cell)| written[*at] = cell);
+        }
         for (at, column) in self.columns.iter().enumerate() {
-            let name = column.place.name.as_str();
-            let side = Side { at, column, draft, base: &base, current, timed: is_timed(name, schema) };
-            let fate = match name {
-                "_id" => Fate::Write,
-                "_updated" => Fate::Drop,
-                _ => side.fate(is_read_only(name, schema)),
-            };
-            let written = match (fate, on_conflict) {
-                (Fate::Drop, _) => false,
-                (Fate::Write, _) => true,
-                (Fate::Agreed, _) | (Fate::Clash, OnConflict::Service) => false,
-                (Fate::Clash, OnConflict::Sheet) => true,
-                (Fate::Clash, OnConflict::Reject) => {
-                    note.clashes.push(side.clash());
-                    false
-                }
-            };
-            if fate != Fate::Drop && name != "_id" {
-                note.edits.insert(column.header.clone(), side.sheet().to_vec());
+            let sheet = side(at).sheet();
+            if fates[at] != Fate::Drop && column.place.name != "_id" {
+                note.edits.insert(column.header.clone(), sheet.to_vec());
             }
             if let Some(values) = merged.values.get_mut(at) {
-                *values = written.then(|| side.sheet().to_vec());
+                *values = written[at].then(|| sheet.to_vec());
             }
         }
         for (place, values) in base.further {
@@ -218,6 +243,28 @@ impl<'a> Side<'a> {
         self.base.further.get(&self.column.header)
     }
 
+    fn base_record(&self) -> &'a Record {
+        &self.base.record
+    }
+
+    /// All that earlier imports of the same sheet brought to the service.
+    fn brought(&self) -> &'a Edits {
+        &self.base.further
+    }
+
+    /// Whether nothing tells what the record held when the sheet was made.
+    fn is_unread(&self) -> bool {
+        self.further().is_none() && self.base.cells.get(self.at).is_some_and(|cell| cell.is_unread)
+    }
+
+    /// Whether the row says anything of the cell, be it that it is blank.
+    fn speaks(&self) -> bool {
+        let is_said = self.draft.values.get(self.at).is_some_and(Option::is_some);
+        let is_shown = || self.base.cells.get(self.at).is_some_and(|cell| cell.shown);
+        self.draft.silent.binary_search(&self.at).is_err()
+            && (is_said || self.further().is_some() || is_shown())
+    }
+
     /// What the record held when the sheet was made.
     fn was(&self) -> Vec<Value> {
         self.further().cloned().unwrap_or_else(|| values_in(self.column, &self.base.record))
@@ -242,6 +289,9 @@ impl<'a> Side<'a> {
         };
         if same(sheet, &now, ordered, &equal) {
             Fate::Agreed
+        } else if self.is_unread() {
+            // It is what it was in a record that nobody has changed.
+            if version(self.current) == version(&self.base.record) { Fate::Write } else { Fate::Clash }
         } else if as_was {
             Fate::Write
         } else if same(sheet, &now, ordered, &tidied) {
@@ -253,14 +303,11 @@ impl<'a> Side<'a> {
 
     /// Whether the sheet says something else than it said when it was made.
     fn is_edited(&self) -> bool {
-        if self.draft.silent.binary_search(&self.at).is_ok() {
+        if !self.speaks() {
             return false;
         }
         let said = self.draft.values.get(self.at).and_then(Option::as_ref);
         let (further, cell) = (self.further(), self.base.cells.get(self.at));
-        if said.is_none() && further.is_none() && !cell.is_some_and(|cell| cell.shown) {
-            return false;
-        }
         if said.is_some_and(Vec::is_empty) {
             // `#N/A` always clears, unless that is what the service itself has there.
             return !is_literal(&self.was());
@@ -289,18 +336,27 @@ impl<'a> Side<'a> {
     }
 }
 
+/// The time that tells one version of a record from another.
+fn version(record: &Record) -> Option<String> {
+    record.updated.as_deref().or(record.created.as_deref()).map(instant::normalise)
+}
+
 /// Why a row with clashes is a conflict, for people.
 #[must_use]
-pub fn reason(clashes: &[Clash]) -> String {
+pub fn reason(note: &Note) -> String {
     let said = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") };
-    let each = clashes.iter().map(|clash| {
+    let each = note.clashes.iter().map(|clash| {
         let (base, sheet, service) = (said(&clash.base), said(&clash.sheet), said(&clash.service));
         format!("{}: {base} became {sheet} in the sheet and {service} at the service", clash.field)
     });
-    format!(
-        "edited on both sides since the export: {}; `--on-conflict sheet` or `service` says which one counts",
-        each.collect::<Vec<_>>().join("; ")
-    )
+    let hint = match note.is_unplaced {
+        true => {
+            "export again and repeat the edit, for the parts of several values are told apart by their order alone; \
+             `--on-conflict service` leaves what is there"
+        }
+        false => "`--on-conflict sheet` or `service` says which one counts",
+    };
+    format!("edited on both sides since the export: {}; {hint}", each.collect::<Vec<_>>().join("; "))
 }
 
 /// Whether the parts of each structured value of a row are lists of equal length, blank ones apart.

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod limit;
 pub mod links;
 pub mod look;
+pub mod made;
 pub mod marker;
 pub mod merge;
 mod outcome;

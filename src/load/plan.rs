@@ -14,6 +14,7 @@ use super::bases::{BaseRow, Bases, Found};
 use super::current::Current;
 use super::journal::{Earlier, Journal, Outcome, PlannedRow};
 use super::links::{Links, Resolved};
+use super::made::Made;
 use super::marker::Marker;
 use super::merge::{self, Merge, Note, OnConflict, are_even};
 use super::target::{Operation, OperationKind, Planned, RowToPlan, Target};
@@ -63,6 +64,8 @@ pub struct Known<'a> {
     pub earlier: &'a dyn Fn(&str) -> Result<Option<String>>,
     /// The versions that the rows of an edited export were made from.
     pub bases: Option<&'a Bases>,
+    /// What earlier imports made of rows without an `_id`.
+    pub made: Option<&'a Made>,
 }
 
 /// A row on its way through the plan.
@@ -132,9 +135,13 @@ fn way(
     tally: &mut Tally,
 ) -> Result<Way> {
     let mut links = Resolved::default();
+    let made = matching::made_before(materials, known, row, &mut draft, tally)?;
     known.links.resolve(&mut draft, false, None, &mut links)?;
     let (matched, said) = match earlier {
-        None => matching::match_row(materials, known, row, &draft, tally)?,
+        None => match made {
+            Some(made) => made,
+            None => matching::match_row(materials, known, row, &draft, tally)?,
+        },
         Some(Earlier::Made(id)) => (matching::outstanding(materials, known.current, row, &id, tally)?, None),
         Some(Earlier::Settled(outcome, why)) => (Matched::Settled(outcome, NOTHING, why), None),
     };
@@ -202,7 +209,7 @@ fn plan_way(materials: &Materials<'_>, mut way: Way) -> PlannedWay {
         planned.outcome = Some(Outcome::Conflict);
         planned.field = Some(first.field.clone());
         planned.value = Some(first.sheet.clone());
-        planned.reason = note.as_ref().map(|note| merge::reason(&note.clashes));
+        planned.reason = note.as_ref().map(merge::reason);
         planned.planned.operations.clear();
     }
     PlannedWay { row: planned, links, source_id, note, further }

@@ -70,6 +70,9 @@ pub struct Draft {
     /// What a result file says that the row became, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub became: Option<Became>,
+    /// A digest of all that an unmapped row without an `_id` says, by which it is known again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// Whether every value left is an edit, known from the version that the row was made from (design 9.8).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub based: bool,

@@ -11,7 +11,8 @@ use crate::record::census::Census;
 use crate::record::columns::{Coding, coding};
 use crate::record::schema::{FieldRef, FieldSpec, Modifier, Schema, Side};
 use crate::record::{Field, Record, list_cell, to_text};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// Columns of an unmapped file, resolved against its target.
 #[derive(Debug, Clone)]
@@ -131,7 +132,8 @@ impl Plain {
             true => self.columns.iter().enumerate().filter_map(absent).collect(),
             false => Vec::new(),
         };
-        Draft { values, seen_updated, silent, ..Draft::default() }
+        let digest = filled("_id").is_none().then(|| digest(row));
+        Draft { values, seen_updated, silent, digest, ..Draft::default() }
     }
 
     fn values(&self, column: &PlainColumn, field: Option<&Field>) -> Option<Vec<Value>> {
@@ -170,6 +172,21 @@ impl Plain {
         }
         (!items.iter().all(String::is_empty)).then(|| items.into_iter().map(Value::String).collect())
     }
+}
+
+/// A digest of what a row says, whatever the order of its columns: blank cells and Ferry's own columns say nothing. It
+/// is of the cells, since what is read of them depends on what the target's records hold.
+fn digest(row: &Record) -> String {
+    let says = |field: &&Field| {
+        !field.name.starts_with("_ferry_")
+            && field.entries.iter().any(|entry| !to_text(&entry.value).trim().is_empty())
+    };
+    let texts = |field: &Field| field.entries.iter().map(|entry| to_text(&entry.value)).collect::<Vec<_>>();
+    let mut cells: Vec<_> =
+        row.fields.iter().filter(says).map(|field| (field.name.as_str(), texts(field))).collect();
+    cells.sort();
+    let digest = Sha256::digest(json!(cells).to_string());
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The place that a header of a plain export means, also for fields and modifiers that the schema does not
@@ -267,6 +284,25 @@ mod tests {
         let cleared =
             Record { fields: vec![Field::single("first name", json!("#N/A"))], ..Record::default() };
         assert_eq!(plain.apply(&cleared).values, [None, Some(vec![]), None, None]);
+    }
+
+    #[test]
+    fn a_row_without_an_id_is_known_again_by_all_that_it_says() {
+        let headers = ["_id", "first name", "email[work]"];
+        let plain = Plain::new(&file(&headers), &nimble(), &Census::default(), ';').unwrap();
+        let digest = |cells: &[(&str, &str)]| {
+            let fields = cells.iter().map(|(name, text)| Field::single(*name, json!(text))).collect();
+            plain.apply(&Record { fields, ..Record::default() }).digest
+        };
+        let one = digest(&[("_id", " "), ("first name", "Ada"), ("email[work]", "a@x")]);
+        assert!(one.is_some());
+        assert_eq!(
+            one,
+            digest(&[("email[work]", "a@x"), ("first name", "Ada"), ("_ferry_row", "7"), ("title", "")])
+        );
+        assert_ne!(one, digest(&[("first name", "Ada")]));
+        assert_ne!(one, digest(&[("first name", "a@x"), ("email[work]", "Ada")]));
+        assert_eq!(digest(&[("_id", "7"), ("first name", "Ada")]), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test crate: whoever fails, fails loudly")]
 
 mod accounts;
+mod addresses;
 mod bad_input;
 mod chaos;
 mod columns;

@@ -222,3 +222,119 @@ fn a_cell_that_repeats_a_literal_of_the_service_clears_nothing() {
         assert_eq!((after.of(&id, field), after.of(&other_id, field)), ("#N/A", ""));
     }
 }
+
+#[test]
+fn a_column_that_the_export_left_out_can_be_added_by_hand() {
+    for (stream, field) in STREAMS {
+        let (asked, added) = if field == "Name" { ("Zip", "Name") } else { ("first name", "last name") };
+        let rehearsal = Rehearsal::generated("", 20);
+        // Another export holds all of the record's fields at the same time.
+        let ids = Sheet::with(&rehearsal, stream, field)
+            .rows
+            .iter()
+            .take(2)
+            .map(|row| row[0].clone())
+            .collect::<Vec<_>>();
+        let fields = format!("_id,_updated,{asked}");
+        rehearsal.json(["export", stream, "-o", "part.csv", "--fields", &fields]).expect(0);
+        let mut sheet = Sheet::read_from(&rehearsal, "part.csv");
+        assert!(!sheet.headers.iter().any(|header| header == added), "{:?}", sheet.headers);
+        sheet.headers.push(added.to_owned());
+        for row in &mut sheet.rows {
+            row.push(if ids.contains(&row[0]) { "Mine".to_owned() } else { String::new() });
+        }
+        // The second record is changed after the export.
+        edit(&rehearsal, stream, &ids[1], "Theirs");
+        for (file, updated) in [("copy.csv", 1), ("part.csv", 0)] {
+            sheet.save_to(&rehearsal, file);
+            let out = rehearsal.json(["import", file, stream, "--yes"]).expect(1);
+            assert_balanced(&out);
+            assert_eq!((out.count("updated"), out.count("conflicts")), (updated, 1), "{}", out.transcript());
+            let conflicts = result_rows(&run_of(&rehearsal, &out), "conflicts.csv");
+            assert_eq!(conflicts[0]["_id"], ids[1], "{conflicts:?}");
+        }
+        let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
+        assert_eq!((after.of(&ids[0], added), after.of(&ids[1], added)), ("Mine", "Theirs"));
+    }
+}
+
+#[test]
+fn a_row_without_an_id_makes_no_record_twice() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 6);
+        let mut sheet = Sheet::exported(&rehearsal, stream);
+        let there = sheet.rows.len();
+        let other = if field == "Name" { "Zip" } else { "title" };
+        let new = |sheet: &Sheet, text: &str| {
+            let mut row = vec![String::new(); sheet.headers.len()];
+            "New".clone_into(&mut row[sheet.column(field)]);
+            text.clone_into(&mut row[sheet.column(other)]);
+            row
+        };
+        let rows = ["1", "1", "2"].map(|text| new(&sheet, text));
+        sheet.rows.extend(rows);
+        sheet.save(&rehearsal);
+        let import = |arguments: &[&str]| {
+            let fixed = ["import", "sheet.csv", stream, "--yes"];
+            let out = rehearsal.json(fixed.iter().chain(arguments).copied()).expect(0);
+            assert_balanced(&out);
+            out
+        };
+        let first = import(&[]);
+        assert_eq!(first.count("created"), 3, "{}", first.transcript());
+        let run = first.summary()["run"].as_str().unwrap().to_owned();
+        // What somebody makes of one of them is theirs.
+        let made = result_rows(&run_of(&rehearsal, &first), "succeeded.csv");
+        let made: Vec<&String> = made
+            .iter()
+            .filter(|row| row["_ferry_action"] == "created")
+            .map(|row| &row["_ferry_id"])
+            .collect();
+        edit(&rehearsal, stream, made[0], "Theirs");
+        let seen = rehearsal.requests();
+        let again = import(&[]);
+        assert_eq!((again.count("created"), again.count("unchanged")), (0, there as u64 + 3));
+        assert!(rehearsal.writes_since(seen).is_empty(), "{}", again.transcript());
+        let said = format!("3 rows without `_id` were made by an earlier import: `{run}`");
+        let said = said.replace(&run, "RUN");
+        assert!(again.transcript().contains(&said), "{}", again.transcript());
+        let ids: Vec<String> = result_rows(&run_of(&rehearsal, &again), "succeeded.csv")
+            .iter()
+            .skip(there)
+            .map(|row| row["_ferry_id"].clone())
+            .collect();
+        assert_eq!(ids.iter().collect::<Vec<_>>(), made, "the first of them to the first of the rows");
+        // A row that says something else is another.
+        let row = new(&sheet, "3");
+        sheet.rows.push(row);
+        sheet.save(&rehearsal);
+        assert_eq!(import(&[]).count("created"), 1);
+        // A record that a row means by its id is no other row's.
+        let all = Sheet::exported_to(&rehearsal, stream, "all.csv");
+        let own = all.rows.iter().find(|row| &row[0] == made[2]).unwrap().clone();
+        sheet.rows.push(own);
+        sheet.save(&rehearsal);
+        assert_eq!(import(&[]).count("created"), 1);
+        sheet.rows.truncate(there + 3);
+        sheet.save(&rehearsal);
+        assert_eq!(import(&["--mode", "create"]).count("created"), 3);
+    }
+}
+
+#[test]
+fn a_row_whose_record_was_taken_back_makes_it_anew() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 6);
+        let there = records_at(&rehearsal, stream);
+        rehearsal.file("new.csv", format!("{field}\nNew\nNew\n"));
+        for _ in 0..2 {
+            let out = rehearsal.json(["import", "new.csv", stream, "--yes"]).expect(0);
+            assert_eq!((out.count("created"), records_at(&rehearsal, stream)), (2, there + 2));
+            let again = rehearsal.json(["import", "new.csv", stream, "--yes"]).expect(0);
+            assert_eq!(again.count("unchanged"), 2, "{}", again.transcript());
+            let run = out.summary()["run"].as_str().unwrap().to_owned();
+            rehearsal.json(["undo", &run, "--yes"]).expect(0);
+            assert_eq!(records_at(&rehearsal, stream), there);
+        }
+    }
+}

@@ -109,13 +109,14 @@ pub(super) fn merged_addresses(
         });
     }
     let mut free: Vec<_> = now.iter().map(|value| Some(parts_of(value))).collect();
+    let likest = if write == Write::Replace { paired(&free, &new) } else { Vec::new() };
     let mut result = Vec::new();
     for (index, address) in new.iter().enumerate() {
         let base = match write {
-            Write::Add => likest(&free, address, true),
+            Write::Add => self::likest(&free, address, true),
             Write::Fill => (index < now.len()).then_some(index),
             Write::Replace if new.len() == now.len() => Some(index),
-            Write::Replace => likest(&free, address, false),
+            Write::Replace => likest.get(index).copied().flatten(),
         };
         let known = base.and_then(|index| free[index].take());
         match (write, known) {
@@ -127,6 +128,9 @@ pub(super) fn merged_addresses(
             (Write::Fill, None) if !now.is_empty() => {}
             (Write::Add | Write::Fill, None) => result.push(laid_over(Map::new(), address)),
         }
+    }
+    if write == Write::Replace && parts.iter().all(|part| part.part.is_some()) {
+        only_whole_ones_go(&free, &touched, (now.len(), new.len()))?;
     }
     // What was there and was not met stays.
     let kept = free.into_iter().flatten();
@@ -173,13 +177,47 @@ fn laid_over(mut base: Map<String, Value>, over: &Map<String, Value>) -> Map<Str
     base
 }
 
-/// The free address that shares the most parts with `address`; with `all`, only one that shares every part.
+/// Refuses to take addresses away of which not every part was given: nothing tells which address the others are of.
+fn only_whole_ones_go(
+    going: &[Option<Map<String, Value>>],
+    touched: &[(&str, &[Value])],
+    (now, new): (usize, usize),
+) -> Result<(), String> {
+    let is_given = |name: &String| touched.iter().any(|(part, _)| part == name);
+    if going.iter().flatten().all(|address| filled_parts(address).keys().all(is_given)) {
+        return Ok(());
+    }
+    let given: Vec<_> = touched.iter().map(|(part, _)| format!(".{part}")).collect();
+    let addresses = if now == 1 { "address" } else { "addresses" };
+    Err(format!(
+        "the record has {now} {addresses} here and the row gives {} of {new}, so that nothing tells which it belongs \
+         to: give one item for each address, a blank one where it has none, or all parts of all of them",
+        given.join(", ")
+    ))
+}
+
+/// For each new address the one that it comes of: first where all of the given parts are the same.
+fn paired(now: &[Option<Map<String, Value>>], new: &[Map<String, Value>]) -> Vec<Option<usize>> {
+    let (mut free, mut pairs) = (now.to_vec(), vec![None; new.len()]);
+    for all in [true, false] {
+        for (pair, address) in pairs.iter_mut().zip(new).filter(|(pair, _)| pair.is_none()) {
+            *pair = likest(&free, address, all);
+            if let Some(index) = *pair {
+                free[index] = None;
+            }
+        }
+    }
+    pairs
+}
+
+/// The free address that shares the most filled parts with `address`; with `all`, only one that shares every part.
 fn likest(free: &[Option<Map<String, Value>>], address: &Map<String, Value>, all: bool) -> Option<usize> {
     let text = |parts: &Map<String, Value>, name: &str| {
         canonical::value(&Value::String(parts.get(name).map(to_text).unwrap_or_default()))
     };
     let shared = |known: &Map<String, Value>| {
-        address.keys().filter(|name| text(known, name) == text(address, name)).count()
+        let same = |name: &&String| text(known, name) == text(address, name);
+        address.keys().filter(|name| same(name) && (all || !text(address, name).is_empty())).count()
     };
     let (index, count) = free
         .iter()
@@ -231,7 +269,7 @@ mod tests {
             ),
             (
                 Write::Replace,
-                &[("street", json!(["B 2"])), ("city", json!(["Bergen"]))],
+                &[("street", json!(["B 2"])), ("city", json!(["Bergen"])), ("po box", json!([]))],
                 json!([{"street": "B 2", "city": "Bergen"}]),
             ),
             (
@@ -276,6 +314,33 @@ mod tests {
                 owned.iter().map(|(part, values)| NewPart { part: Some(part), values }).collect();
             let result = merged_addresses(&now, &parts, write).unwrap();
             assert!(same(None, &result, &list(expected.clone())), "{write:?} {owned:?}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_takes_no_address_away_that_it_does_not_say_all_of() {
+        let now =
+            list(json!([{"street": "A 1", "city": "Oslo"}, {"street": "B 2", "city": "Oslo", "zip": "9"}]));
+        // The parts of the row; what comes of them, null where they are refused.
+        let cases: [(&[(&str, Value)], Value); 6] = [
+            (&[("zip", json!(["1"]))], Value::Null),
+            (&[("zip", json!(["9"]))], Value::Null),
+            (&[("city", json!(["Oslo", "Oslo", "Hamar"]))], json!([now[0], now[1], {"city": "Hamar"}])),
+            (&[("zip", json!(["1", "2", "3"]))], Value::Null),
+            // The one that is the same keeps what is not given, whatever stands before it.
+            (
+                &[("street", json!(["C 3", "A 1", "B 2"])), ("city", json!(["Oslo", "Oslo", "Oslo"]))],
+                json!([{"street": "C 3", "city": "Oslo"}, now[0], now[1]]),
+            ),
+            (&[("street", json!(["A 1"])), ("city", json!(["Oslo"])), ("zip", json!([""]))], json!([now[0]])),
+        ];
+        for (parts, expected) in cases {
+            let owned: Vec<_> = parts.iter().map(|(part, values)| (*part, list(values.clone()))).collect();
+            let parts: Vec<_> =
+                owned.iter().map(|(part, values)| NewPart { part: Some(part), values }).collect();
+            let result = merged_addresses(&now, &parts, Write::Replace);
+            assert_eq!(result.is_err(), expected.is_null(), "{owned:?}: {result:?}");
+            assert_eq!(result.unwrap_or_default(), list(expected), "{owned:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Journal, Outcome};
 use crate::error::{Error, Result};
 use crate::load::merge::{Clash, Note};
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 /// A row that the service now agrees with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,27 @@ impl Journal {
                    ON CONFLICT(row) DO UPDATE SET conflicts = excluded.conflicts";
         self.db.prepare_cached(sql)?.execute(params![row, super::json(&clashes)?])?;
         Ok(())
+    }
+
+    /// Whether records were made for rows of the plan.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn has_made(&self) -> Result<bool> {
+        Ok(self.db.prepare_cached("SELECT 1 FROM load_op WHERE made IS NOT NULL")?.exists([])?)
+    }
+
+    /// The record that was made for a row, and whether nothing of the row is outstanding.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn made_of(&self, row: u64) -> Result<Option<(String, bool)>> {
+        let sql = "SELECT o.made, r.outcome IS ? FROM load_op o JOIN load_row r USING(row)
+                   WHERE o.row = ? AND o.made IS NOT NULL";
+        let mut query = self.db.prepare_cached(sql)?;
+        let made =
+            query.query_row(params![Outcome::Created.word(), row], |made| Ok((made.get(0)?, made.get(1)?)));
+        Ok(made.optional()?)
     }
 
     /// Hands over the rows with edits that the service holds now, because they were written or were there.

@@ -44,7 +44,11 @@ fn merged(
     };
     let column = column_of(field);
     let readings = vec![values_in(&column, &base)];
-    let base = Base { record: base, cells: vec![BaseCell { shown: true, readings }], ..Base::default() };
+    let base = Base {
+        record: base,
+        cells: vec![BaseCell { shown: true, readings, ..BaseCell::default() }],
+        ..Base::default()
+    };
     let draft = Draft { values: vec![values], ..Draft::default() };
     let unreadable = |_: &BaseRow| None;
     let merge = Merge::new(std::slice::from_ref(field), &unreadable);
@@ -163,6 +167,85 @@ fn parts_keep_their_places_and_service_columns_are_refused_only_when_edited() {
 }
 
 #[test]
+fn a_part_is_written_only_to_the_value_that_it_was_meant_for() {
+    let names = ["street", "city", "zip"];
+    let fields = names.map(|part| target("address", Some(part)));
+    let columns = fields.each_ref().map(column_of);
+    let unreadable = |_: &BaseRow| None;
+    let merge = Merge::new(&fields, &unreadable);
+    let (high, low, new) = (
+        json!({"street": "High", "city": "Leeds"}),
+        json!({"street": "Low", "city": "York"}),
+        json!({"street": "New"}),
+    );
+    let with = |of: &Value, part: &str, text: &str| {
+        let mut of = of.clone();
+        of[part] = json!(text);
+        of
+    };
+    let zipped = |of: &Value| with(of, "zip", "LS1");
+    // The base; the sheet, as values; the service; whether the row is a conflict, unless the sheet wins, and then.
+    let cases = [
+        (json!([high]), json!([zipped(&high)]), json!([high]), false, false),
+        (json!([high, low]), json!([zipped(&high), low]), json!([high, low]), false, false),
+        // Another value was changed, which nobody touched in the sheet.
+        (
+            json!([high, low]),
+            json!([zipped(&high), low]),
+            json!([high, with(&low, "city", "Hull")]),
+            false,
+            false,
+        ),
+        (json!([high]), json!([zipped(&high)]), json!([with(&high, "street", "Far")]), true, false),
+        (
+            json!([high]),
+            json!([with(&high, "street", "Far")]),
+            json!([with(&high, "po box", "7")]),
+            true,
+            false,
+        ),
+        // Added, taken out, moved.
+        (json!([high]), json!([zipped(&high)]), json!([high, low]), true, true),
+        (json!([high, low]), json!([zipped(&high), zipped(&low)]), json!([low]), true, true),
+        (json!([high, low]), json!([zipped(&high), low]), json!([low, new]), true, true),
+        (json!([high, low]), json!([high, with(&low, "city", "Hull")]), json!([low, high]), true, true),
+        // The sheet itself adds and takes out.
+        (json!([high]), json!([high, low]), json!([high]), false, false),
+        (json!([high]), json!([high, low]), json!([high, low]), false, false),
+        (json!([high]), json!([high, low]), json!([zipped(&high)]), true, true),
+        (json!([high, low]), json!([low]), json!([high, low]), false, false),
+        (json!([high, low]), json!([low]), json!([high, low, new]), true, true),
+    ];
+    for (base, sheet, service, is_conflict, is_unplaced) in cases {
+        let [base, edited, service] = [&base, &sheet, &service].map(|values| record("address", values));
+        let cells = columns.each_ref().map(|column| {
+            let readings = vec![values_in(column, &base)];
+            BaseCell { shown: true, readings, ..BaseCell::default() }
+        });
+        let base = Base { record: base, cells: cells.to_vec(), ..Base::default() };
+        let values =
+            columns.each_ref().map(|column| Some(values_in(column, &edited)).filter(|cell| !cell.is_empty()));
+        let draft = Draft { values: values.to_vec(), ..Draft::default() };
+        let schema = Schema::default();
+        let merged = |side| merge.merge(&draft, base.clone(), &service, &schema, side);
+        let (_, note) = merged(OnConflict::Reject);
+        assert_eq!(!note.clashes.is_empty(), is_conflict, "{sheet} {service:?}: {note:?}");
+        let (_, note) = merged(OnConflict::Sheet);
+        assert_eq!(!note.clashes.is_empty(), is_unplaced, "{sheet} {service:?}: {note:?}");
+        if is_unplaced {
+            assert!(note.is_unplaced && reason(&note).contains("export again"), "{note:?}");
+            assert_eq!(note.clashes[0].field, "address");
+        } else if is_conflict {
+            let (draft, _) = merged(OnConflict::Sheet);
+            let whole = values.map(Option::unwrap_or_default).map(Some);
+            assert_eq!(draft.values, whole, "the value of the sheet, whole");
+        }
+        let (draft, note) = merged(OnConflict::Service);
+        assert!(note.clashes.is_empty() && (!is_conflict || draft.values.iter().all(Option::is_none)));
+    }
+}
+
+#[test]
 fn what_an_earlier_import_brought_over_is_the_base_of_the_next() {
     let fields = [target("x", None), target("y", None), target("z", None)];
     let both = |x: &str, y: &str| {
@@ -171,7 +254,11 @@ fn what_an_earlier_import_brought_over_is_the_base_of_the_next() {
     };
     let unreadable = |_: &BaseRow| None;
     let merge = Merge::new(&fields, &unreadable);
-    let cells = ["old", "y"].map(|text| BaseCell { shown: true, readings: vec![vec![json!(text)]] });
+    let cells = ["old", "y"].map(|text| BaseCell {
+        shown: true,
+        readings: vec![vec![json!(text)]],
+        ..BaseCell::default()
+    });
     // The third column was put into the sheet after the export.
     let cells = cells.into_iter().chain([BaseCell::default()]).collect();
     let further = Edits::from([("x".to_owned(), vec![json!("new")])]);
@@ -198,6 +285,38 @@ fn what_an_earlier_import_brought_over_is_the_base_of_the_next() {
     assert_eq!((&draft.values[0], note.clashes.len()), (&Some(vec![json!("b@x.org")]), 0));
     let (_, note) = again("new", vec![]);
     assert_eq!(note.clashes.len(), 1, "a blank cell that was not left out");
+}
+
+#[test]
+fn what_the_export_did_not_ask_for_is_written_while_nobody_has_changed_the_record() {
+    let field = target("x", None);
+    let unreadable = |_: &BaseRow| None;
+    let merge = Merge::new(std::slice::from_ref(&field), &unreadable);
+    let (old, new) = ("2024-05-01T10:00:00Z", "2024-05-01T10:00:01Z");
+    let at = |time: &str, record: Record| Record { updated: Some(time.to_owned()), ..record };
+    // The sheet, the record's last change, what it holds; what is left, whether it clashes.
+    let cases = [
+        (Some("b"), old, json!("a"), Some("b"), false),
+        (Some("b"), old, json!(null), Some("b"), false),
+        (Some("b"), new, json!("a"), None, true),
+        (Some("b"), new, json!("b"), None, false),
+        (None, old, json!("a"), None, false),
+        (None, new, json!("a"), None, false),
+    ];
+    for (sheet, changed, holds, left, clashes) in cases {
+        let cell = BaseCell { readings: vec![Vec::new()], is_unread: true, ..BaseCell::default() };
+        let base = Base { record: at(old, Record::default()), cells: vec![cell], ..Base::default() };
+        let values = vec![sheet.map(|text| vec![json!(text)])];
+        let draft = Draft { values, ..Draft::default() };
+        let current = at(changed, record("x", &holds));
+        let (draft, note) = merge.merge(&draft, base, &current, &Schema::default(), OnConflict::Reject);
+        let expected = left.map(|text| vec![json!(text)]);
+        assert_eq!(
+            (&draft.values[0], !note.clashes.is_empty()),
+            (&expected, clashes),
+            "{sheet:?} {changed} {holds}"
+        );
+    }
 }
 
 /// A small set of values: bits 0 to 2.
