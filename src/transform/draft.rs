@@ -33,6 +33,9 @@ pub enum Write {
     Add,
     /// Only where the target has nothing yet.
     Fill,
+    /// What a mapping means by a part of an address if it says nothing: a single address is corrected in its place,
+    /// several are left as they are, and one that is missing among them is added.
+    Correct,
 }
 
 /// What several values for one place mean (mapping key `on_extra`).

@@ -43,7 +43,7 @@ fn texts(place: &'static str) -> BoxedStrategy<Vec<Value>> {
 }
 
 fn wish(place: &'static str) -> impl Strategy<Value = (TargetField, Option<Vec<Value>>)> {
-    let write = proptest::sample::select(vec![Write::Replace, Write::Add, Write::Fill]);
+    let write = proptest::sample::select(vec![Write::Replace, Write::Add, Write::Fill, Write::Correct]);
     (write, proptest::option::weighted(0.8, texts(place))).prop_map(move |(write, values)| {
         let place = offline_schema().resolve(place, Side::To).unwrap();
         (TargetField { place, write, multi: None, kind: None, on_extra: OnExtra::First }, values)

@@ -57,7 +57,7 @@ pub(super) fn merged(spec: Option<&FieldSpec>, now: &[Value], new: Vec<Value>, w
         return if write == Write::Fill { now.to_vec() } else { new };
     }
     match write {
-        Write::Replace => new,
+        Write::Replace | Write::Correct => new,
         Write::Fill if !now.is_empty() => now.to_vec(),
         Write::Fill => new,
         Write::Add => {
@@ -108,12 +108,17 @@ pub(super) fn merged_addresses(
             kept.map(Value::Object).filter(|v| !is_empty(v)).collect()
         });
     }
+    let write = match write {
+        Write::Correct if now.len() <= 1 && new.len() == 1 => Write::Replace,
+        Write::Correct => only_known_or_with_a_street(now, &new, &touched).map(|()| Write::Add)?,
+        write => write,
+    };
     let mut free: Vec<_> = now.iter().map(|value| Some(parts_of(value))).collect();
     let likest = if write == Write::Replace { paired(&free, &new) } else { Vec::new() };
     let mut result = Vec::new();
     for (index, address) in new.iter().enumerate() {
         let base = match write {
-            Write::Add => self::likest(&free, address, true),
+            Write::Add | Write::Correct => self::likest(&free, address, true),
             Write::Fill => (index < now.len()).then_some(index),
             Write::Replace if new.len() == now.len() => Some(index),
             Write::Replace => likest.get(index).copied().flatten(),
@@ -121,12 +126,12 @@ pub(super) fn merged_addresses(
         let known = base.and_then(|index| free[index].take());
         match (write, known) {
             (Write::Replace, known) => result.push(laid_over(known.unwrap_or_default(), address)),
-            (Write::Add, Some(known)) => result.push(known),
+            (Write::Add | Write::Correct, Some(known)) => result.push(known),
             (Write::Fill, Some(known)) => {
                 result.push(laid_over(filled_parts(address), &filled_parts(&known)))
             }
             (Write::Fill, None) if !now.is_empty() => {}
-            (Write::Add | Write::Fill, None) => result.push(laid_over(Map::new(), address)),
+            (Write::Add | Write::Correct | Write::Fill, None) => result.push(laid_over(Map::new(), address)),
         }
     }
     if write == Write::Replace && parts.iter().all(|part| part.part.is_some()) {
@@ -136,7 +141,7 @@ pub(super) fn merged_addresses(
     let kept = free.into_iter().flatten();
     let result: Vec<_> = match write {
         Write::Replace => result,
-        Write::Add => kept.chain(result).collect(),
+        Write::Add | Write::Correct => kept.chain(result).collect(),
         Write::Fill => result.into_iter().chain(kept).collect(),
     };
     Ok(result.into_iter().map(Value::Object).filter(|value| !is_empty(value)).collect())
@@ -192,6 +197,27 @@ fn only_whole_ones_go(
     Err(format!(
         "the record has {now} {addresses} here and the row gives {} of {new}, so that nothing tells which it belongs \
          to: give one item for each address, a blank one where it has none, or all parts of all of them",
+        given.join(", ")
+    ))
+}
+
+/// Refuses parts of an address that is none of several: without a street they are no address of their own, and nothing
+/// tells which they belong to.
+fn only_known_or_with_a_street(
+    now: &[Value],
+    new: &[Map<String, Value>],
+    touched: &[(&str, &[Value])],
+) -> Result<(), String> {
+    let known: Vec<_> = now.iter().map(|value| Some(parts_of(value))).collect();
+    let has_street = |address: &Map<String, Value>| address.get("street").is_some_and(|part| !is_empty(part));
+    if now.len() < 2 || new.iter().all(|address| has_street(address) || likest(&known, address, true).is_some()) {
+        return Ok(());
+    }
+    let given: Vec<_> = touched.iter().map(|(part, _)| format!(".{part}")).collect();
+    Err(format!(
+        "the record has {} addresses here, and nothing tells which of them {} belongs to; `write = \"replace\"` of the \
+         mapping puts what the row gives in the place of all of them",
+        now.len(),
         given.join(", ")
     ))
 }
@@ -314,6 +340,32 @@ mod tests {
                 owned.iter().map(|(part, values)| NewPart { part: Some(part), values }).collect();
             let result = merged_addresses(&now, &parts, write).unwrap();
             assert!(same(None, &result, &list(expected.clone())), "{write:?} {owned:?}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_mapped_part_corrects_a_single_address_and_touches_none_of_several() {
+        let one = list(json!([{"street": "A 1", "city": "Oslo", "po box": "7"}]));
+        let two = list(json!([one[0], {"street": "B 2", "city": "Bergen"}]));
+        let c3 = json!({"street": "C 3", "city": "Oslo"});
+        // What is there, the row's street and city, and what comes of it, null where it is refused.
+        let cases = [
+            (&one, "A 1", "Moss", json!([{"street": "A 1", "city": "Moss", "po box": "7"}])),
+            (&one, "", "Moss", json!([{"street": "A 1", "city": "Moss", "po box": "7"}])),
+            (&two, "A 1", "Oslo", json!(two)),
+            (&two, "", "Bergen", json!(two)),
+            (&two, "C 3", "Oslo", json!([two[0], two[1], c3])),
+            (&two, "", "Moss", Value::Null),
+        ];
+        for (now, street, city, expected) in cases {
+            let (street, city) = ([json!(street)], [json!(city)]);
+            let mut parts = vec![NewPart { part: Some("city"), values: &city }];
+            if street[0] != "" {
+                parts.push(NewPart { part: Some("street"), values: &street });
+            }
+            let result = merged_addresses(now, &parts, Write::Correct);
+            assert_eq!(result.is_err(), expected.is_null(), "{street:?} {city:?}: {result:?}");
+            assert_eq!(result.unwrap_or_default(), list(expected), "{street:?} {city:?}");
         }
     }
 

@@ -102,19 +102,14 @@ pub(super) fn match_row(
         let said = format!("record {id}, which an earlier run made of it, is gone");
         return Ok((by_key(materials, current, row, draft, tally)?, Some(said)));
     }
-    take_keys(materials, current, row, draft)?;
-    tally.matched += 1;
-    let matched = existing(materials, current, row, &id, false, tally)?;
-    Ok((matched, Some("matched by an earlier run".to_owned())))
-}
-
-/// Takes the keys of a row that was matched otherwise: a later row that has one of them is for the same record.
-fn take_keys(materials: &Materials<'_>, current: &Current, row: u64, draft: &Draft) -> Result<()> {
+    // Its keys are taken all the same: a later row that has one of them is for the same record.
     for (alternative, places) in materials.matching.keys.iter().enumerate() {
         let keys = keys::of_draft(draft, materials.fields, places);
         current.take(alternative, &keys, row)?;
     }
-    Ok(())
+    tally.matched += 1;
+    let matched = existing(materials, current, row, &id, false, tally)?;
+    Ok((matched, Some("matched by an earlier run".to_owned())))
 }
 
 /// The match of a row without an `_id` whose record an earlier import made of an equal one. Such a row asks for nothing:
@@ -129,12 +124,12 @@ pub(super) fn made_before(
     let (Some(made), Some(digest), None) = (known.made, &draft.digest, &draft.became) else {
         return Ok(None);
     };
-    if materials.matching.mode == Mode::Create {
+    // A key finds the record by itself, and then all that the row says counts.
+    if materials.matching.mode == Mode::Create || !materials.matching.keys.is_empty() {
         return Ok(None);
     }
     let is_there = |id: &str| Ok(known.current.by_id(id, materials.decode)?.is_some());
     let Some(taken) = made.take(digest, is_there)? else { return Ok(None) };
-    take_keys(materials, known.current, row, draft)?;
     if taken.is_whole {
         draft.values.fill(None);
     }

@@ -344,11 +344,13 @@ fn holds_several(rule: &Rule<Place>, target: Option<&Schema>) -> bool {
     rule.several().or_else(declared).unwrap_or(false)
 }
 
-/// A part of an address is one value, though there may be several addresses: another postcode is put in the place of
-/// the old one, and makes no second address.
 fn target_field(rule: &Rule<Place>, several: bool) -> TargetField {
-    let several = several && (rule.to.field.part.is_none() || rule.several() == Some(true));
-    let write = rule.write.unwrap_or(if several { Write::Add } else { Write::Replace });
+    let one_part = rule.to.field.part.is_some() && rule.several() != Some(true);
+    let write = rule.write.unwrap_or(match several {
+        true if one_part => Write::Correct,
+        true => Write::Add,
+        false => Write::Replace,
+    });
     TargetField {
         place: rule.to.field.clone(),
         write,

@@ -105,7 +105,7 @@ pub(in crate::transform::mapping) const FIELD: &[Argument] = &[
     may(
         "write",
         Kind::Choice(&["replace", "add", "fill"]),
-        "replace, for several values add; a part of an address replace",
+        "replace, for several values add; a part of an address corrects the one that is there",
         "at an existing record: in place of its values, beside them, or only where it has none",
     ),
     may(
