@@ -1,5 +1,5 @@
-//! Rows without an `_id` in sheets that are imported again: what was made of them is remembered, beside the further bases
-//! of the account's sheets, and known again by the next plan.
+//! Rows without an `_id` in sheets that are imported again: what was made of them is remembered, beside the further
+//! bases of the account's sheets, and known again by the next plan.
 
 use super::context::Context;
 use super::job::{Job, Place};

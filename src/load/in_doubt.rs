@@ -2,7 +2,8 @@
 //!
 //! Rows of equal key, or without a key of equal content, form a class of k rows; m new records match it.
 //! With m ≤ k the first m rows, in row order, adopt the records in id order and the other k − m were not
-//! carried out. A record that may be of several classes counts for the likest that has room for it. With m > k somebody else made one of them, nobody can tell which, and the class stays in doubt.
+//! carried out. A record that may be of several classes counts for the likest that has room for it. With m > k
+//! somebody else made one of them, nobody can tell which, and the class stays in doubt.
 //! That a class is only looked at when none of its rows is in flight or still unripe is up to the caller; the
 //! sweep at the end, when everything else is sent, sees to it.
 

@@ -122,8 +122,8 @@ impl Journal {
     }
 }
 
-/// The clashes that were noted of a row, for people: what the fields were, should be, and are at the service, each as a JSON
-/// object of texts by field.
+/// The clashes that were noted of a row, for people: what the fields were, should be, and are at the service, each as
+/// a JSON object of texts by field.
 ///
 /// # Errors
 /// When the text is not what [`Journal::note_merge`] or [`Journal::note_clashes`] wrote.
