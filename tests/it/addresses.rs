@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::accounts::{assert_balanced, result_rows, run_of};
+use crate::accounts::{assert_balanced, contact_values, result_rows, run_of};
 use crate::sheet::Sheet;
 use crate::support::Rehearsal;
 
@@ -171,4 +171,42 @@ fn a_whole_sheet_adds_addresses_and_takes_them_out() {
     let out = rehearsal.json(["import", "sheet.csv", STREAM, "--yes"]).expect(0);
     assert_eq!((out.count("updated"), out.count("unchanged")), (1, 1), "{}", out.transcript());
     assert_eq!(addresses(&rehearsal, &ids[0]), [with_zip(&high(), "LS1"), low(), new]);
+}
+
+const MAPPING: &str = "[mapping]\nkey = [\"email[work]\"]\n[[field]]\nto = \"_type\"\nconst = \"person\"\n\
+                    [[field]]\nto = \"first name\"\nconst = \"Ada\"\n[[field]]\nto = \"email[work]\"\nfrom = \"email\"\n\
+                    [[field]]\nto = \"address[home].street\"\nfrom = \"street\"\n\
+                    [[field]]\nto = \"address[home].city\"\nfrom = \"city\"\n\
+                    [[field]]\nto = \"address[home].zip\"\nfrom = \"zip\"\n";
+
+#[test]
+fn another_postcode_is_put_into_the_address_and_makes_no_second_one() {
+    let rehearsal = Rehearsal::new("");
+    rehearsal.file("map.toml", MAPPING);
+    let import = |row: &str, code| {
+        rehearsal.file("rows.csv", format!("email,street,city,zip\nada@x.example,{row}\n"));
+        rehearsal.json(["import", "rows.csv", "nimble:contacts", "-m", "map.toml", "--yes"]).expect(code)
+    };
+    let addresses = || {
+        let texts = |value: String| serde_json::from_str::<Value>(&value).unwrap();
+        let contacts = rehearsal.contacts();
+        assert_eq!(contacts.len(), 1);
+        let parts = ["street", "city", "zip"];
+        let of = |address: Value| parts.map(|part| address[part].as_str().unwrap_or("").to_owned());
+        contact_values(&contacts[0], "address").into_iter().map(texts).map(of).collect::<Vec<[String; 3]>>()
+    };
+    import("4 Quay Street,Galway,H91", 0);
+    assert_eq!(import(",,H92", 0).count("updated"), 1);
+    assert_eq!(addresses(), vec![["4 Quay Street", "Galway", "H92"]]);
+    assert_eq!(import("5 Quay Street,Galway,H92", 0).count("updated"), 1);
+    assert_eq!(addresses(), vec![["5 Quay Street", "Galway", "H92"]]);
+    assert_eq!(import("5 Quay Street,Galway,H92", 0).count("unchanged"), 1);
+    // Who wants a second one says so.
+    let adding = |name: &str| format!("from = \"{name}\"\nwrite = \"add\"");
+    let more = ["street", "city", "zip"]
+        .into_iter()
+        .fold(MAPPING.to_owned(), |text, name| text.replace(&format!("from = \"{name}\""), &adding(name)));
+    rehearsal.file("map.toml", more);
+    import("6 Quay Street,Galway,H93", 0);
+    assert_eq!(addresses(), vec![["5 Quay Street", "Galway", "H92"], ["6 Quay Street", "Galway", "H93"]]);
 }
