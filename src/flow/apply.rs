@@ -72,9 +72,10 @@ pub fn apply(context: &Context, part: &str, wishes: Wishes) -> Result<Ended> {
     job.load.max_deletes = wishes.max_deletes.or(job.load.max_deletes);
     job.load.lock_wait = wishes.lock_wait;
     folder.write_job(&job)?;
-    let ended = execute(context, &folder, &job);
+    let mut ended = execute(context, &folder, &job);
     if ended.error.is_some() && !confirmed(&folder)? {
         folder.write_job(&plan)?;
+        ended.summary.is_plan = true;
         if let Some(planned) = planned {
             planned.store(&folder)?;
         }
@@ -88,6 +89,7 @@ fn refused(context: &Context, entry: &RunEntry, job: &Job, error: Error) -> Resu
     let mut ended = untouched(context, entry, job, error)?;
     let summary = &mut ended.summary;
     summary.command = APPLY.to_owned();
+    summary.is_plan = is_plan;
     if is_plan {
         let planned = [&mut summary.created, &mut summary.updated, &mut summary.deleted];
         summary.pending += planned.into_iter().map(std::mem::take).sum::<u64>();

@@ -13,7 +13,8 @@ use crate::account::Account;
 use crate::error::{Error, IoContext, Result};
 use crate::extract::staging::{Stored, stored};
 use crate::load::bases::{Bases, Candidate};
-use crate::load::journal::Journal;
+use crate::load::journal::{Edited, Journal};
+use crate::load::merge::Edits;
 use crate::run::folder::RunEntry;
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
@@ -148,8 +149,13 @@ pub(super) fn remember(
             db = Some(opened);
         }
         if let Some(db) = &db {
-            db.prepare_cached("INSERT OR REPLACE INTO imported(sheet, id, version, run, asked, cells) VALUES(?, ?, ?, ?, ?, ?)")?
-                .execute(params![sheet, edited.id, edited.version, this, job.asked, edited.edits])?;
+            let cells = brought_first(db, &sheet, this, &edited)?;
+            if cells != "{}" {
+                let sql = "INSERT OR REPLACE INTO brought(sheet, id, version, run, asked, cells)
+                           VALUES(?, ?, ?, ?, ?, ?)";
+                let values = params![sheet, edited.id, edited.version, this, job.asked, cells];
+                db.prepare_cached(sql)?.execute(values)?;
+            }
         }
         Ok(())
     })?;
@@ -157,6 +163,23 @@ pub(super) fn remember(
         Some(db) => Ok(db.execute_batch("COMMIT")?),
         None => Ok(()),
     }
+}
+
+/// The cells of a row that this run has brought over, as JSON by place, without those that another import of the sheet
+/// had brought before: when that one is taken back, they are no longer there.
+fn brought_first(db: &Connection, sheet: &str, this: &str, edited: &Edited) -> Result<String> {
+    let damaged = |cause| Error::stopped("what is known of earlier imports is damaged").because(cause);
+    let parsed = |text: &str| serde_json::from_str::<Edits>(text).map_err(damaged);
+    let sql = "SELECT cells FROM brought WHERE sheet = ? AND id = ? AND version = ? AND run <> ? ORDER BY asked, run";
+    let mut query = db.prepare_cached(sql)?;
+    let mut rows = query.query(params![sheet, edited.id, edited.version, this])?;
+    let mut before = Edits::new();
+    while let Some(row) = rows.next()? {
+        before.extend(parsed(&row.get::<_, String>(0)?)?);
+    }
+    let mut cells = parsed(&edited.edits)?;
+    cells.retain(|place, values| before.get(place) != Some(values));
+    serde_json::to_string(&cells).map_err(damaged)
 }
 
 /// A run that has read the account's records as they are.
@@ -223,8 +246,9 @@ pub(super) fn open(context: &Context, account: &Account) -> Result<Connection> {
     let db = Connection::open(&path)?;
     db.busy_timeout(Duration::from_secs(30))?;
     db.execute_batch(
-        "CREATE TABLE IF NOT EXISTS imported(sheet TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
-             run TEXT NOT NULL, asked TEXT NOT NULL, cells TEXT NOT NULL, PRIMARY KEY(sheet, id, version)) WITHOUT ROWID",
+        "CREATE TABLE IF NOT EXISTS brought(sheet TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+             run TEXT NOT NULL, asked TEXT NOT NULL, cells TEXT NOT NULL, PRIMARY KEY(sheet, id, version, run))
+             WITHOUT ROWID",
     )?;
     Ok(db)
 }
@@ -232,7 +256,7 @@ pub(super) fn open(context: &Context, account: &Account) -> Result<Connection> {
 /// What a run brought over counts no longer when its folder is gone or it was taken back: the sheet's edits are then
 /// wishes again.
 fn forget_removed(context: &Context, db: &Connection) -> Result<()> {
-    let mut query = db.prepare("SELECT DISTINCT run FROM imported")?;
+    let mut query = db.prepare("SELECT DISTINCT run FROM brought")?;
     let runs = query.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     let known = context.runs.list()?;
     let stands = |run: &String| {
@@ -240,7 +264,7 @@ fn forget_removed(context: &Context, db: &Connection) -> Result<()> {
         entry.is_some_and(|entry| refuse_undone(entry).is_ok())
     };
     for run in runs.iter().filter(|run| !stands(run)) {
-        db.execute("DELETE FROM imported WHERE run = ?", [run])?;
+        db.execute("DELETE FROM brought WHERE run = ?", [run])?;
     }
     Ok(())
 }

@@ -129,6 +129,7 @@ impl LinkedTo {
             marker: None,
             until_row,
             look_first: unproven.then_some(&look),
+            sent_again: None,
             progress: &|rows| progress.add(rows),
         };
         let sent = apply.run(made);

@@ -66,7 +66,9 @@ pub(super) fn run(context: &Context, folder: &RunFolder, job: &Job, summary: &mu
     let made = match planning::saved(&journal)? {
         Some(saved) => {
             let mark = saved.mark.clone().settling(stream.settle);
-            wait_again(context, job, &prepared, &journal).map(|()| Saved { mark, ..saved })
+            wait_again(context, job, &prepared, &journal)
+                .and_then(|()| made::refuse_made_since(context, folder, job, &account, &mut journal))
+                .map(|()| Saved { mark, ..saved })
         }
         None => making::make(context, folder, job, &mut prepared, &mut journal, &mut rejects),
     };
@@ -174,6 +176,9 @@ fn send(
     };
     let decode = stream.source.decoder();
     let look = |pending: &Pending| look_first(stream, &keys, pending);
+    let sent_again = |journal: &mut Journal| {
+        made::refuse_made_since(context, folder, job, stream.source.account(), journal)
+    };
     let unproven = matches!(saved.completeness, Completeness::Unproven(_));
     let rows = journal.to_do()?.rows();
     let budget = Budget::from(stream.client.pace().rate());
@@ -194,6 +199,7 @@ fn send(
         until_row: canary.unwrap_or(u64::MAX),
         marker: marker.as_ref(),
         look_first: unproven.then_some(&look),
+        sent_again: Some(&sent_again),
         progress: &|rows| progress.add(rows),
     };
     let mut sent = apply.run(journal);

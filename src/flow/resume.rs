@@ -34,6 +34,7 @@ pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
     if let Some(summary) = Summary::stored(&entry.path)?
         && matches!(summary.status, Status::Done | Status::Partial | Status::Planned)
         && !is_under_way(entry)?
+        && !was_begun(&job, &summary)
     {
         let name = &entry.name;
         context.reporter.say(match &job.undo {
@@ -54,6 +55,11 @@ pub(super) fn go_on(context: &Context, entry: &RunEntry) -> Result<Ended> {
         "transform" => transform(context, &folder, &job),
         _ => execute(context, &folder, &job),
     })
+}
+
+/// Whether carrying out a plan was begun, and ended before the plan was confirmed.
+fn was_begun(job: &Job, summary: &Summary) -> bool {
+    job.applies_plan() && summary.status == Status::Planned
 }
 
 /// Opens the streams of a run, which have to lead where they led when it was begun.
@@ -83,13 +89,14 @@ fn last(context: &Context) -> Result<RunEntry> {
             continue;
         }
         let undone = refuse_undone(&entry);
-        let status = match Summary::stored(&entry.path)?.map(|summary| summary.status) {
-            Some(Status::Done | Status::Partial | Status::Planned)
+        let status = match Summary::stored(&entry.path)? {
+            Some(summary) if was_begun(&job, &summary) => None,
+            Some(Summary { status: Status::Done | Status::Partial | Status::Planned, .. })
                 if undone.is_ok() && is_under_way(&entry)? =>
             {
                 None
             }
-            told => told,
+            told => told.map(|summary| summary.status),
         };
         match status {
             None | Some(Status::Stopped) => match undone {

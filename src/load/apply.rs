@@ -57,9 +57,14 @@ pub struct Apply<'a> {
     pub until_row: u64,
     /// Asked before each create of a plan made on an unproven read: the record that already has one of its keys.
     pub look_first: Option<&'a LookFirst<'a>>,
+    /// Called when a sweep lets creates go again: what others have made meanwhile without a key to tell it by.
+    pub sent_again: Option<&'a SentAgain<'a>>,
     /// Told how many rows have their outcome, now and then.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
+
+/// Gives creates that must not be sent again their outcome.
+pub type SentAgain<'a> = dyn Fn(&mut Journal) -> Result<()> + Sync + 'a;
 
 /// Looks for a record that already has one of a create's keys.
 pub type LookFirst<'a> = dyn Fn(&Pending) -> Result<Option<String>> + Sync + 'a;
@@ -95,6 +100,9 @@ impl Apply<'_> {
             if lets_go && !self.keys.is_empty() {
                 // What was in doubt until now was passed over by earlier looks.
                 due = Some(Instant::now());
+            }
+            if let (true, Some(sent_again)) = (lets_go, self.sent_again) {
+                sent_again(journal)?;
             }
             breakdowns = if round == Round::Breakdown { breakdowns + 1 } else { 0 };
             if breakdowns >= 2 {
@@ -137,10 +145,10 @@ impl Apply<'_> {
             taken.extend(self.keys_of(journal, made)?);
         }
         journal.transaction(|journal| {
-            for (class, id, maybe_ours) in taken {
-                if maybe_ours {
-                    journal.doubt_missed_creates(&class)?;
-                }
+            for (class, ..) in taken.iter().filter(|(.., maybe_ours)| *maybe_ours) {
+                journal.doubt_missed_creates(class)?;
+            }
+            for (class, id, _) in taken {
                 let why = format!("record {id} has got this key since the plan was made");
                 journal.refuse_planned_creates(&class, &why)?;
             }

@@ -361,20 +361,32 @@ impl Bases {
         Ok(self.db.execute_batch("COMMIT")?)
     }
 
-    /// Lays over the bases what later imports of the same sheet brought to the service.
+    /// Lays over the bases what later imports of the same sheet brought to the service, one after the other.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn lay_over(&self, further: &Path, sheet: &str) -> Result<()> {
         self.db.execute("ATTACH ? AS other", [further.to_string_lossy()])?;
-        let done = self.db.execute(
-            "UPDATE wanted SET further = cell.cells FROM other.imported AS cell, export
-             WHERE cell.sheet = ? AND cell.id = wanted.id AND cell.version = coalesce(wanted.updated, wanted.created)
-               AND export.export = wanted.export AND cell.asked > export.asked",
-            [sheet],
-        );
+        let done = self.lay_runs_over(sheet);
         self.db.execute_batch("DETACH other")?;
-        done?;
+        done
+    }
+
+    fn lay_runs_over(&self, sheet: &str) -> Result<()> {
+        let sql = "SELECT DISTINCT run, asked FROM other.brought WHERE sheet = ? ORDER BY asked, run";
+        let mut query = self.db.prepare(sql)?;
+        let runs =
+            query.query_map([sheet], |row| row.get(0))?.collect::<std::result::Result<Vec<String>, _>>()?;
+        let mut update = self.db.prepare(
+            "UPDATE wanted SET further = json_patch(coalesce(further, '{}'), cell.cells)
+             FROM other.brought AS cell, export
+             WHERE cell.sheet = ? AND cell.run = ? AND cell.id = wanted.id
+               AND cell.version = coalesce(wanted.updated, wanted.created)
+               AND export.export = wanted.export AND cell.asked > export.asked",
+        )?;
+        for run in runs {
+            update.execute([sheet, run.as_str()])?;
+        }
         Ok(())
     }
 

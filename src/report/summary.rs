@@ -79,6 +79,9 @@ pub struct Summary {
     /// The run that has deleted what an imported sheet lacks, where its account is in this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion: Option<String>,
+    /// Whether the run is a plan, which is not gone on with but carried out.
+    #[serde(skip)]
+    pub is_plan: bool,
 }
 
 /// How a run ended.
@@ -228,33 +231,20 @@ impl Summary {
             ));
         }
         let outcomes = [
-            self.written,
-            self.created,
-            self.updated,
-            self.deleted,
-            self.unchanged,
-            self.skipped,
-            self.conflicts,
-            self.failed,
-            self.in_doubt,
-            self.pending,
+            ("written", self.written),
+            ("created", self.created),
+            ("updated", self.updated),
+            ("deleted", self.deleted),
+            ("unchanged", self.unchanged),
+            ("skipped", self.skipped),
+            ("conflicts", self.conflicts),
+            ("failed", self.failed),
+            ("in_doubt", self.in_doubt),
+            ("pending", self.pending),
         ];
-        if self.mapped != outcomes.iter().sum::<u64>() {
-            return Err(format!(
-                "mapped {} is not written {} + created {} + updated {} + deleted {} + unchanged {} + skipped {} + conflicts {} \
-                 + failed {} + in_doubt {} + pending {}",
-                self.mapped,
-                self.written,
-                self.created,
-                self.updated,
-                self.deleted,
-                self.unchanged,
-                self.skipped,
-                self.conflicts,
-                self.failed,
-                self.in_doubt,
-                self.pending
-            ));
+        if self.mapped != outcomes.iter().map(|(_, rows)| rows).sum::<u64>() {
+            let told: Vec<String> = outcomes.iter().map(|(name, rows)| format!("{name} {rows}")).collect();
+            return Err(format!("mapped {} is not {}", self.mapped, told.join(" + ")));
         }
         Ok(())
     }
@@ -354,7 +344,8 @@ impl Summary {
     /// How to go on after a stop. What deletes for a run begins when that one has ended.
     #[must_use]
     pub fn way_on(&self) -> String {
-        format!("continue with `ferry resume {}`", self.deletion.as_ref().unwrap_or(&self.run))
+        let verb = if self.is_plan { "apply" } else { "resume" };
+        format!("continue with `ferry {verb} {}`", self.deletion.as_ref().unwrap_or(&self.run))
     }
 
     fn ways_of_read(&self) -> String {

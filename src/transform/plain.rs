@@ -174,16 +174,23 @@ impl Plain {
     }
 }
 
-/// A digest of what a row says, whatever the order of its columns: blank cells and Ferry's own columns say nothing. It
+/// A digest of what a row says, whatever the order of its columns and the kind of file: several values stand as in the
+/// cell of a CSV file, and blank cells and Ferry's own columns say nothing. It
 /// is of the cells, since what is read of them depends on what the target's records hold.
 fn digest(row: &Record) -> String {
     let says = |field: &&Field| {
         !field.name.starts_with("_ferry_")
             && field.entries.iter().any(|entry| !to_text(&entry.value).trim().is_empty())
     };
-    let texts = |field: &Field| field.entries.iter().map(|entry| to_text(&entry.value)).collect::<Vec<_>>();
+    let text = |field: &Field| match field.entries.as_slice() {
+        [entry] if !field.list => to_text(&entry.value),
+        entries => {
+            let values: Vec<_> = entries.iter().map(|entry| to_text(&entry.value)).collect();
+            list_cell::join(&values, ';')
+        }
+    };
     let mut cells: Vec<_> =
-        row.fields.iter().filter(says).map(|field| (field.name.as_str(), texts(field))).collect();
+        row.fields.iter().filter(says).map(|field| (field.name.as_str(), text(field))).collect();
     cells.sort();
     let digest = Sha256::digest(json!(cells).to_string());
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
@@ -229,6 +236,7 @@ fn place_of(header: &str, target: &Schema, census: &Census) -> Result<FieldRef> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Entry;
     use serde_json::json;
 
     fn file(headers: &[&str]) -> Schema {
@@ -300,6 +308,10 @@ mod tests {
             one,
             digest(&[("email[work]", "a@x"), ("first name", "Ada"), ("_ferry_row", "7"), ("title", "")])
         );
+        let listed = ["a@x", "b;c"].map(|text| Entry { modifier: String::new(), value: json!(text) });
+        let listed = Field { name: "email[work]".into(), entries: listed.into(), list: true };
+        let listed = plain.apply(&Record { fields: vec![listed], ..Record::default() }).digest;
+        assert_eq!(listed, digest(&[("email[work]", "a@x;\"b;c\"")]));
         assert_ne!(one, digest(&[("first name", "Ada")]));
         assert_ne!(one, digest(&[("first name", "a@x"), ("email[work]", "Ada")]));
         assert_eq!(digest(&[("_id", "7"), ("first name", "Ada")]), None);

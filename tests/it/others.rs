@@ -82,10 +82,14 @@ const MANY: usize = 12;
 
 /// Starts an import and ends it when its third create is on its way; that one is never carried out.
 fn kill_at_the_third_create(rehearsal: &Rehearsal, target: Target<'_>, more: &[&str]) {
+    let words: Vec<&str> = import(target, ".ferry").into_iter().chain(more.iter().copied()).collect();
+    kill_import_at_the_third_create(rehearsal, &words);
+}
+
+fn kill_import_at_the_third_create(rehearsal: &Rehearsal, words: &[&str]) {
     // From the third create on none is served before the test is over.
     rehearsal.faults("[[fault]]\nmethod = \"POST\"\nkind = \"latency\"\nafter = 2\nlatency_ms = 60000\n");
-    let slow = import(target, ".ferry").into_iter().chain(["--concurrency", "1"]);
-    let life = rehearsal.spawn(slow.chain(more.iter().copied()));
+    let life = rehearsal.spawn(words.iter().copied().chain(["--concurrency", "1"]));
     rehearsal.wait_until("a create is on its way", |now| now.writes_since(0).len() > 2);
     assert!(life.kill_9(), "it ended before it could be killed");
     rehearsal.faults("");
@@ -138,5 +142,27 @@ fn a_run_waits_the_longer_settle_time_of_one_that_left_something_unsettled() {
         let out = rehearsal.spawn_with(second.arg("--json").env("FERRY_SETTLE", "100ms")).wait().expect(0);
         assert!(out.count("unchanged") > 0, "{}", out.transcript());
         assert_eq!(emails(&rehearsal, target), addresses(ROWS), "{}", out.transcript());
+    }
+}
+
+#[test]
+fn rows_of_a_sheet_that_a_killed_run_has_made_are_known_again() {
+    for (stream, field) in [("nethunt:Contacts", "Name"), ("nimble:contacts", "first name")] {
+        let rehearsal = Rehearsal::new("");
+        let names: String = (0..MANY).map(|row| format!("Row {row}\n")).collect();
+        rehearsal.file("new.csv", format!("{field}\n{names}"));
+        let words = ["import", "new.csv", stream, "--yes"];
+        kill_import_at_the_third_create(&rehearsal, &words);
+        let out = rehearsal.json(words).expect(0);
+        assert_eq!((out.count("created"), out.count("unchanged")), (10, 2), "{}", out.transcript());
+        assert!(out.stderr.contains("2 rows without `_id` were made"), "{}", out.transcript());
+        // What the killed run had still to send, the other one has made.
+        let first = rehearsal.runs().remove(0);
+        let out = rehearsal.json(["resume", first.file_name().unwrap().to_str().unwrap(), "--yes"]).expect(1);
+        assert_eq!((out.count("created"), out.count("conflicts")), (2, 10), "{}", out.transcript());
+        assert!(out.transcript().contains("has made record"), "{}", out.transcript());
+        let there =
+            if stream.starts_with("nimble") { rehearsal.contacts() } else { rehearsal.records("Contacts") };
+        assert_eq!(there.len(), MANY, "{}", out.transcript());
     }
 }

@@ -82,6 +82,36 @@ fn a_plan_that_was_killed_while_it_was_carried_out_is_gone_on_with() {
 }
 
 #[test]
+fn a_plan_that_was_killed_before_it_was_confirmed_is_gone_on_with() {
+    let rehearsal = Rehearsal::new("").set("FERRY_SETTLE", "3s");
+    let run = planned(&rehearsal);
+    rehearsal.file("other.csv", "name,email\nZoe,zoe@x.example\n");
+    rehearsal.json(["import", "other.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"]).expect(0);
+    // It waits until what the import has written is listed.
+    let life = rehearsal.spawn(["apply", &run, "--yes"]);
+    let job = rehearsal.path(".ferry/runs").join(&run).join("run.json");
+    let is_begun = |_: &Rehearsal| std::fs::read_to_string(&job).unwrap().contains("\"command\": \"apply\"");
+    rehearsal.wait_until("the apply is begun", is_begun);
+    assert!(life.kill_9(), "it ended before it could be killed");
+    let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
+    assert_eq!((run_of(&out), out.count("created")), (run, 3), "{}", out.transcript());
+}
+
+#[test]
+fn a_plan_that_cannot_be_carried_out_yet_is_to_be_applied_later() {
+    let rehearsal = Rehearsal::new("");
+    let (first, second) = (planned(&rehearsal), planned(&rehearsal));
+    kill_while_sending(&rehearsal, &["apply", &first, "--yes"]);
+    let out = rehearsal.ferry(["apply", &second, "--yes"]).expect(3);
+    assert!(out.stderr.contains(&format!("go on with `ferry resume {first}` first")), "{}", out.transcript());
+    assert!(
+        out.stderr.trim_end().ends_with(&format!("continue with `ferry apply {second}`")),
+        "{}",
+        out.transcript()
+    );
+}
+
+#[test]
 fn stages_that_were_killed_are_gone_on_with() {
     let rehearsal = Rehearsal::new("");
     rehearsal.file("rows.csv", ROWS);

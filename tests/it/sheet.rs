@@ -338,3 +338,44 @@ fn a_row_whose_record_was_taken_back_makes_it_anew() {
         }
     }
 }
+
+#[test]
+fn what_was_taken_back_is_wished_for_again_however_often_it_was_imported() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::generated("", 6);
+        let other = if field == "Name" { "Zip" } else { "title" };
+        let mut sheet = Sheet::with(&rehearsal, stream, field);
+        "Mine".clone_into(sheet.cell(0, field));
+        sheet.save(&rehearsal);
+        let import = || rehearsal.json(["import", "sheet.csv", stream, "--yes"]).expect(0);
+        let first = import();
+        assert_eq!(first.count("updated"), 1, "{}", first.transcript());
+        assert_eq!(import().count("updated"), 0);
+        // Another edit of the same row, which stays.
+        "More".clone_into(sheet.cell(0, other));
+        sheet.save(&rehearsal);
+        assert_eq!(import().count("updated"), 1);
+        let run = first.summary()["run"].as_str().unwrap().to_owned();
+        rehearsal.json(["undo", &run, "--yes"]).expect(0);
+        let again = import();
+        assert_eq!(again.count("updated"), 1, "{}", again.transcript());
+        let id = sheet.rows[0][sheet.column("_id")].clone();
+        let after = Sheet::exported_to(&rehearsal, stream, "after.csv");
+        assert_eq!((after.of(&id, field), after.of(&id, other)), ("Mine", "More"));
+        assert_eq!(import().count("updated"), 0);
+    }
+}
+
+#[test]
+fn a_row_without_any_key_is_made_once_beside_rows_that_have_one() {
+    for (stream, field) in STREAMS {
+        let rehearsal = Rehearsal::new("");
+        let key = if field == "Name" { "External ID" } else { "email[work]" };
+        rehearsal.file("new.csv", format!("{field},{key}\nAnn,ann@x.example\nBob,\n"));
+        let words = ["import", "new.csv", stream, "--key", key, "--yes"];
+        assert_eq!(rehearsal.json(words).expect(0).count("created"), 2);
+        let again = rehearsal.json(words).expect(0);
+        assert_eq!(again.count("unchanged"), 2, "{}", again.transcript());
+        assert_eq!(records_at(&rehearsal, stream), 2);
+    }
+}

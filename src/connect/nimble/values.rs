@@ -119,7 +119,7 @@ pub(super) fn merged_addresses(
     for (index, address) in new.iter().enumerate() {
         let base = match write {
             Write::Add | Write::Correct => self::likest(&free, address, true),
-            Write::Fill => (index < now.len()).then_some(index),
+            Write::Fill => fitting(&free, address, index, new.len() == now.len()),
             Write::Replace if new.len() == now.len() => Some(index),
             Write::Replace => likest.get(index).copied().flatten(),
         };
@@ -217,11 +217,31 @@ fn only_known_or_with_a_street(
     }
     let given: Vec<_> = touched.iter().map(|(part, _)| format!(".{part}")).collect();
     Err(format!(
-        "the record has {} addresses here, and nothing tells which of them {} belongs to; `write = \"replace\"` of the \
-         mapping puts what the row gives in the place of all of them",
+        "the record has {} addresses here, and nothing tells which of them {} belongs to: with its street it would be an \
+         address of its own, and in a sheet that `ferry export` wrote each part can be edited where it stands",
         now.len(),
         given.join(", ")
     ))
+}
+
+/// The address that a new one may fill up: the one in its place where there are as many, else the only one. None that
+/// has another part than the new one says is meant.
+fn fitting(
+    free: &[Option<Map<String, Value>>],
+    address: &Map<String, Value>,
+    index: usize,
+    in_place: bool,
+) -> Option<usize> {
+    let text = |value: &Value| canonical::value(&Value::String(to_text(value)));
+    let fits = |known: &Map<String, Value>| {
+        let mut filled = address.iter().filter(|(_, part)| !is_empty(part));
+        filled.all(|(name, part)| known.get(name).is_none_or(|had| is_empty(had) || text(had) == text(part)))
+    };
+    let mut fitting = (0..free.len()).filter(|at| free[*at].as_ref().is_some_and(fits));
+    match in_place {
+        true => fitting.find(|at| *at == index),
+        false => fitting.next().filter(|_| fitting.next().is_none()),
+    }
 }
 
 /// For each new address the one that it comes of: first where all of the given parts are the same.
@@ -369,6 +389,29 @@ mod tests {
             let result = merged_addresses(now, &parts, Write::Correct);
             assert_eq!(result.is_err(), expected.is_null(), "{street:?} {city:?}: {result:?}");
             assert_eq!(result.unwrap_or_default(), list(expected), "{street:?} {city:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_address_that_may_be_meant_is_filled_up() {
+        let one = list(json!([{"street": "A 1"}]));
+        let two = list(json!([{"street": "A 1", "city": "Oslo"}, {"street": "B 2", "city": "Bergen"}]));
+        let filled = json!([two[0], {"street": "B 2", "city": "Bergen", "zip": "9"}]);
+        let cases = [
+            (&one, "A 1", json!([{"street": "A 1", "zip": "9"}])),
+            (&one, "", json!([{"street": "A 1", "zip": "9"}])),
+            (&one, "B 2", json!(one)),
+            (&two, "B 2", filled),
+            (&two, "", json!(two)),
+            (&two, "C 3", json!(two)),
+        ];
+        for (now, street, expected) in cases {
+            let (street, zip) = ([json!(street)], [json!("9")]);
+            let parts = ["street", "zip"].into_iter().zip([&street, &zip]);
+            let parts: Vec<_> =
+                parts.map(|(part, values)| NewPart { part: Some(part), values: &values[..] }).collect();
+            let result = merged_addresses(now, &parts, Write::Fill).unwrap();
+            assert!(same(None, &result, &list(expected.clone())), "{street:?}: {result:?} {expected}");
         }
     }
 

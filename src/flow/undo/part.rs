@@ -329,6 +329,7 @@ fn settle(work: &Work<'_>, stream: &Stream, others: &OtherRuns, made: &mut Made)
         marker: marker.as_ref(),
         until_row: u64::MAX,
         look_first: None,
+        sent_again: None,
         progress: &|_| {},
     };
     apply.settle(journal)

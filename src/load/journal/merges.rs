@@ -106,6 +106,17 @@ impl Journal {
         Ok(made.optional()?)
     }
 
+    /// Whether a row is to make a record that no key tells from others, and nothing of it was sent.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used.
+    pub fn is_unsent_without_key(&self, row: u64) -> Result<bool> {
+        let sql = "SELECT 1 FROM load_op o JOIN load_row r USING(row)
+                   WHERE o.row = ? AND o.kind = 'create' AND o.state = 'planned' AND r.outcome IS NULL
+                     AND coalesce(r.class, '') NOT LIKE 'key %'";
+        Ok(self.db.prepare_cached(sql)?.exists([row])?)
+    }
+
     /// Hands over the rows with edits that the service holds now, because they were written or were there.
     ///
     /// # Errors

@@ -125,7 +125,8 @@ pub(super) fn made_before(
         return Ok(None);
     };
     // A key finds the record by itself, and then all that the row says counts.
-    if materials.matching.mode == Mode::Create || !materials.matching.keys.is_empty() {
+    let has_key = |places: &Vec<_>| !keys::of_draft(draft, materials.fields, places).is_empty();
+    if materials.matching.mode == Mode::Create || materials.matching.keys.iter().any(has_key) {
         return Ok(None);
     }
     let is_there = |id: &str| Ok(known.current.by_id(id, materials.decode)?.is_some());
