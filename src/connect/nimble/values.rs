@@ -337,7 +337,7 @@ mod tests {
             ),
             (
                 Write::Fill,
-                &[("zip", json!(["0150"])), ("city", json!(["X"]))],
+                &[("zip", json!(["0150"])), ("city", json!(["Oslo "]))],
                 json!([{"street": "B 2", "city": "Bergen"}, {"zip": "0150", "city": "Oslo", "street": "A 1", "po box": "7"}]),
             ),
             (
