@@ -87,12 +87,14 @@ fn a_plan_that_was_killed_before_it_was_confirmed_is_gone_on_with() {
     let run = planned(&rehearsal);
     rehearsal.file("other.csv", "name,email\nZoe,zoe@x.example\n");
     rehearsal.json(["import", "other.csv", "nethunt:Contacts", "-m", "map.toml", "--yes"]).expect(0);
-    // It waits until what the import has written is listed.
+    // It waits until what the import has written is listed; on a machine that is too slow for that, until it is killed.
+    rehearsal.faults("[[fault]]\nkind = \"latency\"\nmethod = \"POST\"\nlatency_ms = 60000\n");
     let life = rehearsal.spawn(["apply", &run, "--yes"]);
     let job = rehearsal.path(".ferry/runs").join(&run).join("run.json");
     let is_begun = |_: &Rehearsal| std::fs::read_to_string(&job).unwrap().contains("\"command\": \"apply\"");
     rehearsal.wait_until("the apply is begun", is_begun);
     assert!(life.kill_9(), "it ended before it could be killed");
+    rehearsal.faults("");
     let out = rehearsal.json(["resume", "--last", "--yes"]).expect(0);
     assert_eq!((run_of(&out), out.count("created")), (run, 3), "{}", out.transcript());
 }
