@@ -91,6 +91,12 @@ fn kill_import_at_the_third_create(rehearsal: &Rehearsal, words: &[&str]) {
     rehearsal.faults("[[fault]]\nmethod = \"POST\"\nkind = \"latency\"\nafter = 2\nlatency_ms = 60000\n");
     let life = rehearsal.spawn(words.iter().copied().chain(["--concurrency", "1"]));
     rehearsal.wait_until("a create is on its way", |now| now.writes_since(0).len() > 2);
+    rehearsal.wait_until("the answers before it are noted", |now| {
+        let checkpoint = now.runs().remove(0).join("checkpoint.sqlite");
+        let db = rusqlite::Connection::open(checkpoint).unwrap();
+        let sql = "SELECT count(*) FROM load_op WHERE made IS NOT NULL";
+        db.query_row(sql, [], |row| row.get::<_, i64>(0)).is_ok_and(|made| made == 2)
+    });
     assert!(life.kill_9(), "it ended before it could be killed");
     rehearsal.faults("");
 }
